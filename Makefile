@@ -1,0 +1,251 @@
+# Builds and runs Skerry. `make help` lists the targets; V=1 shows the commands.
+#
+# A file belongs to what its folder belongs to: a new .c or .asm needs no line in here.
+# The packages that are needed are installed by tools/deps before the first compilation, and
+# sources of others are fetched and built by tools/third_party, once, outside this tree.
+
+BUILD ?= build
+CROSS := x86_64-linux-gnu-
+CC = $(CROSS)gcc
+HOSTCC = gcc
+CLANG = clang-14
+NASM = nasm
+CORES ?= 16
+MEM ?= 1G
+ACCEL ?= tcg
+SOAK ?= 600
+
+MAKEFLAGS += --no-builtin-rules
+.SUFFIXES:
+.DELETE_ON_ERROR:
+
+ifeq ($(V),1)
+say = @:
+else
+.SILENT:
+say = @printf '  %-8s %s\n' $(1) $(2)
+endif
+
+# --- what there is ---------------------------------------------------------------
+
+KERNEL_C := $(wildcard kernel/core/*.c kernel/x86/*.c)
+KERNEL_ASM := $(wildcard kernel/x86/*.asm)
+LIBOS_C := $(wildcard libos/*/*.c) kernel/core/elf.c
+LIBOS_ASM := $(filter-out libos/x86/crt0.asm,$(wildcard libos/x86/*.asm))
+PROGRAM_DIRS := $(patsubst %/,%,$(sort $(dir $(wildcard monitor/*.c services/*/*.c user/*/*.c))))
+PROGRAMS := $(notdir $(PROGRAM_DIRS))
+UNITS := $(basename $(notdir $(wildcard tests/unit/test_*.c)))
+FUZZERS := $(basename $(notdir $(wildcard tests/fuzz/fuzz_*.c)))
+
+DEPS := $(BUILD)/deps.stamp
+NEWLIB := $(BUILD)/newlib
+KERNEL := $(BUILD)/kernel/kernel.elf
+LIBSKERRY := $(BUILD)/lib/libskerry.a
+CRT0 := $(BUILD)/lib/crt0.o
+ARCHIVE := $(BUILD)/archive.bin
+ISO := $(BUILD)/skerry.iso
+WRAPPER := $(BUILD)/bin/x86_64-skerry-gcc
+
+# --- flags -----------------------------------------------------------------------
+
+CC_INCLUDE = $(shell $(CC) -print-file-name=include)
+LIBGCC = $(shell $(CROSS)gcc -print-libgcc-file-name)
+WARN := -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes -Wundef -Wshadow
+COMMON = -std=gnu11 -O2 -g $(WARN) -fno-pie -fcf-protection=none -fno-stack-protector \
+	-ffile-prefix-map=$(CURDIR)=. -nostdinc -isystem $(CC_INCLUDE) -I.
+KERNEL_FLAGS = $(COMMON) -ffreestanding -mcmodel=kernel -mno-red-zone -mgeneral-regs-only \
+	-fno-jump-tables -fno-asynchronous-unwind-tables \
+	$(if $(findstring clang,$(CC)),-mretpoline,-mindirect-branch=thunk)
+USER_FLAGS = $(COMMON) -isystem libos/include -isystem $(NEWLIB)/include -D__skerry__=1 \
+	-U__linux__ -U__linux -Ulinux -U__gnu_linux__ -U__unix -Uunix \
+	-ftls-model=local-exec -ffunction-sections -fdata-sections
+KERNEL_LD := $(CROSS)ld -nostdlib -z max-page-size=0x1000 -z noexecstack --build-id=none -T linker/kernel.ld
+USER_LD := $(CROSS)ld -m elf_x86_64 -static -z max-page-size=0x1000 -z noexecstack \
+	--build-id=none --gc-sections -T linker/user.ld
+HOST_FLAGS := -std=gnu11 -O1 -g $(WARN) -D_GNU_SOURCE -I. -fno-omit-frame-pointer
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
+
+# --- targets for people ----------------------------------------------------------
+
+.PHONY: all kernel user archive unit fuzz iso pxe run test test-unit test-fuzz test-boot soak check \
+	format bench count baseline bench-host wrapper clang objects built deps clean help FORCE
+
+all: kernel user archive ## the kernel, the programs, the boot archive
+kernel: $(KERNEL) ## the CPU driver
+user: $(PROGRAMS:%=$(BUILD)/user/%) ## the monitor, the services and the programs
+archive: $(ARCHIVE) ## what the boot loader hands to the kernel
+unit: $(UNITS:%=$(BUILD)/host/%) ## the unit tests, for this machine
+fuzz: $(FUZZERS:%=$(BUILD)/host/%) ## the fuzz targets, for this machine
+iso: $(ISO) ## one image that boots by BIOS and by UEFI
+pxe: $(BUILD)/pxe.stamp ## build/pxe, a folder to put on a TFTP server
+wrapper: $(WRAPPER) ## build/bin/x86_64-skerry-gcc, for programs of your own
+
+run: iso ## boot the ISO in QEMU; CORES=16 MEM=1G ACCEL=tcg
+	tools/run --iso --cores $(CORES) --mem $(MEM) --accel $(ACCEL)
+
+test: built ## all tests; the last line says how many passed
+	tools/test
+test-unit: unit ## the tests on this machine
+	tools/test unit
+test-fuzz: fuzz ## short fuzzing on this machine
+	tools/test fuzz
+test-boot: iso pxe all ## the tests in the emulator
+	tools/test boot
+soak: built ## fuzzing and random invocations for SOAK=600 seconds each
+	tools/test --soak $(SOAK) --only '^fuzz|random invocations' fuzz boot
+check: all clang ## format, include floors, shared kernel state, static analysis
+	tools/test check
+format: | $(DEPS) ## lay out the sources as .clang-format says
+	git ls-files -co --exclude-standard '*.c' '*.h' | xargs clang-format-14 -i
+
+bench: all ## boot 16 cores and run all benchmarks; build/bench.jsonl
+	tools/bench --cores $(CORES) --mem $(MEM) --accel $(ACCEL) --out $(BUILD)/bench.jsonl
+count: | $(DEPS) ## guest instructions of each operation, deterministic; JSON lines
+	$(MAKE) --no-print-directory all >&2
+	tools/count
+baseline: | $(DEPS) ## make today's counted figures those that tests compare with
+	$(MAKE) --no-print-directory all
+	tools/count > $(BUILD)/count.jsonl
+	tools/compare_counts --update < $(BUILD)/count.jsonl
+bench-host: | $(DEPS) ## the message code on two threads of this machine; JSON lines
+	$(MAKE) --no-print-directory $(BUILD)/host/bench_host >&2
+	$(BUILD)/host/bench_host $$(git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
+
+built: all iso pxe unit fuzz wrapper clang $(BUILD)/host/bench_host
+
+# Both compilers are to find nothing to complain about; clang's objects are only looked at.
+clang: $(BUILD)/clang.stamp ## compile all with clang too
+$(BUILD)/clang.stamp: $(KERNEL_C) $(LIBOS_C) $(wildcard kernel/*/*.h libos/*/*.h monitor/*.[ch] services/*/*.[ch] user/*/*.[ch]) | $(NEWLIB).stamp
+	$(call say,CLANG,all)
+	$(MAKE) --no-print-directory BUILD=$(BUILD)/clang CC='$(CLANG) --target=x86_64-linux-gnu' V=0 objects > $(BUILD)/clang.log || { cat $(BUILD)/clang.log; false; }
+	touch $@
+
+$(NEWLIB).stamp: tools/third_party $(wildcard tools/recipes/newlib/*) | $(DEPS)
+	tools/third_party newlib $(NEWLIB)
+	touch $@
+
+$(DEPS): tools/deps
+	mkdir -p $(BUILD)
+	tools/deps
+	touch $@
+
+deps: ## install the Debian packages that the build and the tests need
+	tools/deps
+
+clean: ## remove what was built; fetched libraries stay in their cache
+	rm -rf $(BUILD)
+
+help: ## this list
+	sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1 \2/p' Makefile | while read -r t w; do printf '  %-11s %s\n' "$$t" "$$w"; done
+
+# Objects are made again when their flags change.
+$(BUILD)/KERNEL.flags $(BUILD)/USER.flags: $(BUILD)/%.flags: FORCE | $(DEPS)
+	mkdir -p $(@D)
+	printf '%s\n' '$(CC) $($*_FLAGS)' | cmp -s - $@ || printf '%s\n' '$(CC) $($*_FLAGS)' > $@
+
+# --- the CPU driver --------------------------------------------------------------
+
+KERNEL_O := $(KERNEL_C:%=$(BUILD)/kobj/%.o) $(KERNEL_ASM:%=$(BUILD)/kobj/%.o)
+
+$(BUILD)/kobj/%.c.o: %.c $(BUILD)/KERNEL.flags | $(DEPS)
+	$(call say,CC,$<)
+	mkdir -p $(@D)
+	$(CC) $(KERNEL_FLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/kobj/%.asm.o: %.asm | $(DEPS)
+	$(call say,NASM,$<)
+	mkdir -p $(@D)
+	$(NASM) -f elf64 -g -F dwarf -I. -MD $(@:.o=.d) -MP -o $@ $<
+
+# Linked twice: the second time with the names of the first one's functions, for
+# the backtrace of a panic.
+$(BUILD)/kernel/first/symbols.c: tools/mksyms | $(DEPS)
+	mkdir -p $(@D)
+	tools/mksyms < /dev/null > $@
+
+$(BUILD)/kernel/symbols.c: $(BUILD)/kernel/first.elf
+	$(CROSS)nm -n $< | tools/mksyms > $@
+
+%/symbols.o: %/symbols.c
+	$(CC) $(KERNEL_FLAGS) -c $< -o $@
+
+$(BUILD)/kernel/first.elf: $(KERNEL_O) $(BUILD)/kernel/first/symbols.o linker/kernel.ld
+	$(KERNEL_LD) -o $@ $(filter %.o,$^)
+
+$(KERNEL): $(KERNEL_O) $(BUILD)/kernel/symbols.o linker/kernel.ld
+	$(call say,LINK,$@)
+	$(KERNEL_LD) -o $@ $(filter %.o,$^)
+
+# --- user space ------------------------------------------------------------------
+
+$(BUILD)/obj/%.c.o: %.c $(BUILD)/USER.flags | $(NEWLIB).stamp
+	$(call say,CC,$<)
+	mkdir -p $(@D)
+	$(CC) $(USER_FLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/obj/%.asm.o: %.asm | $(DEPS)
+	$(call say,NASM,$<)
+	mkdir -p $(@D)
+	$(NASM) -f elf64 -g -F dwarf -I. -MD $(@:.o=.d) -MP -o $@ $<
+
+$(LIBSKERRY): $(LIBOS_C:%=$(BUILD)/obj/%.o) $(LIBOS_ASM:%=$(BUILD)/obj/%.o)
+	$(call say,AR,$@)
+	mkdir -p $(@D)
+	rm -f $@
+	$(CROSS)ar rcsD $@ $^
+
+$(CRT0): $(BUILD)/obj/libos/x86/crt0.asm.o
+	mkdir -p $(@D)
+	cp $< $@
+
+$(WRAPPER): tools/wrapper $(LIBSKERRY) $(CRT0)
+	tools/wrapper $(BUILD)
+
+objects: $(KERNEL_C:%=$(BUILD)/kobj/%.o) $(LIBOS_C:%=$(BUILD)/obj/%.o) $(PROGRAM_DIRS:%=%.objects)
+.PHONY: $(PROGRAM_DIRS:%=%.objects)
+
+define program
+$(1).objects: $(patsubst %,$(BUILD)/obj/%.o,$(wildcard $(1)/*.c))
+$(BUILD)/user/$(notdir $(1)): $(patsubst %,$(BUILD)/obj/%.o,$(wildcard $(1)/*.c)) $(CRT0) $(LIBSKERRY) linker/user.ld
+	$$(call say,LINK,$$@)
+	mkdir -p $$(@D)
+	$(USER_LD) -o $$@ $(CRT0) $$(filter $(BUILD)/obj/%,$$^) \
+		--start-group $(LIBSKERRY) -L$(NEWLIB)/lib -lc -lm $$(LIBGCC) --end-group
+endef
+$(foreach d,$(PROGRAM_DIRS),$(eval $(call program,$(d))))
+
+$(ARCHIVE): $(PROGRAMS:%=$(BUILD)/user/%) tests/boot/not-elf tools/mkarchive
+	$(call say,ARCHIVE,$@)
+	tools/mkarchive $@ $(filter $(BUILD)/user/%,$^) tests/boot/not-elf
+
+$(ISO): $(KERNEL) $(ARCHIVE) tools/mkiso tools/grub/grub.cfg
+	$(call say,ISO,$@)
+	tools/mkiso $@ $(KERNEL) $(ARCHIVE)
+
+$(BUILD)/pxe.stamp: $(KERNEL) $(ARCHIVE) tools/mkpxe tools/grub/grub.cfg
+	$(call say,PXE,$(BUILD)/pxe)
+	tools/mkpxe $(BUILD)/pxe $(KERNEL) $(ARCHIVE)
+	touch $@
+
+# --- programs for this machine: unit tests and fuzz targets --------------------------
+# Each names the sources that it tests in a comment: /* needs: kernel/core/elf.c */
+
+define host_test
+$(BUILD)/host/$(1): tests/$(2)/$(1).c $(shell sed -n 's,.*needs: \(.*\) \*/.*,\1,p' tests/$(2)/$(1).c) | $(DEPS)
+	$$(call say,HOSTCC,$$<)
+	mkdir -p $$(@D)
+	$(HOSTCC) $(HOST_FLAGS) -MM -MP -MT $$@ $$(filter %.c,$$^) > $$@.d
+	$(3) $(HOST_FLAGS) $$(filter %.c,$$^) -o $$@ $(4)
+endef
+$(foreach t,$(UNITS),$(eval $(call host_test,$(t),unit,$(HOSTCC) $(SANITIZE),-lcmocka -lpthread)))
+$(foreach t,$(FUZZERS),$(eval $(call host_test,$(t),fuzz,$(CLANG) -fsanitize=fuzzer $(SANITIZE),-lpthread)))
+
+# The message code, natively: tools/bench_host.
+BENCH_HOST_C := $(sort $(wildcard tools/bench_host/*.c) $(shell sed -n 's,.*needs: \(.*\) \*/.*,\1,p' tools/bench_host/*.c 2>/dev/null))
+BENCH_HOST_H := $(wildcard tools/bench_host/*.h libos/fabric/*.h libos/fabric/hosted/*.h libos/x86/barrier.h)
+$(BUILD)/host/bench_host: $(BENCH_HOST_C) $(BENCH_HOST_H) | $(DEPS)
+	$(call say,HOSTCC,$@)
+	mkdir -p $(@D)
+	$(HOSTCC) $(subst -O1,-O2,$(HOST_FLAGS)) $(BENCH_HOST_C) -o $@ -lpthread
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -1,0 +1,119 @@
+/*
+ * System calls: numbers, registers, operations on capabilities.
+ *
+ * By the SYSCALL instruction: rax = number; arguments rdi, rsi, rdx, r10, r8,
+ * r9; results rax = err_t, rdx = value.  rcx and r11 are lost, rdi, rsi, r8-r10
+ * come back as they went in; rbx, rbp, r12-r15 are kept.
+ *
+ * YIELD, WAIT, RESUME and an LMP_SEND with LMP_WAIT do not return (but on an
+ * error): the caller is its dispatcher's scheduler, in disabled mode, with
+ * nothing worth saving.  It goes on with an upcall.
+ *
+ * A long operation does a bounded part of its work, then sets the program
+ * counter back to the SYSCALL instruction: interrupts are taken in between and
+ * the operation goes on when the caller runs again.
+ */
+#pragma once
+
+#include "types.h"
+
+enum syscall_number {
+	SYS_NULL,     /* does nothing */
+	SYS_INVOKE,   /* rdi capability, rsi INVOKE(...), rdx, r10, r8, r9 arguments */
+	SYS_LMP_SEND, /* below */
+	SYS_YIELD,    /* let another dispatcher run; upcall run */
+	SYS_WAIT,     /* rdi: TSC deadline or 0. Sleep till an event is pending; upcall run or message */
+	SYS_RESUME,   /* rdi: SAVE_ENABLED or SAVE_FAULT. Load that save area and its FPU state, leave disabled mode */
+	SYS_COUNT
+};
+
+/*
+ * LMP: rdi = endpoint capability, rsi = header; the message is up to 8 words in
+ * rdx, r10, r8, r9, r12, r13, r14, r15; a capability to copy along is in rbx if
+ * LMP_CAP is set. The message upcall delivers in the same registers: rdi = the
+ * endpoint capability's badge, rsi = header with the endpoint's index, LMP_CAP
+ * when one arrived in the endpoint's receive slot.
+ * Words beyond the length are not cleared.
+ */
+#define LMP_WORDS 8
+#define LMP_LENGTH(header) ((unsigned)((header)&0xf))
+#define LMP_CAP 0x10   /* a capability goes along */
+#define LMP_GIVE 0x20  /* ... and is deleted from the sender's slot */
+#define LMP_WAIT 0x40  /* do not return: let the receiver run, sleep till an event */
+#define LMP_YIELD 0x80 /* do not return: let the receiver run, stay runnable */
+#define LMP_ENDPOINT(header) ((unsigned)(((header) >> 8) & 0x3f))
+#define LMP_ENDPOINT_SHIFT 8
+
+/* rsi of SYS_INVOKE: operation in bits 0-7, the rest as the operation says. */
+enum cap_op {
+	/* any capability */
+	CAP_OP_IDENTIFY, /* -> rax = 0, rdx = CAP_INFO; r8 = base, r9 = badge (both results) */
+	CAP_OP_COPY,     /* bits 8-15 mask of rights, bit 16: set badge; rdx = destination slot, r10 = badge */
+	CAP_OP_DELETE,   /* empties the slot; the last capability destroys the object */
+	CAP_OP_REVOKE,   /* needs all rights. Deletes all descendants and all other copies */
+	/* bits 8-15 type, 16-23 bits, 32-47 count; rdx = byte offset, r10 = first of count destination slots */
+	CAP_OP_RETYPE,
+	/* FRAME, DEVFRAME, PTABLE1-3 */
+	CAP_OP_MAP,     /* bits 8-15 MAP_ flags; rdx = page table, r10 = index | count << 16 | first page << 32 */
+	CAP_OP_UNMAP,   /* the whole mapping of this capability */
+	CAP_OP_PROTECT, /* bits 8-15 MAP_ flags; r10 = first | count << 16 within the mapping */
+	/* DISPATCHER */
+	/* rdx = root cnode, r10 = PTABLE4, r8 = frame, r9 = user address where that frame is mapped */
+	CAP_OP_DISP_SETUP,
+	CAP_OP_DISP_RUN,   /* make it runnable: first by upcall run */
+	CAP_OP_DISP_STOP,  /* take it off the run queue for good, or till RUN */
+	CAP_OP_DISP_WATCH, /* rdx = notification to signal when the CPU driver stops it because of a fault */
+	/* -> rdx = state | vector << 8 | error << 32, r8 = rip, r9 = fault address, r10 = cycles run */
+	CAP_OP_DISP_INSPECT,
+	/* ENDPOINT, with all rights */
+	/* rdx = offset of its ring in the dispatcher frame, r10 = messages (power of two), r8 = receive slot or 0 */
+	CAP_OP_EP_BIND,
+	/* NOTIFICATION */
+	CAP_OP_NTFN_BIND,   /* rdx = dispatcher, r10 = bit 0..63 */
+	CAP_OP_NTFN_SIGNAL, /* set its bit; sends an IPI when it is another core's */
+	CAP_OP_NTFN_EXPORT, /* -> rdx = number by which other cores signal it */
+	/* IRQ */
+	CAP_OP_IRQ_BIND, /* rdx = notification, r10 = interrupt number. Masked at each delivery */
+	CAP_OP_IRQ_ACK,  /* r10 = interrupt number: unmask */
+	/* IOPORT */
+	CAP_OP_IO_IN,  /* bits 8-15 bytes (1, 2, 4); rdx = port -> rdx */
+	CAP_OP_IO_OUT, /* bits 8-15 bytes; rdx = port, r10 = value */
+	/* KERNEL */
+	CAP_OP_KERNEL_START, /* rdx = core, r10 = RAM capability for it, r8 = frame to share with its monitor */
+	CAP_OP_KERNEL_FORGE, /* rdx = CAP_INFO, r10 = base, r8 = badge, r9 = destination slot: a foreign capability */
+	CAP_OP_KERNEL_SHARE, /* rdx = capability: set CAP_FLAG_REMOTE on it (bit 8 set) or clear it (bit 8 clear) */
+	CAP_OP_KERNEL_LOG,   /* bits 8-15 length up to 32; text in rdx, r10, r8, r9 */
+	CAP_OP_KERNEL_STAT,  /* rdx = enum kernel_stat -> rdx */
+	CAP_OP_KERNEL_POWER, /* rdx = enum kernel_power, r10 = exit code */
+	CAP_OP_KERNEL_CHECK, /* walk the capability tree's and the scheduler's invariants -> rdx = violations */
+	/* DISPATCHER, the caller's own */
+	CAP_OP_DISP_ALARM, /* rdx = TSC deadline: EVENT_TIMEOUT then, even if it runs; 0: none. A wait takes it back */
+	CAP_OPS
+};
+
+#define INVOKE(op, arg) ((uint64_t)(op) | (uint64_t)(arg) << 8)
+#define INVOKE_RETYPE(type, bits, count) \
+	(CAP_OP_RETYPE | (uint64_t)(type) << 8 | (uint64_t)(bits) << 16 | (uint64_t)(count) << 32)
+#define INVOKE_COPY_BADGE (UINT64_C(1) << 16)
+#define RETYPE_COUNT_MAX 256 /* per call */
+
+#define MAP_ARGS(index, count, first) ((uint64_t)(index) | (uint64_t)(count) << 16 | (uint64_t)(first) << 32)
+enum { MAP_READ = 1, MAP_WRITE = 2, MAP_EXECUTE = 4, MAP_UNCACHED = 8 };
+
+enum kernel_stat {
+	STAT_IPI_SENT,
+	STAT_IPI_RECEIVED,
+	STAT_INTERRUPTS,
+	STAT_SWITCHES, /* dispatcher switches */
+	STAT_TIMER,    /* timer interrupts taken */
+	STAT_SYSCALLS_LMP,
+	STAT_IDLE_CYCLES,
+	STAT_APIC_ID,
+	STAT_START_TSC,    /* when this CPU driver started */
+	STAT_CAPS,         /* capabilities in the tree, copies included */
+	STAT_WALK_PAGES,   /* writable kernel pages mapped, from a walk of the live tables */
+	STAT_WALK_FOREIGN, /* of those, pages that belong to another core's CPU driver: must be 0 */
+	STAT_COUNT
+};
+
+enum kernel_power { POWER_OFF, POWER_REBOOT, POWER_DEBUG_EXIT };

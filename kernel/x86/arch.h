@@ -1,0 +1,156 @@
+/*
+ * The seam: all that kernel/core asks of the machine. kernel/x86 provides it;
+ * tests/unit provides a hosted stand-in. In the CPU driver, what is most often
+ * used is inline.
+ */
+#pragma once
+
+#include "../abi/boot.h"
+#include "../abi/regs.h"
+#include "../abi/types.h"
+#include "pte.h"
+
+struct dispatcher;
+
+/* --- memory ----------------------------------------------------------- */
+
+/* Kernel address of physical memory in this core's window; any RAM but other cores' private pages. */
+#if __STDC_HOSTED__
+void *arch_window(paddr_t p);
+paddr_t arch_window_paddr(const void *kernel_address);
+#else
+#define ARCH_WINDOW_BASE UINT64_C(0xffff800000000000)
+static inline void *arch_window(paddr_t p) { return (void *)(ARCH_WINDOW_BASE + p); }
+static inline paddr_t arch_window_paddr(const void *kernel_address)
+{
+	return (paddr_t)kernel_address - ARCH_WINDOW_BASE;
+}
+#endif
+/* Clears whole pages' worth or less: `bytes` a multiple of 64, aligned to 64. Fast: one 16-byte store at a time. */
+void arch_clear(void *p, uint64_t bytes);
+/* Is [base, base + size) memory that a device frame may name: not RAM in the window, below the physical limit? */
+bool arch_is_device(paddr_t base, uint64_t size);
+
+/* --- page tables -------------------------------------------------------- */
+
+#define ARCH_PTABLE_ENTRIES 512
+/* Level 1 to 4. Shift of the addresses that an entry at a level covers: 12, 21, 30, 39. */
+static inline unsigned arch_ptable_shift(unsigned level) { return 12 + 9 * (level - 1); }
+/* User's entries of a table at a level: 512, at level 4 only the lower 256. */
+static inline unsigned arch_ptable_user_entries(unsigned level) { return level == 4 ? 256 : 512; }
+/* Entries: a leaf with the access in `map_flags` (MAP_ of abi/syscall.h, none other), a table. */
+#if __STDC_HOSTED__
+uint64_t arch_pte_leaf(paddr_t p, unsigned level, unsigned map_flags);
+uint64_t arch_pte_table(paddr_t table);
+bool arch_pte_present(uint64_t pte);
+paddr_t arch_pte_paddr(uint64_t pte);
+#else
+#define ARCH_MAP_FLAGS 16
+extern uint64_t arch_pte_access[ARCH_MAP_FLAGS]; /* bits of a leaf, by map_flags */
+static inline uint64_t arch_pte_leaf(paddr_t p, unsigned level, unsigned map_flags)
+{
+	return p | arch_pte_access[map_flags] | (level > 1 ? PTE_PS : 0);
+}
+static inline uint64_t arch_pte_table(paddr_t table) { return table | PTE_P | PTE_W | PTE_U; }
+static inline bool arch_pte_present(uint64_t pte) { return pte & PTE_P; }
+static inline paddr_t arch_pte_paddr(uint64_t pte) { return pte & PTE_ADDRESS; }
+#endif
+/* Can the processor map a leaf at this level? (1 GiB pages are optional.) */
+bool arch_ptable_leaf_ok(unsigned level);
+/* Put this core's kernel half into a fresh root. */
+void arch_root_init(void *root);
+void arch_flush_page(vaddr_t va);
+void arch_flush_all(void);
+paddr_t arch_root_current(void);
+void arch_root_load(paddr_t root);
+
+/* --- dispatch ------------------------------------------------------------ */
+
+/* The frame of the entry that is being served: at the top of the kernel stack (linker/kernel.ld). */
+#if __STDC_HOSTED__
+struct regs *arch_frame(void);
+#else
+extern struct regs kernel_frame;
+static inline struct regs *arch_frame(void) { return &kernel_frame; }
+#endif
+#define ARCH_USER_FLAGS 0x202 /* rflags at an upcall */
+#define ARCH_VECTOR_PAGE_FAULT 14
+#define ARCH_SYSCALL_BYTES 2 /* length of the instruction */
+/* Leave the kernel to user mode as the frame says; `full`: by IRETQ, all registers; else by SYSRET (rcx, r11 lost). */
+void arch_return(bool full) __attribute__((noreturn));
+/* Wait for an interrupt with no dispatcher to run; it is served on a fresh stack. */
+void arch_idle(void) __attribute__((noreturn));
+/* Make user registers harmless: flags, segments, canonical addresses. Works on the kernel's own copy. */
+void arch_regs_sanitise(struct regs *r);
+/* Leave the kernel to user mode at `entry` on `stack`, rdi = a, rsi = b, and nothing in any other register. */
+void arch_upcall(vaddr_t entry, vaddr_t stack, uint64_t a, uint64_t b) __attribute__((noreturn));
+/* For an upcall, what no frame holds: gs base to the dispatcher page, fs base 0, FPU as arch_fpu_init(). */
+void arch_user_fresh(vaddr_t gs);
+/* gs base to the dispatcher page; fs base. */
+void arch_set_gs(vaddr_t va);
+void arch_set_fs(vaddr_t va);
+vaddr_t arch_get_fs(void);
+void arch_fpu_save(void *area);       /* 64-byte aligned, arch_fpu_bytes() */
+void arch_fpu_load(const void *area); /* never faults: bad contents are made harmless first */
+void arch_fpu_init(void);             /* initial state: nothing of the last user is left */
+uint64_t arch_fpu_bytes(void);
+uint64_t arch_fpu_mask(void);
+
+/* --- time, interrupts, other cores ------------------------------------------- */
+
+cycles_t arch_now(void);
+uint64_t arch_tsc_hz(void);
+void arch_timer_at(cycles_t deadline); /* one shot; 0: off */
+bool arch_irq_valid(unsigned irq);
+void arch_irq_unmask(unsigned irq);
+void arch_irq_mask(unsigned irq);
+void arch_ipi(coreid_t core); /* the doorbell vector */
+unsigned arch_apic_id(void);
+/*
+ * The shared doorbell line of a core (kernel/core/doorbell.c is the one file that
+ * touches it): DOORBELL_WORDS words of pending notification numbers and one
+ * summary word first.
+ */
+uint64_t *arch_doorbell(coreid_t core);
+#define DOORBELL_WORDS 504 /* 32,256 numbers in a page with the summary line */
+/* Boot `core` on its reserved private pages; RAM block and shared frame go into its boot record. 0 or CORE_*. */
+err_t arch_core_start(coreid_t core, paddr_t ram, unsigned ram_bits, paddr_t urpc, unsigned urpc_bits);
+
+/* --- devices ------------------------------------------------------------------ */
+
+uint32_t arch_port_in(unsigned port, unsigned bytes);
+void arch_port_out(unsigned port, unsigned bytes, uint32_t value);
+void arch_log(const char *text, size_t length); /* serial, polled */
+void arch_power(unsigned how, unsigned code);   /* enum kernel_power; returns only if it failed */
+/* Walk this core's live page tables: writable kernel pages; those that are another core's private pages. */
+void arch_walk_tables(uint64_t *writable, uint64_t *foreign);
+
+/* --- start ------------------------------------------------------------------- */
+
+/* What the machine found, for kernel/core/startup.c. RAM ranges are page aligned and free. */
+struct arch_ram {
+	paddr_t base;
+	uint64_t size;
+};
+#define ARCH_RAM_MAX 128
+struct arch_start {
+	struct boot_info info; /* all but ram_caps, ram_bytes */
+	unsigned ram_count;
+	struct arch_ram ram[ARCH_RAM_MAX];
+};
+extern struct arch_start arch_start;
+/* kernel/core/startup.c: makes the monitor out of the archive and runs it. Called once per core. */
+void kernel_start(void) __attribute__((noreturn));
+
+/* --- entries from kernel/x86 into kernel/core; the frame is arch_frame() ----------- */
+
+void kernel_interrupt(unsigned irq); /* a device's; it is masked */
+void kernel_timer(void);
+void kernel_doorbell(void);
+void kernel_exception(unsigned vector, uint64_t error, vaddr_t address); /* from user mode */
+
+/* --- panic, in kernel/x86/panic.c --------------------------------------------------- */
+
+void kernel_panic(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
+void kernel_log(const char *format, ...) __attribute__((format(printf, 1, 2)));
+#define kernel_assert(x) ((x) ? (void)0 : kernel_panic("%s:%d: %s", __FILE__, __LINE__, #x))

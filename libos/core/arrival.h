@@ -1,0 +1,24 @@
+/*
+ * Between the libOS's own parts: what dispatcher.c tells lmp.c, and what start.c
+ * starts.  Programs do not need it.
+ */
+#pragma once
+
+#include "libos/core/lmp.h"
+#include "libos/core/vspace.h"
+
+/* Writes entries and stack of the upcalls into the dispatcher page. Disabled mode. */
+void dispatcher_init(void);
+/* The endpoint's ring or hold has something: wakes who waits, or runs the handler. Disabled mode. */
+void lmp_arrived(struct lmp_endpoint *e);
+/* Makes lmp_self, endpoint 0. */
+err_t lmp_init(void);
+/* Slots of the first cnode from `first` on are free. */
+void slot_init(cptr_t first);
+void ram_init(void);
+void vspace_self_init(void);
+/* Feeds the allocators' own pools of nodes when they run low. Holds no lock. */
+void ram_tend(void);
+void vspace_tend(void);
+/* Does the calling thread hold our address space's mutex? Then nothing can be mapped. */
+bool vspace_is_locked(void);

@@ -1,0 +1,502 @@
+/*
+ * The process's side of the talk with its monitor.
+ *
+ * A call puts itself in a list, sends, and blocks its thread; the handler of
+ * endpoint 0 finds it by its sequence number when the reply comes.  Text and the
+ * request it belongs to are sent under one mutex, for they must not be mixed with
+ * those of another thread.  The list and the queue of incoming connections are
+ * changed in disabled mode only.
+ */
+#include "libos/core/monitor_client.h"
+#include "kernel/abi/cap.h"
+#include "kernel/abi/dispatcher.h"
+#include "kernel/abi/error.h"
+#include "kernel/abi/syscall.h"
+#include "libos/core/fault.h"
+#include "libos/core/invoke.h"
+#include "libos/core/lmp.h"
+#include "libos/core/ram.h"
+#include "libos/core/syscall.h"
+#include "libos/thread/thread.h"
+
+#include <string.h>
+
+#define INCOMING_MAX 64 /* connections that wait to be accepted; a power of two */
+
+struct mon_call {
+	struct mon_call *next;
+	uint32_t sequence;
+	bool done;
+	struct mon_message *reply;
+	struct thread_queue waiting;
+};
+
+static struct mon_call *calls;
+static uint32_t last_sequence;
+static struct mutex send_lock = MUTEX_INIT;
+
+static struct mon_incoming incoming[INCOMING_MAX];
+static uint32_t incoming_put, incoming_taken;
+static struct thread_queue incoming_waiting;
+static void (*incoming_handler)(void);
+static void (*closed_handler)(uint32_t channel);
+
+static char log_text[MON_TEXT_MAX];
+static uint32_t log_length;
+static void (*log_handler)(const char *text, size_t length);
+static void (*power_handler)(unsigned how, unsigned code);
+
+/* --- replies and events; in disabled mode --------------------------------------- */
+
+static void call_finish(const struct mon_message *m)
+{
+	for (struct mon_call *c = calls; c; c = c->next) {
+		if (c->sequence != mon_sequence(m->header) || c->done)
+			continue;
+		*c->reply = *m;
+		c->done = true;
+		thread_wake(&c->waiting);
+		return;
+	}
+}
+
+static void incoming_arrived(const struct mon_message *m)
+{
+	if (incoming_put - incoming_taken == INCOMING_MAX)
+		return; /* the monitor keeps fewer than this per service open */
+	incoming[incoming_put++ % INCOMING_MAX] = (struct mon_incoming){ .channel = (uint32_t)m->word[0],
+									 .service = (uint32_t)m->word[1],
+									 .peer = m->word[2] };
+	thread_wake(&incoming_waiting);
+	if (incoming_handler)
+		incoming_handler();
+}
+
+static void log_arrived(const struct mon_message *m)
+{
+	char chunk[MON_CHUNK];
+	size_t n = mon_text_unpack(m, chunk);
+
+	if (log_length + n <= sizeof log_text) {
+		memcpy(log_text + log_length, chunk, n);
+		log_length += (uint32_t)n;
+	}
+}
+
+static void log_complete(void)
+{
+	if (log_handler && log_length)
+		log_handler(log_text, log_length);
+	log_length = 0;
+}
+
+static void message_arrived(const struct mon_message *m)
+{
+	if (mon_flags(m->header) & MON_REPLY) {
+		call_finish(m);
+		return;
+	}
+	switch (mon_op(m->header)) {
+	case MON_INCOMING:
+		incoming_arrived(m);
+		break;
+	case MON_CLOSED:
+		if (closed_handler)
+			closed_handler((uint32_t)m->word[0]);
+		break;
+	case MON_TEXT:
+		log_arrived(m);
+		break;
+	case MON_LOG:
+		log_complete();
+		break;
+	case MON_POWER:
+		if (power_handler)
+			power_handler((unsigned)m->word[0], (unsigned)m->word[1]);
+		break;
+	default:
+		break;
+	}
+}
+
+/* Others than the monitor may hold capabilities to endpoint 0, minted with a badge of their own. */
+static void monitor_messages(void *arg)
+{
+	struct lmp_message in;
+
+	(void)arg;
+	while (lmp_poll(&lmp_self, &in)) {
+		struct mon_message m;
+
+		if (in.badge != MON_BADGE || LMP_LENGTH(in.header) < MON_WORDS)
+			continue;
+		memcpy(&m, in.words, sizeof m);
+		message_arrived(&m);
+	}
+}
+
+/* --- calls ------------------------------------------------------------------------ */
+
+static err_t message_send(const struct mon_message *m)
+{
+	uint64_t words[LMP_WORDS] = { 0 };
+
+	memcpy(words, m, sizeof *m);
+	return lmp_send_wait(TASK_MONITOR_EP, MON_WORDS, words, 0);
+}
+
+static err_t text_send(const char *text, size_t length)
+{
+	err_t err = ERR_OK;
+
+	while (length && !err) {
+		struct mon_message m;
+		size_t n = mon_text_pack(&m, text, length);
+
+		err = message_send(&m);
+		text += n;
+		length -= n;
+	}
+	return err;
+}
+
+static err_t request_send(const struct mon_message *m, const char *text, size_t length)
+{
+	err_t err;
+
+	if (length > MON_TEXT_MAX)
+		return ERR_TOO_LONG;
+	mutex_lock(&send_lock);
+	err = text_send(text, length);
+	if (!err)
+		err = message_send(m);
+	mutex_unlock(&send_lock);
+	return err;
+}
+
+static void call_begin(struct mon_call *c, struct mon_message *m, unsigned op)
+{
+	*c = (struct mon_call){ .reply = m };
+	dispatcher_disable();
+	c->sequence = ++last_sequence;
+	c->next = calls;
+	calls = c;
+	dispatcher_enable();
+	m->header = mon_header(op, 0, 0, c->sequence);
+}
+
+static void call_end(struct mon_call *c, bool wait)
+{
+	struct mon_call **at = &calls;
+
+	dispatcher_disable();
+	while (wait && !c->done)
+		thread_block(&c->waiting, 0);
+	while (*at != c)
+		at = &(*at)->next;
+	*at = c->next;
+	dispatcher_enable();
+}
+
+/* Sends `m` with text ahead, waits for the reply, which replaces it. */
+static err_t call_text(unsigned op, struct mon_message *m, const char *text, size_t length)
+{
+	struct mon_message request;
+	struct mon_call c;
+	err_t err;
+
+	call_begin(&c, m, op);
+	request = *m; /* the reply may come before the send has returned */
+	err = request_send(&request, text, length);
+	call_end(&c, !err);
+	return err ? err : (err_t)mon_aux(m->header);
+}
+
+static err_t call(unsigned op, struct mon_message *m) { return call_text(op, m, NULL, 0); }
+
+/* --- memory ----------------------------------------------------------------------- */
+
+err_t mon_ram_alloc(unsigned bits, cptr_t slot)
+{
+	struct mon_message m = { .word = { bits, slot } };
+
+	return call(MON_RAM, &m);
+}
+
+err_t mon_ram_free(cptr_t slot)
+{
+	struct mon_message m = { .word = { slot } };
+
+	return call(MON_RAM_FREE, &m);
+}
+
+/* --- processes --------------------------------------------------------------------- */
+
+void mon_exit(uint64_t status)
+{
+	struct mon_message m = { .header = mon_header(MON_EXIT, 0, 0, 0), .word = { status } };
+	struct thread_queue never = { NULL, NULL };
+
+	request_send(&m, NULL, 0);
+	dispatcher_disable();
+	for (;;)
+		thread_block(&never, 0);
+}
+
+/* Joins the arguments, each with its NUL; the length or 0 when they do not fit. */
+static size_t arguments_join(char *out, size_t size, int argc, const char *const *argv)
+{
+	size_t at = 0;
+
+	for (int i = 0; i < argc; i++) {
+		size_t n = strlen(argv[i]) + 1;
+
+		if (n > size - at)
+			return 0;
+		memcpy(out + at, argv[i], n);
+		at += n;
+	}
+	return at;
+}
+
+err_t mon_spawn(coreid_t core, int argc, const char *const *argv, uint64_t *pid)
+{
+	struct mon_message m = { .word = { core } };
+	char text[MON_TEXT_MAX];
+	size_t length;
+	err_t err;
+
+	if (argc < 1 || argc > PROCESS_ARGS_MAX)
+		return ERR_ARGUMENT;
+	length = arguments_join(text, sizeof text, argc, argv);
+	if (length == 0)
+		return ERR_TOO_LONG;
+	err = call_text(MON_SPAWN, &m, text, length);
+	if (!err && pid)
+		*pid = m.word[0];
+	return err;
+}
+
+err_t mon_wait(uint64_t pid, unsigned *cause, uint64_t *status)
+{
+	struct mon_message m = { .word = { pid } };
+	err_t err = call(MON_WAIT, &m);
+
+	if (err)
+		return err;
+	if (cause)
+		*cause = (unsigned)m.word[0];
+	if (status)
+		*status = m.word[1];
+	return ERR_OK;
+}
+
+err_t mon_kill(uint64_t pid)
+{
+	struct mon_message m = { .word = { pid } };
+
+	return call(MON_KILL, &m);
+}
+
+err_t mon_ps(coreid_t core, unsigned index, struct mon_process *out)
+{
+	struct mon_message m = { .word = { core, index } };
+	err_t err = call(MON_PS, &m);
+
+	if (!err)
+		mon_process_unpack(out, &m);
+	return err;
+}
+
+/*
+ * In disabled mode, on the upcall stack: it cannot wait for room in the monitor's
+ * queue, so when there is none it lets the CPU driver do the reporting, by a
+ * second fault where none is allowed.
+ */
+void mon_fault_report(unsigned vector, uint64_t error, vaddr_t address, vaddr_t instruction)
+{
+	uint64_t words[LMP_WORDS] = { mon_header(MON_FAULT, 0, 0, 0), vector, error, address, instruction };
+
+	/* Stopped, not asleep: an event would have the other threads go on till the monitor has come to us. */
+	if (sys_lmp_send8(TASK_MONITOR_EP, MON_WORDS, words, 0) == ERR_OK)
+		disp_stop(TASK_DISPATCHER);
+	__builtin_trap();
+}
+
+static void __attribute__((noreturn)) fault_to_monitor(const struct fault_info *info)
+{
+	mon_fault_report((unsigned)info->vector, info->error | (info->stack_overflow ? FAULT_STACK_OVERFLOW : 0),
+			 info->address, info->rip);
+}
+
+/* --- cores -------------------------------------------------------------------------- */
+
+err_t mon_core(coreid_t core, struct mon_core *out)
+{
+	struct mon_core c = { 0 };
+
+	for (unsigned part = 0; part < MON_CORE_PARTS; part++) {
+		struct mon_message m = { .word = { core, part } };
+		err_t err = call(MON_CORE, &m);
+
+		if (err)
+			return err;
+		mon_core_unpack(&c, part, &m);
+		if (c.state != MON_CORE_UP)
+			break;
+	}
+	*out = c;
+	return ERR_OK;
+}
+
+err_t mon_stat(coreid_t core, unsigned stat, uint64_t *value)
+{
+	struct mon_message m = { .word = { core, stat } };
+	err_t err = call(MON_STAT, &m);
+
+	if (!err)
+		*value = m.word[0];
+	return err;
+}
+
+err_t mon_check(coreid_t core, uint64_t *violations)
+{
+	struct mon_message m = { .word = { core } };
+	err_t err = call(MON_CHECK, &m);
+
+	if (!err)
+		*violations = m.word[0];
+	return err;
+}
+
+err_t mon_power(unsigned how, unsigned code)
+{
+	struct mon_message m = { .word = { how, code } };
+
+	return call(MON_POWER, &m);
+}
+
+void mon_log(const char *text)
+{
+	struct mon_message m = { .header = mon_header(MON_LOG, 0, 0, 0) };
+
+	request_send(&m, text, strnlen(text, MON_TEXT_MAX));
+}
+
+/* --- services and connections ---------------------------------------------------------- */
+
+err_t mon_export(const char *name, uint32_t *service)
+{
+	struct mon_message m = { 0 };
+	err_t err = mon_name_pack(name, m.word);
+
+	if (!err)
+		err = call(MON_EXPORT, &m);
+	if (!err && service)
+		*service = (uint32_t)m.word[0];
+	return err;
+}
+
+err_t mon_incoming(struct mon_incoming *out, bool wait)
+{
+	err_t err = ERR_AGAIN;
+
+	dispatcher_disable();
+	while (wait && incoming_put == incoming_taken)
+		thread_block(&incoming_waiting, 0);
+	if (incoming_put != incoming_taken) {
+		*out = incoming[incoming_taken++ % INCOMING_MAX];
+		err = ERR_OK;
+	}
+	dispatcher_enable();
+	return err;
+}
+
+static void offer_pack(const struct mon_offer *offer, struct mon_message *m)
+{
+	m->word[2] = (uint32_t)offer->endpoint | offer->notification << 32;
+	m->word[3] = (offer->frame_bits & 0xff) | (uint64_t)(offer->shared_bits & 0xff) << 8 | offer->slot_board << 32;
+	m->word[5] = offer->frame_of;
+	m->word[4] = (uint32_t)offer->slot_channel | offer->slot_doorbell << 32;
+}
+
+static void binding_unpack(struct mon_binding *b, unsigned side, const struct mon_message *m)
+{
+	*b = (struct mon_binding){ .kind = (unsigned)m->word[0],
+				   .side = side,
+				   .channel = (uint32_t)m->word[1],
+				   .frame_bits = (unsigned)m->word[2],
+				   .peer = m->word[3],
+				   .hint = (unsigned)m->word[4] };
+}
+
+err_t mon_accept(uint32_t channel, const struct mon_offer *offer, struct mon_binding *out)
+{
+	struct mon_message m = { .word = { channel } };
+	err_t err;
+
+	offer_pack(offer, &m);
+	m.word[5] = offer->board | (uint64_t)offer->hint << 32;
+	err = call(MON_ACCEPT, &m);
+	if (!err)
+		binding_unpack(out, 1, &m);
+	return err;
+}
+
+err_t mon_reject(uint32_t channel, err_t reason)
+{
+	struct mon_message m = { .word = { channel, (uint64_t)reason } };
+
+	return call(MON_REJECT, &m);
+}
+
+err_t mon_connect(const char *name, const struct mon_offer *offer, struct mon_binding *out)
+{
+	struct mon_message m = { 0 };
+	err_t err = mon_name_pack(name, m.word);
+
+	if (err)
+		return err;
+	offer_pack(offer, &m);
+	err = call(MON_CONNECT, &m);
+	if (!err)
+		binding_unpack(out, 0, &m);
+	return err;
+}
+
+err_t mon_close(uint32_t channel)
+{
+	struct mon_message m = { .word = { channel } };
+
+	return call(MON_CLOSE, &m);
+}
+
+err_t mon_board(cptr_t slot, uint32_t *board)
+{
+	struct mon_message m = { .word = { slot } };
+	err_t err = call(MON_BOARD, &m);
+
+	if (!err)
+		*board = (uint32_t)m.word[0];
+	return err;
+}
+
+err_t mon_board_close(uint32_t board)
+{
+	struct mon_message m = { .word = { board } };
+
+	return call(MON_BOARD_CLOSE, &m);
+}
+
+void mon_set_closed_handler(void (*closed)(uint32_t channel)) { closed_handler = closed; }
+void mon_set_incoming_handler(void (*handler)(void)) { incoming_handler = handler; }
+void mon_set_log_handler(void (*handler)(const char *text, size_t length)) { log_handler = handler; }
+void mon_set_power_handler(void (*handler)(unsigned how, unsigned code)) { power_handler = handler; }
+
+err_t mon_init(void)
+{
+	lmp_endpoint_handle(&lmp_self, monitor_messages, NULL);
+	ram_source = mon_ram_alloc;
+	fault_report = fault_to_monitor;
+	return ERR_OK;
+}

@@ -1,0 +1,116 @@
+/*
+ * What a process asks of its monitor: typed calls.
+ *
+ * A call sends a request over the monitor endpoint (TASK_MONITOR_EP) and blocks
+ * the calling thread, not the process, until the reply comes on endpoint 0; any
+ * number of threads may have calls open.  Before threads exist the call waits in
+ * place.  All return 0 or an err_t; outputs are written only on success.
+ */
+#pragma once
+
+#include "kernel/abi/types.h"
+#include "libos/core/monitor_proto.h"
+
+/* Takes over endpoint 0 (lmp_self), ram_source and fault_report. The libOS's start calls it before anything here. */
+err_t mon_init(void);
+
+/* --- memory ------------------------------------------------------------------ */
+
+/* A RAM capability of 1 << bits bytes into the empty slot `slot`; taken back when the process ends. */
+err_t mon_ram_alloc(unsigned bits, cptr_t slot);
+/* Gives back a capability got by mon_ram_alloc; whatever was made of it is deleted. */
+err_t mon_ram_free(cptr_t slot);
+
+/* --- processes --------------------------------------------------------------- */
+
+/* Ends this process. */
+void mon_exit(uint64_t status) __attribute__((noreturn));
+/* Starts the program argv[0] of the boot archive on `core`. */
+err_t mon_spawn(coreid_t core, int argc, const char *const *argv, uint64_t *pid);
+/* Waits until `pid`, on any core, has ended. cause: enum mon_cause. Either output may be NULL. */
+err_t mon_wait(uint64_t pid, unsigned *cause, uint64_t *status);
+err_t mon_kill(uint64_t pid);
+/* The index-th process of a core; ERR_NOT_FOUND past the last. */
+err_t mon_ps(coreid_t core, unsigned index, struct mon_process *out);
+/* Tells the monitor that this process cannot go on because of a fault; it is stopped with a report. */
+void mon_fault_report(unsigned vector, uint64_t error, vaddr_t address, vaddr_t instruction) __attribute__((noreturn));
+
+/* --- cores, the machine -------------------------------------------------------- */
+
+/* What a core's monitor says of it; ERR_CORE_ID past the last core of the machine. */
+err_t mon_core(coreid_t core, struct mon_core *out);
+/* One figure of a core's CPU driver, enum kernel_stat. */
+err_t mon_stat(coreid_t core, unsigned stat, uint64_t *value);
+/* Lets a core's CPU driver check its own invariants. */
+err_t mon_check(coreid_t core, uint64_t *violations);
+/* POWER_OFF, POWER_REBOOT, POWER_DEBUG_EXIT with an exit code. Returns only on failure. */
+err_t mon_power(unsigned how, unsigned code);
+/* One line to the system's log, whatever its length up to MON_TEXT_MAX. */
+void mon_log(const char *text);
+
+/* --- services and connections ---------------------------------------------------- */
+
+enum mon_binding_kind { MON_BINDING_LMP, MON_BINDING_URPC };
+
+/*
+ * What a side brings to a connection. It cannot know whether the other side is on
+ * its core, so it brings both: an endpoint of its own (for LMP) and a notification
+ * of its own (URPC doorbell), bound already; and two empty slots to be filled.
+ */
+struct mon_offer {
+	cptr_t endpoint;      /* 0: none; then only another core can be reached */
+	cptr_t notification;  /* 0: none; then only the same core can be reached */
+	unsigned frame_bits;  /* of the URPC frame; the connecting side chooses. 0: 4 KiB */
+	unsigned shared_bits; /* LMP: of a frame that both may map besides; the connecting side chooses. 0: none */
+	uint32_t frame_of;    /* connecting: use the frame of this open channel of ours; 0: a new one */
+	cptr_t slot_channel;  /* filled with the peer's endpoint (LMP) or the frame (URPC) */
+	cptr_t slot_doorbell; /* filled with the peer's notification (URPC), or the shared frame (LMP) */
+	cptr_t slot_board;    /* connecting: filled with the server's hint board, if it has one (URPC); 0: no hints */
+	uint32_t board;       /* accepting: ours, by mon_board, where the client shall hint (URPC); 0: nowhere */
+	unsigned hint;        /* ... by this byte */
+};
+
+struct mon_binding {
+	unsigned kind;       /* enum mon_binding_kind */
+	unsigned side;       /* 0: connected, 1: accepted */
+	uint32_t channel;    /* the monitor's number of this side of the connection */
+	unsigned frame_bits; /* of the URPC frame, or the shared frame (LMP); 0: there is none */
+	uint64_t peer;       /* pid of the other side */
+	unsigned hint;       /* the client hints, by byte hint - 1 of the server's board; 0: it does not */
+};
+
+struct mon_incoming {
+	uint32_t channel;
+	uint32_t service; /* as mon_export said */
+	uint64_t peer;    /* pid */
+};
+
+/* Announces a service under a name of up to MON_NAME bytes. ERR_EXISTS. */
+err_t mon_export(const char *name, uint32_t *service);
+/* The next connection that waits to be accepted; blocks the thread when `wait`, else ERR_AGAIN. */
+err_t mon_incoming(struct mon_incoming *out, bool wait);
+/* Accepts it: fills the offer's slots. */
+err_t mon_accept(uint32_t channel, const struct mon_offer *offer, struct mon_binding *out);
+err_t mon_reject(uint32_t channel, err_t reason);
+/* Connects to a service; blocks until it has accepted. ERR_NOT_FOUND, ERR_DENIED, or the reason of its refusal. */
+err_t mon_connect(const char *name, const struct mon_offer *offer, struct mon_binding *out);
+/* Ends this side of a connection. The peer is told; a URPC frame is freed when both sides have ended. */
+err_t mon_close(uint32_t channel);
+/* A page for the hints of clients on other cores, zero, into the empty slot `slot`, and its number. */
+err_t mon_board(cptr_t slot, uint32_t *board);
+/* Gives it back; it is freed when the connections that it served are over. */
+err_t mon_board_close(uint32_t board);
+/* Called, in the dispatcher's scheduler (must not block), when a peer has closed or died. */
+void mon_set_closed_handler(void (*closed)(uint32_t channel));
+/* Likewise when a connection waits to be accepted; for servers that do not keep a thread in mon_incoming. */
+void mon_set_incoming_handler(void (*incoming)(void));
+/*
+ * Likewise with a line for the system's log (not NUL-terminated, no newline):
+ * monitors send their own and those of mon_log to whoever serves "console".
+ */
+void mon_set_log_handler(void (*handler)(const char *text, size_t length));
+/*
+ * Likewise for whoever serves "console": the machine is to be switched off. It shows
+ * what it holds, then asks for the same by mon_power.
+ */
+void mon_set_power_handler(void (*handler)(unsigned how, unsigned code));

@@ -1,0 +1,129 @@
+/*
+ * What a process and its monitor, and two monitors, say to each other.
+ *
+ * One shape on both fabrics: a message is 7 words, a header and 6 words of
+ * payload (LMP carries them as words 0 to 6, URPC as one line).  Text longer
+ * than the payload goes ahead in MON_TEXT messages of up to 48 bytes, which the
+ * receiver collects per sender; the request that follows owns what was collected.
+ * Every request but those marked "no reply" is answered with the same operation
+ * and sequence number, MON_REPLY set, and an err_t in `aux`.
+ *
+ * Capabilities never ride in these messages.  A process names slots of its own
+ * space, and the monitor, which built that space, reads and fills them there.
+ * "slot" below is the low 32 bits of a cptr_t in the process's own root.
+ */
+#pragma once
+
+#include "kernel/abi/types.h"
+
+#define MON_WORDS 7
+#define MON_PAYLOAD 6
+#define MON_CHUNK 48             /* bytes of text in one message */
+#define MON_TEXT_MAX 3456        /* bytes of text before one request */
+#define MON_NAME 16              /* of a service, NUL not needed when all are used */
+#define MON_PROCESS_NAME 32      /* of a process, with its NUL */
+#define MON_SERVICE_CORE 0       /* whose monitor keeps the names */
+#define MON_BADGE (~UINT64_C(0)) /* of the monitor's messages at endpoint 0 */
+
+struct mon_message {
+	uint64_t header;
+	uint64_t word[MON_PAYLOAD];
+};
+
+enum { MON_REPLY = 1 };
+
+static inline uint64_t mon_header(unsigned op, unsigned flags, unsigned aux, uint32_t sequence)
+{
+	return (op & 0xff) | (uint64_t)(flags & 0xff) << 8 | (uint64_t)(aux & 0xffff) << 16 | (uint64_t)sequence << 32;
+}
+
+static inline unsigned mon_op(uint64_t header) { return header & 0xff; }
+static inline unsigned mon_flags(uint64_t header) { return (header >> 8) & 0xff; }
+static inline unsigned mon_aux(uint64_t header) { return (header >> 16) & 0xffff; }
+static inline uint32_t mon_sequence(uint64_t header) { return (uint32_t)(header >> 32); }
+
+/* Words are request -> reply. "text" says that collected text belongs to the request. */
+enum mon_op {
+	MON_NONE,
+	MON_TEXT, /* no reply. aux = bytes (1 to 48); the payload is text */
+	/* from a process */
+	MON_EXIT,     /* no reply. w0 = status */
+	MON_RAM,      /* w0 = bits, w1 = slot -> the slot holds a RAM capability */
+	MON_RAM_FREE, /* w0 = slot of a capability got by MON_RAM; all of it is taken back */
+	MON_SPAWN,    /* text: arguments, NUL-terminated each. w0 = core -> w0 = pid */
+	MON_WAIT,     /* w0 = pid -> w0 = enum mon_cause, w1 = status. Answered when it ends */
+	MON_KILL,     /* w0 = pid */
+	MON_PS,       /* w0 = core, w1 = index -> struct mon_process packed by mon_process_pack */
+	MON_CORE,     /* w0 = core, w1 = part -> struct mon_core packed by mon_core_pack */
+	MON_STAT,     /* w0 = core, w1 = enum kernel_stat -> w0 = value */
+	MON_CHECK,    /* w0 = core -> w0 = violations found by the CPU driver's own check */
+	MON_EXPORT,   /* w0, w1 = name -> w0 = service number. Between monitors w2 = process | that number << 32 */
+	MON_CONNECT,  /* w0, w1 = name, w2 = endpoint slot | notification slot << 32,
+	                    w3 = frame bits | shared bits << 8 | slot for the server's hint board << 32 (0: none),
+	                    w4 = slot for endpoint or frame | slot for notification << 32,
+	                    w5 = channel whose frame to use, or 0 -> as below */
+	MON_ACCEPT,   /* w0 = channel, w2, w4 as above, w5 = board | its byte for this client << 32, or 0 -> as below */
+	MON_REJECT,   /* w0 = channel, w1 = err_t */
+	MON_CLOSE,    /* w0 = channel */
+	MON_BOARD,    /* w0 = slot -> w0 = board; the slot holds its frame, a page for hints */
+	MON_BOARD_CLOSE, /* w0 = board */
+	MON_FAULT,       /* no reply. w0 = vector, w1 = error code, w2 = address, w3 = instruction */
+	MON_POWER,       /* w0 = enum kernel_power, w1 = exit code. Answered only when it cannot be done */
+	MON_LOG,         /* no reply. text: one line */
+	/* to a process, unasked; no reply */
+	MON_INCOMING, /* w0 = channel, w1 = service number, w2 = pid of the client */
+	MON_CLOSED,   /* w0 = channel: the other side is gone. MON_TEXT, MON_LOG and MON_POWER too
+	                    come unasked, to the process that serves "console" */
+	/* MON_CONNECT and MON_ACCEPT: -> w0 = enum mon_binding_kind, w1 = channel, w2 = frame bits, w3 = pid,
+	   w4 = 1 + byte of the server's board, or 0 */
+	/* between monitors */
+	MON_HELLO,     /* no reply. w0 = core, w1 = doorbell number, w2 = APIC id */
+	MON_INTRODUCE, /* w0 = core to reach, w1 = frame, w2 = bits, w3 = doorbell number, w4 = core that asks */
+	MON_LOOKUP,    /* w0, w1 = name -> w0 = core, w1 = process number, w2 = service number */
+	MON_FORGET,    /* no reply. w0 = core, w1 = process number: it serves no name any more */
+	MON_UNWAIT,    /* no reply. w0 = pid; the sequence number is that of a MON_WAIT: its answer is not wanted */
+	MON_CORE_IS,   /* no reply. From monitor 0: w0 = core, w1 = enum mon_core_state, up or missing */
+	MON_OPEN, /* w0 = server's process number | service number << 32, w1 = client's channel | doorbell number << 32,
+	                    w2 = frame, w3 = bits | can hint << 8, w4 = client's pid
+	                    -> w0 = server's channel | doorbell number << 32, w1 = pid,
+	                    w2 = frame of the board, or 0, w3 = byte */
+	MON_OPS
+};
+
+enum mon_cause { MON_EXITED, MON_KILLED, MON_FAULTED };
+enum mon_core_state { MON_CORE_ABSENT, MON_CORE_UP, MON_CORE_MISSING, MON_CORE_OFF };
+
+struct mon_process {
+	uint64_t pid;
+	uint32_t state;  /* enum dispatcher_state */
+	uint64_t cycles; /* that it has run */
+	char name[MON_PROCESS_NAME];
+};
+
+struct mon_core {
+	uint32_t core, apic_id;
+	uint32_t state; /* enum mon_core_state; when it is not up nothing below is known */
+	uint32_t processes;
+	uint64_t uptime; /* cycles since its CPU driver started */
+	uint64_t tsc_hz;
+	uint64_t messages; /* LMP messages on that core and lines that its monitor sent and received */
+	uint64_t ipis_sent, ipis_received;
+	uint64_t idle;                /* cycles halted */
+	uint64_t ram_total, ram_free; /* bytes; free: not given to any process */
+};
+
+#define MON_CORE_PARTS 2
+
+/* Payloads of MON_PS and MON_CORE replies, and back. The name is in 4 words, 8 characters each. */
+void mon_process_pack(const struct mon_process *p, struct mon_message *m);
+void mon_process_unpack(struct mon_process *p, const struct mon_message *m);
+void mon_core_pack(const struct mon_core *c, unsigned part, struct mon_message *m);
+void mon_core_unpack(struct mon_core *c, unsigned part, const struct mon_message *m);
+
+/* Puts up to MON_CHUNK bytes of text into a MON_TEXT message; returns how many. */
+size_t mon_text_pack(struct mon_message *m, const char *text, size_t length);
+/* Bytes of a MON_TEXT message copied to `out` (MON_CHUNK large), or 0 when it is malformed. */
+size_t mon_text_unpack(const struct mon_message *m, char *out);
+/* A name of up to MON_NAME bytes in two words and back; out is NUL-terminated. ERR_TOO_LONG, ERR_ARGUMENT. */
+err_t mon_name_pack(const char *name, uint64_t words[2]);
+void mon_name_unpack(const uint64_t words[2], char out[MON_NAME + 1]);

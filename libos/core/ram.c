@@ -1,0 +1,258 @@
+/*
+ * Physical memory: a buddy allocator over the RAM capabilities that we have.
+ *
+ * A block is an address and the number of the source it lies in; an object is
+ * retyped straight out of the source at the block's offset.  One mutex; it is
+ * held while the monitor is asked for more.
+ */
+#include "libos/core/ram.h"
+
+#include "libos/core/arrival.h"
+#include "libos/core/buddy.h"
+#include "libos/core/invoke.h"
+#include "libos/core/slot.h"
+#include "libos/thread/control.h"
+
+#define SOURCES_MAX 256
+#define SOURCE_BITS 20 /* ask for no less than 1 MiB */
+#define RAM_NODES_FIRST 160
+#define RAM_NODES_LOW 80
+#define WHOLES_MAX 16   /* blocks that are whole sources, likewise */
+#define OVERLAPS_MAX 16 /* blocks in use by someone else's copy that one request passes over */
+
+err_t (*ram_source)(unsigned bits, cptr_t slot);
+
+static struct {
+	cptr_t cap;
+	paddr_t base;
+	unsigned bits;
+} sources[SOURCES_MAX];
+static unsigned source_count;
+static struct buddy buddy;
+static struct buddy_node ram_nodes[RAM_NODES_FIRST];
+static struct mutex lock = MUTEX_INIT_RECURSIVE;
+static cptr_t spare_slot; /* for the next source: asking must not need slots */
+
+uint64_t ram_free_bytes(void) { return buddy.free_bytes; }
+
+static err_t source_add(cptr_t ram, unsigned bits, uint64_t used)
+{
+	struct cap_info info;
+	err_t err = cap_identify(ram, &info);
+
+	if (err)
+		return err;
+	if (info.type != CAP_RAM || info.bits != bits || used > SIZE_OF_BITS(bits))
+		return ERR_ARGUMENT;
+	if (source_count == SOURCES_MAX ||
+	    !buddy_add(&buddy, info.base + used, SIZE_OF_BITS(bits) - used, source_count))
+		return ERR_NO_MEMORY;
+	sources[source_count].cap = ram;
+	sources[source_count].base = info.base;
+	sources[source_count].bits = bits;
+	source_count++;
+	return 0;
+}
+
+err_t ram_add_from(cptr_t ram, unsigned bits, uint64_t used)
+{
+	err_t err;
+
+	mutex_lock(&lock);
+	err = source_add(ram, bits, used);
+	mutex_unlock(&lock);
+	return err;
+}
+
+err_t ram_add(cptr_t ram, unsigned bits) { return ram_add_from(ram, bits, 0); }
+
+static void ram_nodes_feed(struct buddy_node *nodes, unsigned count)
+{
+	mutex_lock(&lock);
+	buddy_feed(&buddy, nodes, count);
+	mutex_unlock(&lock);
+}
+
+void ram_init(void)
+{
+	const struct process_args *a = process_args();
+
+	buddy_init(&buddy);
+	buddy_feed(&buddy, ram_nodes, RAM_NODES_FIRST);
+	if (a->ram_bits)
+		source_add(TASK_RAM, (unsigned)a->ram_bits, a->ram_used);
+}
+
+void ram_tend(void)
+{
+	static bool tending;
+	vaddr_t page;
+
+	if (buddy.pool_count >= RAM_NODES_LOW || tending || vspace_is_locked())
+		return;
+	tending = true;
+	if (!frame_alloc_map(PAGE_BITS, NULL, &page))
+		ram_nodes_feed((struct buddy_node *)page, PAGE_SIZE / sizeof(struct buddy_node));
+	tending = false;
+}
+
+/* --- more from the monitor --------------------------------------------------- */
+
+/* More than was asked for at once, less when there is not as much. */
+static err_t source_ask(unsigned bits)
+{
+	unsigned want = bits > SOURCE_BITS ? bits : SOURCE_BITS;
+	err_t err;
+
+	if (bits < PAGE_BITS)
+		bits = PAGE_BITS;
+
+	if (!ram_source)
+		return ERR_NO_MEMORY;
+	if (!spare_slot && slot_alloc(&spare_slot))
+		return ERR_NO_SLOTS;
+	err = ram_source(want, spare_slot);
+	if (err && want > bits) {
+		want = bits;
+		err = ram_source(want, spare_slot);
+	}
+	if (!err)
+		err = source_add(spare_slot, want, 0);
+	if (!err) {
+		spare_slot = 0;
+		slot_alloc(&spare_slot);
+	}
+	return err;
+}
+
+err_t ram_reserve(uint64_t bytes)
+{
+	err_t err = 0;
+
+	mutex_lock(&lock);
+	while (!err && buddy.free_bytes < bytes)
+		err = source_ask(63 - (unsigned)__builtin_clzll(bytes - buddy.free_bytes));
+	mutex_unlock(&lock);
+	return err;
+}
+
+/* `room`: bits of the memory to ask for when there is no block. */
+static err_t block_take(unsigned bits, unsigned room, paddr_t *base, uint64_t *source)
+{
+	err_t err;
+
+	if (buddy_alloc(&buddy, bits, base, source))
+		return 0;
+	err = source_ask(room);
+	if (!err && !buddy_alloc(&buddy, bits, base, source))
+		err = ERR_NO_MEMORY;
+	return err;
+}
+
+/* RAM made of RAM is smaller than that: a block that is a whole source will not do. */
+static err_t block_take_part(unsigned bits, paddr_t *base, uint64_t *source)
+{
+	paddr_t whole_base[WHOLES_MAX];
+	uint64_t whole_source[WHOLES_MAX];
+	unsigned wholes = 0;
+	err_t err = block_take(bits, bits + 1, base, source);
+
+	while (!err && sources[*source].bits == bits && wholes < WHOLES_MAX) {
+		whole_base[wholes] = *base;
+		whole_source[wholes++] = *source;
+		err = block_take(bits, bits + 1, base, source);
+	}
+	while (wholes) {
+		wholes--;
+		buddy_release(&buddy, whole_base[wholes], bits, whole_source[wholes]);
+	}
+	return err;
+}
+
+/* --- objects ------------------------------------------------------------------- */
+
+static err_t object_make(unsigned type, unsigned bits, cptr_t slot)
+{
+	paddr_t base = 0;
+	uint64_t source = 0;
+	err_t err = ERR_RETYPE_OVERLAP;
+
+	/* A block may still be in use through a capability that was given away: it is lost to us. */
+	for (unsigned tries = 0; err == ERR_RETYPE_OVERLAP && tries < OVERLAPS_MAX; tries++) {
+		err = type == CAP_RAM ? block_take_part(bits, &base, &source) : block_take(bits, bits, &base, &source);
+		if (err)
+			return err;
+		err = cap_retype(sources[source].cap, base - sources[source].base, type, bits, 1, slot);
+	}
+	if (err && err != ERR_RETYPE_OVERLAP)
+		buddy_release(&buddy, base, bits, source);
+	return err;
+}
+
+err_t ram_object_at(unsigned type, unsigned bits, cptr_t slot)
+{
+	err_t err;
+
+	if (bits < BUDDY_BITS_MIN || bits > BUDDY_BITS_MAX)
+		return ERR_RETYPE_SIZE;
+	mutex_lock(&lock);
+	err = object_make(type, bits, slot);
+	mutex_unlock(&lock);
+	return err;
+}
+
+err_t ram_object(unsigned type, unsigned bits, cptr_t *out)
+{
+	err_t err;
+
+	ram_tend();
+	err = slot_alloc(out);
+	if (err)
+		return err;
+	err = ram_object_at(type, bits, *out);
+	if (err)
+		slot_free(*out);
+	return err;
+}
+
+err_t ram_alloc(unsigned bits, cptr_t *out) { return ram_object(CAP_RAM, bits, out); }
+
+/* Gives the block back to its source; one of a stranger's memory is only gone. */
+static void block_give(const struct cap_info *o)
+{
+	for (unsigned i = source_count; i-- > 0;) {
+		if (o->base - sources[i].base >= SIZE_OF_BITS(sources[i].bits))
+			continue;
+		buddy_release(&buddy, o->base, o->bits, i);
+		return;
+	}
+}
+
+err_t ram_free(cptr_t object)
+{
+	struct cap_info info;
+	err_t err = cap_identify(object, &info);
+
+	if (!err)
+		err = cap_revoke(object);
+	if (!err)
+		err = cap_delete(object);
+	if (err)
+		return err;
+	slot_free(object);
+	mutex_lock(&lock);
+	block_give(&info);
+	mutex_unlock(&lock);
+	ram_tend();
+	return 0;
+}
+
+void ram_reclaim(cptr_t slot, paddr_t base, unsigned bits)
+{
+	struct cap_info info = { .base = base, .bits = (uint8_t)bits };
+
+	slot_free(slot);
+	mutex_lock(&lock);
+	block_give(&info);
+	mutex_unlock(&lock);
+}

@@ -1,0 +1,40 @@
+/*
+ * The start of a process, from the first upcall to posix_start.
+ *
+ * Order: the dispatcher page, so that upcalls find us; the first thread, since
+ * mutexes name their owner, and with it enabled mode; slots, which memory needs,
+ * which the address space needs; endpoint 0; the monitor.
+ */
+#include "libos/core/start.h"
+
+#include "libos/core/arrival.h"
+#include "libos/core/invoke.h"
+#include "libos/core/monitor_client.h"
+#include "libos/thread/control.h"
+
+/* Its control block lies at the top of the first stack, like any thread's; this code runs below. */
+static void __attribute__((noreturn, noinline)) start_on(struct thread *first)
+{
+	const struct process_args *a = process_args();
+	struct cap_info monitor;
+
+	first->stack_low = a->stack_top - a->stack_bytes;
+	thread_init(first);
+	dispatcher_enable();
+	slot_init(a->free_slot);
+	ram_init();
+	vspace_self_init();
+	if (!lmp_init() && !cap_identify(TASK_MONITOR_EP, &monitor))
+		mon_init();
+	posix_start(a);
+}
+
+void libos_start(uint64_t events)
+{
+	uint64_t room = thread_room();
+	char *block = __builtin_alloca(room);
+
+	(void)events;
+	dispatcher_init();
+	start_on(thread_lay((vaddr_t)block, (vaddr_t)block + room));
+}

@@ -1,0 +1,190 @@
+/*
+ * The client of the console service.
+ *
+ * One channel a process, opened by the first thread that needs it.  One mutex
+ * keeps a write's lines together, another lets one thread at a time receive.
+ * When the service has died every call says ERR_CLOSED from then on.
+ */
+#include <string.h>
+
+#include "kernel/abi/error.h"
+#include "libos/core/dispatcher.h"
+#include "libos/fabric/fabric.h"
+#include "libos/fabric/metal.h"
+#include "libos/posix/console.h"
+#include "libos/thread/thread.h"
+#include "libos/x86/context.h"
+#include "services/console/proto.h"
+
+#define BATCH 8 /* lines handed to the channel at once */
+#define RETRIES_A_SECOND 1000
+
+static struct channel channel;
+static bool tried;
+static err_t open_error;
+static bool partial; /* something was written since the last end of a line or flush */
+static struct mutex send_lock = MUTEX_INIT, receive_lock = MUTEX_INIT;
+
+static err_t console_connect(void)
+{
+	struct fabric *fabric;
+	err_t err = fabric_metal(&fabric);
+
+	if (err)
+		return err;
+	/* So many others are connecting just now that its queue is full. */
+	while ((err = channel_open(fabric, CONSOLE_NAME, NULL, &channel)) == ERR_AGAIN)
+		thread_sleep_until(context_now() + dispatcher_tsc_hz() / RETRIES_A_SECOND);
+	return err;
+}
+
+/* With send_lock held. */
+static err_t console_open(void)
+{
+	if (!tried)
+		open_error = console_connect();
+	tried = true;
+	return open_error;
+}
+
+/* With send_lock held. */
+static err_t lines_send(const struct urpc_message *m, unsigned lines)
+{
+	err_t err = console_open();
+
+	return err ? err : channel_send_lines(&channel, m, lines, 0, NULL);
+}
+
+static err_t request_send(unsigned op, uint64_t word)
+{
+	struct urpc_message m = { .word = { console_header(op, 0), word } };
+	err_t err;
+
+	mutex_lock(&send_lock);
+	err = lines_send(&m, 1);
+	mutex_unlock(&send_lock);
+	return err;
+}
+
+/* Packs up to BATCH lines; returns how many bytes went in. */
+static size_t batch_pack(struct urpc_message *m, unsigned *lines, const char *text, size_t length)
+{
+	size_t at = 0;
+
+	for (*lines = 0; *lines < BATCH && at < length; (*lines)++) {
+		size_t n = length - at < CONSOLE_TEXT ? length - at : CONSOLE_TEXT;
+
+		m[*lines].word[0] = console_header(CONSOLE_WRITE, n);
+		memcpy(console_text_room(&m[*lines]), text + at, n);
+		at += n;
+	}
+	return at;
+}
+
+err_t console_write(const char *text, size_t length)
+{
+	struct urpc_message batch[BATCH];
+	err_t err = 0;
+
+	if (!length)
+		return 0;
+	mutex_lock(&send_lock);
+	for (size_t at = 0; at < length && !err;) {
+		unsigned lines;
+
+		at += batch_pack(batch, &lines, text + at, length - at);
+		err = lines_send(batch, lines);
+	}
+	partial = text[length - 1] != '\n';
+	mutex_unlock(&send_lock);
+	return err;
+}
+
+err_t console_flush(void)
+{
+	if (!partial)
+		return 0;
+	partial = false;
+	return request_send(CONSOLE_FLUSH, 0);
+}
+
+/* Waits for an answer of one kind, taking others for what they are: late. */
+static err_t answer_wait(unsigned op, struct urpc_message *m)
+{
+	err_t err;
+
+	do
+		err = channel_receive_wait(&channel, m, 0);
+	while (!err && console_op(m) != op);
+	return err;
+}
+
+err_t console_read(char *to, size_t size, size_t *got)
+{
+	/* What came and did not fit: a reader of single bytes takes a message in several calls. */
+	static struct urpc_message input;
+	static size_t taken, length;
+	err_t err = console_flush();
+
+	mutex_lock(&receive_lock);
+	if (!err && taken == length) {
+		taken = length = 0;
+		err = request_send(CONSOLE_READ, 0);
+		if (!err)
+			err = answer_wait(CONSOLE_INPUT, &input);
+		if (!err)
+			length = console_length(&input);
+	}
+	if (!err) {
+		*got = length - taken < size ? length - taken : size;
+		memcpy(to, console_text(&input) + taken, *got);
+		taken += *got;
+	}
+	mutex_unlock(&receive_lock);
+	return err;
+}
+
+err_t console_lend(uint64_t pid) { return request_send(CONSOLE_LEND, pid); }
+
+err_t console_wait_interrupt(void)
+{
+	struct urpc_message m;
+	err_t err;
+
+	mutex_lock(&receive_lock);
+	do
+		err = channel_receive_wait(&channel, &m, 0);
+	while (!err && console_op(&m) != CONSOLE_INTERRUPT && console_op(&m) != CONSOLE_SYNCED);
+	mutex_unlock(&receive_lock);
+	return !err && console_op(&m) == CONSOLE_SYNCED ? ERR_AGAIN : err;
+}
+
+err_t console_wait_end(void) { return request_send(CONSOLE_SYNC, 0); }
+
+err_t console_first_prompt(cycles_t *tsc)
+{
+	struct urpc_message m;
+	err_t err = request_send(CONSOLE_PROMPT, 0);
+
+	if (err)
+		return err;
+	mutex_lock(&receive_lock);
+	err = answer_wait(CONSOLE_PROMPTED, &m);
+	mutex_unlock(&receive_lock);
+	if (err)
+		return err;
+	*tsc = m.word[1];
+	return m.word[1] ? 0 : ERR_AGAIN;
+}
+
+void console_finish(void)
+{
+	struct urpc_message m;
+
+	/* Somebody who is waiting for input will not get it any more, and has the channel's other end. */
+	if (!tried || open_error || !mutex_try(&receive_lock))
+		return;
+	if (!request_send(CONSOLE_SYNC, 0))
+		answer_wait(CONSOLE_SYNCED, &m);
+	mutex_unlock(&receive_lock);
+}

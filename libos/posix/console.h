@@ -1,0 +1,28 @@
+/*
+ * This process's line to the console service: opened at first use.
+ *
+ * Output appears by whole lines; a line without an end is shown at a flush, a
+ * read, or when the process ends.  Safe from any thread.
+ */
+#pragma once
+
+#include "kernel/abi/types.h"
+
+/* Writes all of it, or says why not: ERR_CLOSED when the service has died. */
+err_t console_write(const char *text, size_t length);
+/* Shows the line that has no end yet. */
+err_t console_flush(void);
+/* Waits for input: 1 to `size` raw bytes. Takes the input back when it was lent. */
+err_t console_read(char *to, size_t size, size_t *got);
+/* Lends the input to a process, until it ends or we read again. */
+err_t console_lend(uint64_t pid);
+/*
+ * For the one that has lent the input: waits till the interrupt key is pressed,
+ * or till console_wait_end is called (ERR_AGAIN).
+ */
+err_t console_wait_interrupt(void);
+err_t console_wait_end(void);
+/* The TSC when the first program asked for input, which is the first prompt; ERR_AGAIN when none has. */
+err_t console_first_prompt(cycles_t *tsc);
+/* What was written is with the service when this returns. At the process's end. */
+void console_finish(void);

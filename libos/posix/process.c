@@ -1,0 +1,96 @@
+/*
+ * Processes as POSIX sees them, as far as that goes: a process here is made by
+ * its monitor out of a program, never by a fork.
+ *
+ * pid_t is 32 bits, our process ids are a core and a number: both fit (20 bits of
+ * number; a monitor counts up from 1 and would need a million starts to leave them).
+ */
+#include <signal.h>
+#include <sys/types.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "libos/core/dispatcher.h"
+#include "libos/core/monitor_client.h"
+#include "libos/posix/console.h"
+#include "libos/posix/errno.h"
+#include "libos/x86/random.h"
+
+#define PID_NUMBER_BITS 20
+#define STATUS_SIGNAL 128 /* exit status of a process that a signal ended: this and the signal */
+#define ENTROPY_MAX 256
+
+static pid_t pid_pack(uint64_t pid)
+{
+	return (pid_t)((pid >> 32) << PID_NUMBER_BITS | (pid & ((1 << PID_NUMBER_BITS) - 1)));
+}
+
+static uint64_t pid_unpack(pid_t pid)
+{
+	return (uint64_t)pid >> PID_NUMBER_BITS << 32 | ((uint64_t)pid & ((1 << PID_NUMBER_BITS) - 1));
+}
+
+pid_t getpid(void) { return pid_pack(process_args()->pid); }
+
+void _exit(int status)
+{
+	console_finish();
+	mon_exit((uint64_t)(uint32_t)status);
+}
+
+/* Signals end a process; nothing catches one that another process sends. */
+int kill(pid_t pid, int signal)
+{
+	err_t err;
+
+	if (pid <= 0 || signal <= 0 || signal >= NSIG)
+		return errno_fail(EINVAL);
+	if (pid == getpid())
+		_exit(STATUS_SIGNAL + signal);
+	err = mon_kill(pid_unpack(pid));
+	return err ? errno_fail(errno_from(err)) : 0;
+}
+
+pid_t fork(void) { return errno_fail(ENOSYS); }
+
+int execve(const char *path, char *const *argv, char *const *envp)
+{
+	(void)path;
+	(void)argv;
+	(void)envp;
+	return errno_fail(ENOSYS);
+}
+
+/* No process has children in POSIX's sense. */
+pid_t wait(int *status)
+{
+	(void)status;
+	return errno_fail(ECHILD);
+}
+
+int sigprocmask(int how, const sigset_t *set, sigset_t *old)
+{
+	(void)how;
+	if (old)
+		*old = 0;
+	return set && *set ? errno_fail(ENOSYS) : 0;
+}
+
+int getentropy(void *to, size_t bytes)
+{
+	uint8_t *p = to;
+
+	if (bytes > ENTROPY_MAX)
+		return errno_fail(EIO);
+	while (bytes) {
+		uint64_t word;
+		size_t n = bytes < sizeof(word) ? bytes : sizeof(word);
+
+		if (!random_word(&word))
+			return errno_fail(ENOSYS);
+		for (size_t i = 0; i < n; i++)
+			*p++ = (uint8_t)(word >> 8 * i);
+		bytes -= n;
+	}
+	return 0;
+}

@@ -1,0 +1,34 @@
+/*
+ * From the libOS's start to main, and back to exit.
+ *
+ * Runs on the first thread, enabled.  Nothing is opened here: a program that
+ * says nothing never meets the console.
+ */
+#include <stdlib.h>
+
+#include "libos/core/start.h"
+
+extern int main(int argc, char **argv, char **envp);
+/* newlib's: runs the constructors between the linker's marks. */
+extern void __libc_init_array(void);
+
+static char *no_environment[] = { NULL };
+char **environ = no_environment;
+
+/* newlib calls these around constructors and destructors; all of ours are in the arrays. */
+void _init(void);
+void _fini(void);
+void _init(void) {}
+void _fini(void) {}
+
+void posix_start(const struct process_args *args)
+{
+	/* Programs may write to their arguments' pointers, and the page is read-only. */
+	static char *argv[PROCESS_ARGS_MAX + 1];
+	int argc = args->argc <= PROCESS_ARGS_MAX ? (int)args->argc : PROCESS_ARGS_MAX;
+
+	for (int i = 0; i < argc; i++)
+		argv[i] = (char *)(uintptr_t)args + args->arg[i];
+	__libc_init_array();
+	exit(main(argc, argv, environ));
+}

@@ -1,0 +1,114 @@
+/*
+ * Clocks and sleep: the time stamp counter, and the wall clock that the boot core
+ * read once.
+ *
+ * A machine without a readable real-time clock has no CLOCK_REALTIME: EINVAL,
+ * and gettimeofday fails likewise.
+ */
+#include <errno.h>
+#include <sys/time.h>
+#include <sys/times.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "libos/core/dispatcher.h"
+#include "libos/posix/errno.h"
+#include "libos/thread/thread.h"
+#include "libos/x86/context.h"
+
+#define NANO UINT64_C(1000000000)
+#define TICKS_MAX (UINT64_C(1) << 62)
+
+/* Ticks to a time without overflow: whole seconds first. */
+static struct timespec ticks_to_time(uint64_t ticks)
+{
+	uint64_t hz = dispatcher_tsc_hz();
+
+	return (struct timespec){ .tv_sec = (time_t)(ticks / hz), .tv_nsec = (long)(ticks % hz * NANO / hz) };
+}
+
+/* No more than TICKS_MAX, which is for ever. */
+static uint64_t time_to_ticks(const struct timespec *t)
+{
+	uint64_t hz = dispatcher_tsc_hz();
+
+	if ((uint64_t)t->tv_sec >= TICKS_MAX / hz)
+		return TICKS_MAX;
+	return (uint64_t)t->tv_sec * hz + (uint64_t)t->tv_nsec * hz / NANO;
+}
+
+int clock_gettime(clockid_t clock, struct timespec *out)
+{
+	const struct process_args *args = process_args();
+	struct timespec t = ticks_to_time(context_now() - args->boot_tsc);
+
+	switch (clock) {
+	case CLOCK_REALTIME:
+		if (!args->wall_seconds)
+			return errno_fail(EINVAL);
+		t.tv_sec += (time_t)args->wall_seconds;
+		break;
+	case CLOCK_MONOTONIC:
+		break;
+	default:
+		return errno_fail(EINVAL);
+	}
+	*out = t;
+	return 0;
+}
+
+int clock_getres(clockid_t clock, struct timespec *out)
+{
+	if (clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC)
+		return errno_fail(EINVAL);
+	if (out)
+		*out = (struct timespec){ .tv_nsec = (long)((NANO + dispatcher_tsc_hz() - 1) / dispatcher_tsc_hz()) };
+	return 0;
+}
+
+int gettimeofday(struct timeval *restrict out, void *restrict zone)
+{
+	struct timespec t;
+
+	(void)zone;
+	if (clock_gettime(CLOCK_REALTIME, &t))
+		return -1;
+	*out = (struct timeval){ .tv_sec = t.tv_sec, .tv_usec = t.tv_nsec / 1000 };
+	return 0;
+}
+
+int nanosleep(const struct timespec *t, struct timespec *left)
+{
+	if (t->tv_sec < 0 || t->tv_nsec < 0 || t->tv_nsec >= (long)NANO)
+		return errno_fail(EINVAL);
+	thread_sleep_until(context_now() + time_to_ticks(t));
+	/* No signal ends a sleep early. */
+	if (left)
+		*left = (struct timespec){ 0 };
+	return 0;
+}
+
+int usleep(useconds_t microseconds)
+{
+	struct timespec t = { .tv_sec = microseconds / 1000000, .tv_nsec = (long)(microseconds % 1000000) * 1000 };
+
+	return nanosleep(&t, NULL);
+}
+
+unsigned sleep(unsigned seconds)
+{
+	struct timespec t = { .tv_sec = seconds };
+
+	nanosleep(&t, NULL);
+	return 0;
+}
+
+/* Processor time is not counted apart from the time that passes; clock() and times() give the latter. */
+clock_t times(struct tms *out)
+{
+	struct timespec t = ticks_to_time(context_now() - process_args()->boot_tsc);
+	clock_t ticks = (clock_t)t.tv_sec * CLOCKS_PER_SEC + (clock_t)(t.tv_nsec / (long)(NANO / CLOCKS_PER_SEC));
+
+	*out = (struct tms){ .tms_utime = ticks };
+	return ticks;
+}

@@ -1,0 +1,132 @@
+/*
+ * Threads of one dispatcher, and what they wait on.
+ *
+ * Cooperative unless made preemptive: then a thread also loses the processor to
+ * the next at the end of a time slice, and its registers are kept in its control
+ * block.  Scheduler state is changed in disabled mode only (libos/core/dispatcher.h),
+ * which is the one lock there is.  Nothing here needs the heap.
+ *
+ * A deadline is a TSC value; 0 means none.
+ */
+#pragma once
+
+#include "kernel/abi/regs.h"
+#include "kernel/abi/types.h"
+
+struct thread;
+
+/* Threads that wait for one thing, or for the processor, first come first served. */
+struct thread_queue {
+	struct thread *head, *tail;
+};
+
+/* --- threads ------------------------------------------------------------ */
+
+typedef void *thread_fn(void *arg);
+
+/* Starts fn(arg) in a new thread. It must be joined or detached. ERR_NO_MEMORY when there is none for its stack. */
+err_t thread_create(struct thread **out, thread_fn *fn, void *arg);
+/* Waits till the thread has ended, and frees it. `result` may be NULL. */
+err_t thread_join(struct thread *t, void **result);
+/* The thread is freed when it ends. */
+void thread_detach(struct thread *t);
+void thread_exit(void *result) __attribute__((noreturn));
+struct thread *thread_self(void);
+/* Lets the next runnable thread of this process run, if there is one. */
+void thread_yield(void);
+/* Is another thread ready to run? */
+bool thread_others(void);
+/* Sleeps till the TSC has reached `deadline`. */
+void thread_sleep_until(cycles_t deadline);
+/* From now on threads lose the processor at the end of a slice, or do not. Off at start. */
+void thread_set_preemptive(bool on);
+/* For libraries: a pointer of theirs in each thread (errno and stdio of newlib are kept apart from it). */
+void *thread_local_get(void);
+void thread_local_set(void *value);
+
+/*
+ * Waits in a queue till thread_wake; false when the deadline came first.
+ * Called in disabled mode, returns in it.
+ */
+bool thread_block(struct thread_queue *q, cycles_t deadline);
+/* Makes the first of the queue runnable; NULL when it is empty. In disabled mode. */
+struct thread *thread_wake(struct thread_queue *q);
+
+/* --- mutexes, recursive or not -------------------------------------------- */
+
+struct mutex {
+	struct thread *owner;
+	uint32_t depth;
+	uint32_t recursive;
+	struct thread_queue waiting;
+};
+#define MUTEX_INIT \
+	{          \
+		0  \
+	}
+#define MUTEX_INIT_RECURSIVE   \
+	{                      \
+		.recursive = 1 \
+	}
+
+void mutex_init(struct mutex *m, bool recursive);
+void mutex_lock(struct mutex *m);
+bool mutex_try(struct mutex *m);
+/* The caller holds it. */
+void mutex_unlock(struct mutex *m);
+
+/* --- condition variables --------------------------------------------------- */
+
+struct cond {
+	struct thread_queue waiting;
+};
+#define COND_INIT            \
+	{                    \
+		{            \
+			0, 0 \
+		}            \
+	}
+
+void cond_init(struct cond *c);
+/* Releases the mutex, waits, takes the mutex again; false when the deadline came first. */
+bool cond_wait(struct cond *c, struct mutex *m, cycles_t deadline);
+void cond_signal(struct cond *c);
+void cond_broadcast(struct cond *c);
+
+/* --- semaphores ------------------------------------------------------------- */
+
+struct semaphore {
+	uint64_t count;
+	struct thread_queue waiting;
+};
+#define SEMAPHORE_INIT(n)    \
+	{                    \
+		.count = (n) \
+	}
+
+void semaphore_init(struct semaphore *s, uint64_t count);
+bool semaphore_wait(struct semaphore *s, cycles_t deadline);
+bool semaphore_try(struct semaphore *s);
+void semaphore_post(struct semaphore *s);
+
+/* --- events -------------------------------------------------------------------- */
+
+/*
+ * Something happened: set once however often it is signalled, cleared by the one
+ * that waited. Several endpoints and notifications may share one, so a thread
+ * can wait for any of them and then look which it was.
+ */
+struct event {
+	uint64_t set;
+	struct thread_queue waiting;
+};
+#define EVENT_INIT \
+	{          \
+		0  \
+	}
+
+void event_init(struct event *e);
+/* From a thread, or from a handler in disabled mode: event_raise. */
+void event_signal(struct event *e);
+void event_raise(struct event *e);
+bool event_wait(struct event *e, cycles_t deadline);

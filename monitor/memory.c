@@ -1,0 +1,183 @@
+/*
+ * Memory that the monitor gives to processes: one RAM block for each process to
+ * be made of, and more when a process asks.
+ *
+ * All of it comes from the core's RAM capabilities through the libOS's allocator
+ * (libos/core/ram.h).  A block goes back by one revoke, which deletes whatever was
+ * made of it by whomever; blocks of ended processes are kept for the next.
+ */
+#include "monitor/monitor.h"
+#include "libos/core/invoke.h"
+#include "libos/core/ram.h"
+#include "libos/core/slot.h"
+
+#define EXTENTS_MAX 1024
+#define BLOCK_BITS_MAX 40
+#define SPARE_MAX 4 /* blocks of one size that are kept */
+
+static struct extent extents[EXTENTS_MAX];
+static struct extent *extents_free;
+static cptr_t spare[BLOCK_BITS_MAX][SPARE_MAX];
+static uint8_t spares[BLOCK_BITS_MAX];
+static cptr_t slot_runs[PROCESS_MAX];
+static unsigned slot_runs_free;
+static uint64_t spare_bytes, total_bytes;
+
+err_t memory_init(void)
+{
+	total_bytes = SIZE_OF_BITS(process_args()->ram_bits);
+	for (uint32_t i = 0; i < monitor.info->ram_caps; i++) {
+		struct cap_info info;
+		err_t err = cap_identify(CPTR(L1_RAM, i), &info);
+
+		if (err)
+			return err;
+		err = ram_add(CPTR(L1_RAM, i), info.bits);
+		if (err)
+			return err;
+		total_bytes += SIZE_OF_BITS(info.bits);
+	}
+	for (unsigned i = 0; i < EXTENTS_MAX; i++) {
+		extents[i].next = extents_free;
+		extents_free = &extents[i];
+	}
+	return ERR_OK;
+}
+
+void memory_figures(uint64_t *total, uint64_t *free)
+{
+	*total = total_bytes;
+	*free = ram_free_bytes() + spare_bytes;
+}
+
+/* Gives the spare blocks back to the allocator, which can then put them together. */
+static void spares_release(void)
+{
+	for (unsigned bits = 0; bits < BLOCK_BITS_MAX; bits++) {
+		while (spares[bits])
+			ram_free(spare[bits][--spares[bits]]);
+	}
+	spare_bytes = 0;
+}
+
+err_t block_alloc(unsigned bits, cptr_t *block)
+{
+	err_t err;
+
+	if (bits >= BLOCK_BITS_MAX)
+		return ERR_NO_MEMORY;
+	if (spares[bits]) {
+		*block = spare[bits][--spares[bits]];
+		spare_bytes -= SIZE_OF_BITS(bits);
+		return ERR_OK;
+	}
+	err = ram_alloc(bits, block);
+	if (err == ERR_NO_MEMORY && spare_bytes) {
+		spares_release();
+		err = ram_alloc(bits, block);
+	}
+	return err;
+}
+
+void block_free(cptr_t block, unsigned bits)
+{
+	if (spares[bits] < SPARE_MAX && cap_revoke(block) == ERR_OK) {
+		spare[bits][spares[bits]++] = block;
+		spare_bytes += SIZE_OF_BITS(bits);
+		return;
+	}
+	ram_free(block);
+}
+
+/* Runs of slots are kept for the next process: as many as there ever were processes at a time. */
+err_t process_slots_take(cptr_t *out)
+{
+	if (!slot_runs_free)
+		return slot_alloc_run(PROCESS_SLOTS, out);
+	*out = slot_runs[--slot_runs_free];
+	return ERR_OK;
+}
+
+void process_slots_give(cptr_t slots) { slot_runs[slot_runs_free++] = slots; }
+
+err_t process_slot(const struct process *p, uint64_t slot, cptr_t *out)
+{
+	if (slot == 0 || slot > UINT32_MAX)
+		return ERR_SLOT_LOOKUP;
+	*out = CPTR_IN(p->slots + SLOT_ROOT, slot);
+	return ERR_OK;
+}
+
+/* --- more memory for a process ------------------------------------------------ */
+
+static err_t extent_give(struct process *p, unsigned bits, uint64_t slot)
+{
+	struct extent *e = extents_free;
+	struct cap_info info;
+	cptr_t target;
+	err_t err = process_slot(p, slot, &target);
+
+	if (err)
+		return err;
+	if (bits < PAGE_BITS || bits >= BLOCK_BITS_MAX)
+		return ERR_ARGUMENT;
+	if (!e)
+		return ERR_NO_MEMORY;
+	err = block_alloc(bits, &e->ram);
+	if (err)
+		return err;
+	err = cap_identify(e->ram, &info);
+	if (!err)
+		err = cap_copy(e->ram, target);
+	if (err) {
+		block_free(e->ram, bits);
+		return err;
+	}
+	extents_free = e->next;
+	e->bits = (uint8_t)bits;
+	e->base = info.base;
+	e->slot = (uint32_t)slot;
+	e->next = p->extents;
+	p->extents = e;
+	return ERR_OK;
+}
+
+static void extent_take_back(struct extent **at)
+{
+	struct extent *e = *at;
+	struct cap_info info;
+
+	*at = e->next;
+	/* A process that has revoked its memory took our capability with it. */
+	if (cap_identify(e->ram, &info))
+		ram_reclaim(e->ram, e->base, e->bits);
+	else
+		block_free(e->ram, e->bits);
+	e->next = extents_free;
+	extents_free = e;
+}
+
+void memory_ram(struct request *r)
+{
+	request_reply(r, extent_give(origin_process(r->from), (unsigned)(r->m.word[0] & 0xff), r->m.word[1]), NULL);
+}
+
+void memory_ram_free(struct request *r)
+{
+	struct extent **at = &origin_process(r->from)->extents;
+
+	while (*at && (*at)->slot != r->m.word[0])
+		at = &(*at)->next;
+	if (!*at) {
+		request_reply(r, ERR_ARGUMENT, NULL);
+		return;
+	}
+	extent_take_back(at);
+	request_reply(r, ERR_OK, NULL);
+}
+
+void memory_forget(struct process *p)
+{
+	while (p->extents)
+		extent_take_back(&p->extents);
+}

@@ -1,0 +1,208 @@
+/*
+ * The monitor of one core: what its files share.
+ *
+ * One process per core, one thread, one loop: take messages from the processes of
+ * this core (LMP) and from other monitors (URPC), handle each to its end, sleep
+ * when there are none.  No handler waits for anyone: what needs another monitor's
+ * answer is noted in the table of pending requests and goes on when it comes.
+ *
+ *   main.c      start, loop                links.c     URPC to other monitors
+ *   request.c   which handler, where       cores.c     booting cores, what is known of them
+ *   process.c   exit, wait, kill, ps       spawn.c     making a process
+ *   memory.c    RAM blocks, slots          services.c  names
+ *   connections.c  connections                report.c    log lines and fault reports
+ *   boards.c    hint boards
+ */
+#pragma once
+
+#include "kernel/abi/boot.h"
+#include "kernel/abi/cap.h"
+#include "kernel/abi/error.h"
+#include "libos/core/dispatcher.h"
+#include "libos/core/monitor_proto.h"
+#include "monitor/names.h"
+#include "monitor/pending.h"
+#include "monitor/process_table.h"
+#include "monitor/text.h"
+
+struct monitor {
+	coreid_t core;
+	const struct boot_info *info;
+	const struct archive_header *archive;
+	bool verbose;      /* option `verbose`: say what is done */
+	uint64_t messages; /* lines sent to and received from other monitors, LMP messages handled */
+	struct process_table processes;
+	struct pendings pendings;
+	struct texts texts;
+	struct names names; /* used on MON_SERVICE_CORE */
+};
+extern struct monitor monitor;
+
+/* --- request.c ------------------------------------------------------------------ */
+
+struct request {
+	struct origin from;
+	struct mon_message m;
+};
+
+/* Handles a message from a process of this core, or (number 0) from another core's monitor. */
+void request_handle(struct origin from, const struct mon_message *m);
+/* Answers it: `words` (MON_PAYLOAD of them, or NULL for zeros). Requests that take no reply get none. */
+void request_reply(const struct request *r, err_t err, const uint64_t *words);
+/* Likewise when only this was kept of the request. */
+void reply_to(struct origin to, unsigned op, uint32_t sequence, err_t err, const uint64_t *words);
+/* Sends a request to another monitor. `done` gets the answer; a failure to send is reported by the result alone. */
+err_t request_forward(coreid_t core, const struct mon_message *m, const struct text *text, struct pending *template);
+/* When a monitor that ought to answer at once counts as silent. */
+cycles_t request_deadline(void);
+static inline bool origin_is_monitor(struct origin o) { return o.number == 0; }
+static inline struct process *origin_process(struct origin o)
+{
+	return process_table_find(&monitor.processes, o.number);
+}
+
+/* --- main.c ---------------------------------------------------------------------- */
+
+/* Where this core's processes send to; the notification of faults. */
+cptr_t monitor_endpoint(void);
+cptr_t monitor_watch(void);
+
+/* --- mailbox.c -------------------------------------------------------------------- */
+
+/* A message to a process of this core. It is queued when the process has no room for it just now. */
+void process_send(struct process *p, const struct mon_message *m);
+/* Tries again what is queued; true when some of it still is. */
+bool mailboxes_retry(void);
+void mailbox_forget(struct process *p);
+
+/* --- outgoing.c: messages that wait for room -------------------------------------- */
+
+#define OUTGOING_MAX 512
+#define OUTGOING_RESERVE 128 /* kept for answers */
+
+struct outgoing {
+	struct outgoing *next;
+	struct mon_message m;
+};
+/* NULL when none is left; only answers may use the reserve. */
+struct outgoing *outgoing_new(const struct mon_message *m, bool answer);
+void outgoing_free(struct outgoing *o);
+unsigned outgoing_left(void);
+
+/* --- links.c ------------------------------------------------------------------------ */
+
+#define LINK_BITS 13 /* frame of a link */
+
+/* Makes the doorbell of this monitor; it runs handler(arg). */
+err_t links_init(event_handler *handler, void *arg);
+/* The link that a monitor is born with, over the frame mapped at `memory`; side 0 made the frame. */
+err_t link_first(coreid_t peer, void *memory, size_t bytes, unsigned side);
+/* Sends or queues a message; asks for an introduction when there is no link yet. */
+err_t link_send(coreid_t peer, const struct mon_message *m);
+bool link_is_up(coreid_t peer);
+/* To all monitors that there is a link to, but one. */
+void links_send_others(coreid_t but, const struct mon_message *m);
+/* Takes what has come on all links; true when there was something. */
+bool links_poll(void);
+/* Says on all links that this side sleeps; false when a message has come meanwhile. */
+bool links_sleep(void);
+void links_wake(void);
+void link_hello(struct request *r);
+void link_introduce(struct request *r);
+
+/* --- cores.c -------------------------------------------------------------------------- */
+
+void cores_boot(void);
+/* Core `core` has said hello. */
+void core_up(coreid_t core);
+bool core_is_up(coreid_t core);
+/* It was started and has not answered in time. */
+bool core_is_missing(coreid_t core);
+/* Cores that have not said hello in time are missing. True when none is awaited; else `next`: when to look again. */
+bool cores_settled(cycles_t *next);
+/* Says in the log how many cores there are. */
+void cores_report(void);
+/* It has left a request unanswered that is answered at once. To monitor 0 it is missing then. */
+void core_silent(coreid_t core);
+/* From monitor 0: a core is missing, or up again. */
+void core_is(struct request *r);
+void core_describe(struct request *r);
+void core_stat(struct request *r);
+void core_check(struct request *r);
+
+/* --- power.c ---------------------------------------------------------------------------- */
+
+/* enum kernel_power and an exit code, after the console has shown what it holds. */
+err_t power_down(unsigned how, unsigned code);
+/* Does not wait for the console for ever; returns when to look again, or 0. */
+cycles_t power_step(void);
+void power_request(struct request *r);
+
+/* --- memory.c ------------------------------------------------------------------------- */
+
+/* Slots of the monitor's own that belong to a process. */
+enum process_slot { SLOT_ROOT, SLOT_DISPATCHER, SLOT_ENDPOINT, SLOT_DISP_FRAME, SLOT_IMAGE, PROCESS_SLOTS };
+
+err_t memory_init(void);
+/* The first of PROCESS_SLOTS empty slots; given back when they are empty again. */
+err_t process_slots_take(cptr_t *out);
+void process_slots_give(cptr_t slots);
+/* A RAM block for a process; taken from those of ended processes when there is one of this size. */
+err_t block_alloc(unsigned bits, cptr_t *block);
+/* Everything made of the block is deleted. */
+void block_free(cptr_t block, unsigned bits);
+void memory_figures(uint64_t *total, uint64_t *free);
+void memory_ram(struct request *r);
+void memory_ram_free(struct request *r);
+void memory_forget(struct process *p);
+/* A slot of a process's own space, as a capability address of the monitor's; ERR_SLOT_LOOKUP when it is no slot. */
+err_t process_slot(const struct process *p, uint64_t slot, cptr_t *out);
+
+/* --- spawn.c, process.c ------------------------------------------------------------------ */
+
+/* Makes the window that spawn writes through. */
+err_t spawn_init(void);
+struct spawn_args {
+	const char *text; /* arguments, each NUL-terminated */
+	size_t length;
+	bool devices; /* gets the interrupts and ports of this core */
+};
+err_t process_spawn(const struct spawn_args *args, struct process **out);
+void process_end(struct process *p, unsigned cause, uint64_t status);
+/* Looks at all processes after the CPU driver has stopped one for a fault. */
+void process_faults(void);
+void process_spawn_request(struct request *r);
+void process_exit(struct request *r);
+void process_wait(struct request *r);
+void process_unwait(struct request *r);
+void process_kill(struct request *r);
+void process_ps(struct request *r);
+void process_fault(struct request *r);
+
+/* --- services.c, connections.c ------------------------------------------------------------------ */
+
+void name_export(struct request *r);
+void name_lookup(struct request *r);
+void name_forget(struct request *r);
+void name_process_gone(struct process *p);
+err_t name_find(const uint64_t name[2], struct service_name *out);
+void connection_connect(struct request *r);
+void connection_open(struct request *r);
+void connection_accept(struct request *r);
+void connection_reject(struct request *r);
+void connection_close(struct request *r);
+void connection_closed(struct request *r);
+void connections_process_gone(struct process *p);
+
+/* --- boards.c ------------------------------------------------------------------------------- */
+
+void board_make(struct request *r);
+void board_give_back(struct request *r);
+void boards_process_gone(struct process *p);
+
+/* --- report.c ------------------------------------------------------------------------------- */
+
+/* One line of the system log. Formats: %s, %u (unsigned), %x (uint64_t, hexadecimal), %l (uint64_t). */
+void report(const char *format, ...);
+void report_fault(const struct process *p, unsigned vector, uint64_t error, vaddr_t address, vaddr_t rip);
+void report_log(struct request *r);

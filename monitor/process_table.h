@@ -1,0 +1,76 @@
+/*
+ * The processes of one core, by number.
+ *
+ * Numbers count up from 1 and are never used again while a record of the former
+ * bearer is kept.  A process that ended stays as a record (PROCESS_DEAD) with its
+ * exit status until someone has asked for it or the record is needed; its memory
+ * is gone by then.  Portable: knows nothing of capabilities but their addresses.
+ */
+#pragma once
+
+#include "kernel/abi/types.h"
+#include "libos/core/monitor_proto.h"
+
+#define PROCESS_MAX 256 /* records; a power of two */
+
+enum process_state { PROCESS_FREE, PROCESS_LIVE, PROCESS_DEAD };
+
+/* Who asked: a process of this core, or (number 0) the monitor of another. */
+struct origin {
+	coreid_t core;
+	uint32_t number;
+};
+static inline bool origin_same(struct origin a, struct origin b) { return a.core == b.core && a.number == b.number; }
+
+/* Memory that a process got after its start. */
+struct extent {
+	struct extent *next;
+	cptr_t ram; /* the monitor's own copy */
+	paddr_t base;
+	uint32_t slot; /* where the process got it */
+	uint8_t bits;
+};
+
+/* Who waits for its end. */
+struct waiter {
+	struct waiter *next;
+	struct origin origin;
+	uint32_t sequence;
+};
+
+struct process {
+	uint32_t number;
+	uint8_t state;      /* enum process_state */
+	uint8_t cause;      /* enum mon_cause, when dead */
+	uint8_t block_bits; /* of the RAM block that it is made of */
+	bool collected;     /* dead, and somebody has its status */
+	uint32_t offered;   /* connections that it has not accepted yet */
+	uint32_t exports;   /* names that it serves */
+	uint32_t boards;    /* hint boards that it has */
+	uint64_t status;
+	cptr_t block; /* that block */
+	cptr_t slots; /* first of PROCESS_SLOTS slots of the monitor's for it */
+	struct extent *extents;
+	struct waiter *waiters;
+	uint32_t out_count;
+	struct outgoing *out_head, *out_tail; /* messages that its endpoint had no room for */
+	char name[MON_PROCESS_NAME];
+};
+
+struct process_table {
+	uint32_t last; /* number given out last */
+	uint32_t live;
+	struct process entry[PROCESS_MAX];
+};
+
+/* A fresh record, PROCESS_LIVE, with a number of its own; NULL when all are live. Forgets a dead one if it must. */
+struct process *process_table_new(struct process_table *t, const char *name);
+/* The live process or the record of a dead one; NULL when unknown. */
+struct process *process_table_find(struct process_table *t, uint32_t number);
+static inline bool process_alive(const struct process *p) { return p && p->state == PROCESS_LIVE; }
+/* The index-th live process in order of the table, or NULL. */
+struct process *process_table_live(struct process_table *t, unsigned index);
+/* Live to dead; the record stays. */
+void process_table_end(struct process_table *t, struct process *p, unsigned cause, uint64_t status);
+/* As if it had never been: for a start that failed. */
+void process_table_drop(struct process_table *t, struct process *p);

@@ -1,0 +1,199 @@
+/*
+ * From a message to its handler: one table says for each operation who may ask
+ * and which core answers.
+ *
+ * A request that another core is to answer is forwarded with a sequence number of
+ * ours; its answer is sent on to who asked.  A message that fits no row gets
+ * ERR_MESSAGE and does nothing.
+ */
+#include "monitor/monitor.h"
+#include "libos/x86/context.h"
+
+#include <string.h>
+
+#define ANSWER_SECONDS 10
+
+enum { FROM_PROCESS = 1, FROM_MONITOR = 2, FROM_BOTH = 3 };
+enum route { HERE, CORE_IN_WORD0, PID_IN_WORD0, FIRST_CORE };
+
+struct handler {
+	void (*run)(struct request *r);
+	uint8_t from;
+	uint8_t route;
+	bool silent; /* takes no reply */
+	bool quick;  /* the other monitor answers at once, or something is wrong with it */
+};
+
+static void request_text(struct request *r) { text_append(&monitor.texts, r->from, &r->m); }
+
+static const struct handler handlers[MON_OPS] = {
+	[MON_TEXT] = { request_text, FROM_BOTH, HERE, true, false },
+	[MON_EXIT] = { process_exit, FROM_PROCESS, HERE, true, false },
+	[MON_RAM] = { memory_ram, FROM_PROCESS, HERE, false, false },
+	[MON_RAM_FREE] = { memory_ram_free, FROM_PROCESS, HERE, false, false },
+	[MON_SPAWN] = { process_spawn_request, FROM_BOTH, CORE_IN_WORD0, false, true },
+	[MON_WAIT] = { process_wait, FROM_BOTH, PID_IN_WORD0, false, false },
+	[MON_KILL] = { process_kill, FROM_BOTH, PID_IN_WORD0, false, true },
+	[MON_PS] = { process_ps, FROM_BOTH, CORE_IN_WORD0, false, true },
+	[MON_CORE] = { core_describe, FROM_BOTH, HERE, false, true },
+	[MON_STAT] = { core_stat, FROM_BOTH, CORE_IN_WORD0, false, true },
+	[MON_CHECK] = { core_check, FROM_BOTH, CORE_IN_WORD0, false, true },
+	[MON_EXPORT] = { name_export, FROM_BOTH, HERE, false, false },
+	[MON_CONNECT] = { connection_connect, FROM_PROCESS, HERE, false, false },
+	[MON_ACCEPT] = { connection_accept, FROM_PROCESS, HERE, false, false },
+	[MON_REJECT] = { connection_reject, FROM_PROCESS, HERE, false, false },
+	[MON_CLOSE] = { connection_close, FROM_PROCESS, HERE, false, false },
+	[MON_BOARD] = { board_make, FROM_PROCESS, HERE, false, false },
+	[MON_BOARD_CLOSE] = { board_give_back, FROM_PROCESS, HERE, false, false },
+	[MON_FAULT] = { process_fault, FROM_PROCESS, HERE, true, false },
+	[MON_POWER] = { power_request, FROM_BOTH, FIRST_CORE, false, false },
+	[MON_LOG] = { report_log, FROM_BOTH, HERE, true, false },
+	[MON_CLOSED] = { connection_closed, FROM_MONITOR, HERE, true, false },
+	[MON_HELLO] = { link_hello, FROM_MONITOR, HERE, true, false },
+	[MON_INTRODUCE] = { link_introduce, FROM_MONITOR, HERE, false, false },
+	[MON_LOOKUP] = { name_lookup, FROM_MONITOR, HERE, false, false },
+	[MON_FORGET] = { name_forget, FROM_MONITOR, HERE, true, false },
+	[MON_UNWAIT] = { process_unwait, FROM_MONITOR, HERE, true, false },
+	[MON_CORE_IS] = { core_is, FROM_MONITOR, HERE, true, false },
+	[MON_OPEN] = { connection_open, FROM_MONITOR, HERE, false, false },
+};
+
+static coreid_t request_core(const struct handler *h, const struct request *r)
+{
+	switch (h->route) {
+	case CORE_IN_WORD0:
+		return r->m.word[0] < CORES_MAX ? (coreid_t)r->m.word[0] : CORES_MAX;
+	case PID_IN_WORD0:
+		return (coreid_t)(r->m.word[0] >> 32);
+	case FIRST_CORE:
+		return 0;
+	default:
+		return monitor.core;
+	}
+}
+
+void reply_to(struct origin to, unsigned op, uint32_t sequence, err_t err, const uint64_t *words)
+{
+	struct mon_message m = { .header = mon_header(op, MON_REPLY, (unsigned)err, sequence) };
+
+	if (words)
+		memcpy(m.word, words, sizeof m.word);
+	if (origin_is_monitor(to)) {
+		link_send(to.core, &m);
+	} else {
+		struct process *p = origin_process(to);
+
+		if (process_alive(p))
+			process_send(p, &m);
+	}
+}
+
+void request_reply(const struct request *r, err_t err, const uint64_t *words)
+{
+	reply_to(r->from, mon_op(r->m.header), mon_sequence(r->m.header), err, words);
+}
+
+cycles_t request_deadline(void) { return context_now() + ANSWER_SECONDS * monitor.info->tsc_hz; }
+
+/* The usual end of a forwarded request: whoever asked gets what came. */
+static void reply_relay(struct pending *p, const struct mon_message *reply)
+{
+	err_t err = (err_t)mon_aux(reply->header);
+
+	if (err == ERR_TIMEOUT && p->unanswered)
+		core_silent(p->core);
+	reply_to(p->origin, p->op, p->origin_sequence, err, reply->word);
+}
+
+static err_t text_forward(coreid_t core, const struct text *text)
+{
+	for (size_t at = 0; at < text->length;) {
+		struct mon_message m;
+		err_t err;
+
+		at += mon_text_pack(&m, text->data + at, text->length - at);
+		err = link_send(core, &m);
+		if (err)
+			return err;
+	}
+	return ERR_OK;
+}
+
+err_t request_forward(coreid_t core, const struct mon_message *m, const struct text *text, struct pending *template)
+{
+	struct mon_message out = *m;
+	struct pending *p;
+	uint32_t sequence;
+	err_t err;
+
+	template->core = core;
+	template->op = (uint8_t)mon_op(m->header);
+	if (!template->done)
+		template->done = reply_relay;
+	/* All of it or nothing: a request without its text would be another request. */
+	if (outgoing_left() < MON_TEXT_MAX / MON_CHUNK + 1 || !pending_room(&monitor.pendings, template->origin))
+		return ERR_AGAIN;
+	p = pending_new(&monitor.pendings, template);
+	if (!p)
+		return ERR_AGAIN;
+	sequence = p->sequence;
+	out.header = mon_header(mon_op(m->header), 0, mon_aux(m->header), sequence);
+	err = text ? text_forward(core, text) : ERR_OK;
+	if (!err)
+		err = link_send(core, &out);
+	/* A link that came to nothing has ended all that waited for it, this too. */
+	if (err && p->sequence != sequence)
+		return ERR_OK;
+	if (err)
+		pending_drop(&monitor.pendings, p);
+	return err;
+}
+
+static void request_route(const struct handler *h, struct request *r)
+{
+	coreid_t core = request_core(h, r);
+	struct pending pending = { .origin = r->from,
+				   .origin_sequence = mon_sequence(r->m.header),
+				   .deadline = h->quick ? request_deadline() : 0,
+				   .context = r->m.word[0] };
+	struct text *text = text_take(&monitor.texts, r->from);
+	err_t err = h->route == PID_IN_WORD0 ? ERR_NO_PROCESS : ERR_CORE_ID;
+
+	if (core == monitor.core) {
+		h->run(r);
+		return;
+	}
+	/* A monitor asks the right one; a second hop could go on for ever. */
+	if (text && text->overflow)
+		err = ERR_TOO_LONG;
+	else if (core < monitor.info->cores && !origin_is_monitor(r->from))
+		err = request_forward(core, &r->m, text, &pending);
+	if (err)
+		request_reply(r, err, NULL);
+}
+
+void request_handle(struct origin from, const struct mon_message *m)
+{
+	struct request r = { .from = from, .m = *m };
+	unsigned op = mon_op(m->header);
+	const struct handler *h = op < MON_OPS && handlers[op].run ? &handlers[op] : NULL;
+	struct pending p;
+
+	monitor.messages++;
+	/* It may have ended while its messages were in the queue. */
+	if (!origin_is_monitor(from) && !process_alive(origin_process(from)))
+		return;
+	if (mon_flags(m->header) & MON_REPLY) {
+		if (origin_is_monitor(from) && pending_take(&monitor.pendings, from.core, m, &p))
+			p.done(&p, m);
+		return;
+	}
+	if (!h || !(h->from & (origin_is_monitor(from) ? FROM_MONITOR : FROM_PROCESS))) {
+		if (!h || !h->silent)
+			request_reply(&r, ERR_MESSAGE, NULL);
+	} else {
+		request_route(h, &r);
+	}
+	if (op != MON_TEXT)
+		text_drop(&monitor.texts, from);
+}

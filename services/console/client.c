@@ -1,0 +1,124 @@
+/*
+ * What clients ask for, and what they get.
+ *
+ * Nothing here waits for a client: one that does not take its answers loses
+ * them, or leaves its keys with us.
+ */
+#include "services/console/client.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "services/console/output.h"
+#include "services/console/proto.h"
+#include "services/console/uart.h"
+
+#define BELL "\a"
+
+struct screen screen;
+struct input input;
+
+struct client *client_new(void)
+{
+	struct client *c = calloc(1, sizeof(*c));
+
+	if (c)
+		c->channel.tag = c;
+	return c;
+}
+
+static struct client *client_of(struct reader *r)
+{
+	return (struct client *)((char *)r - offsetof(struct client, reader));
+}
+
+static void answer(struct client *c, unsigned op, uint64_t word)
+{
+	struct urpc_message m = { .word = { console_header(op, 0), word } };
+
+	channel_send(&c->channel, &m);
+}
+
+void client_input(void)
+{
+	struct reader *r;
+
+	while ((r = input_ready(&input))) {
+		struct urpc_message m = { .word = { 0 } };
+		size_t n = input_peek(&input, console_text_room(&m), CONSOLE_TEXT);
+
+		m.word[0] = console_header(CONSOLE_INPUT, n);
+		if (channel_send(&client_of(r)->channel, &m))
+			return; /* it has no room: the keys stay till it shows a sign of life */
+		/* The device's thread may have left keys where they were. */
+		if (!input_room(&input))
+			event_signal(&uart_event);
+		input_take(&input, r, n);
+	}
+}
+
+void client_key(char key)
+{
+	switch (input_put(&input, key)) {
+	case INPUT_INTERRUPTS:
+		answer(client_of(input_holder(&input)), CONSOLE_INTERRUPT, 0);
+		break;
+	case INPUT_FULL:
+		output_put(NULL, BELL, 1);
+		break;
+	default:
+		break;
+	}
+}
+
+static cycles_t first_prompt;
+
+static void client_read(struct client *c)
+{
+	if (!first_prompt)
+		first_prompt = fabric_now(c->channel.fabric);
+	line_buffer_flush(&c->lines, &screen);
+	c->reader.pid = c->channel.peer;
+	input_read(&input, &c->reader);
+	client_input();
+}
+
+void client_message(struct client *c, const struct urpc_message *m)
+{
+	switch (console_op(m)) {
+	case CONSOLE_WRITE:
+		line_buffer_write(&c->lines, &screen, console_text(m), console_length(m));
+		break;
+	case CONSOLE_FLUSH:
+		line_buffer_flush(&c->lines, &screen);
+		break;
+	case CONSOLE_SYNC:
+		answer(c, CONSOLE_SYNCED, 0);
+		break;
+	case CONSOLE_READ:
+		client_read(c);
+		break;
+	case CONSOLE_PROMPT:
+		answer(c, CONSOLE_PROMPTED, first_prompt);
+		break;
+	case CONSOLE_LEND:
+		if (input_lend(&input, &c->reader, m->word[1]))
+			answer(c, CONSOLE_INTERRUPT, 0);
+		/* Keys that were left with the device are looked at from now on. */
+		event_signal(&uart_event);
+		client_input();
+		break;
+	default:
+		break;
+	}
+}
+
+void client_gone(struct client *c)
+{
+	line_buffer_end(&c->lines, &screen);
+	c->reader.pid = c->channel.peer;
+	input_gone(&input, &c->reader);
+	channel_close(&c->channel);
+	free(c);
+	client_input();
+}

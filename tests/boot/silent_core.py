@@ -1,0 +1,43 @@
+"""A core that falls silent while the system runs: whoever waits for something on it hears of that."""
+import os
+import re
+import tempfile
+
+import gdbstub
+import guest
+from machines import cores_up, expect
+
+RFLAGS = 17 * 16  # where its digits are among those of all registers: behind 16 and RIP
+OFF = "02000000"  # interrupts off
+
+
+def silence(path, core):
+    """Takes interrupts from a core that is halted: it does not go on. The stub counts processors from 1."""
+    stub = gdbstub.Stub(path)
+    # That it has stopped the machine for us may be said before the answer.
+    while stub.ask(f"Hg{core + 1:x}") != "OK":
+        pass
+    registers = stub.ask("g")
+    stub.demand("G" + registers[:RFLAGS] + OFF + registers[RFLAGS + len(OFF):])
+    stub.detach()
+    stub.close()
+
+
+def test_silent(report):
+    """3 cores, of which core 1 falls silent"""
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "gdb")
+        with guest.boot(90, cores=3, extra=gdbstub.arguments(path)[1:]) as g:
+            g.prompt(60)
+            text = g.shell("run --core 1 tests --do serve-never silent &")
+            pid = re.search(r"runs as 1\.(\d+)", text)
+            expect(pid, "nothing starts on core 1")
+            waited = (1 << 32) + int(pid.group(1))
+            expect("runs as 2." in g.shell(f"run --core 2 tests --do wait-for {waited} &"), "nothing waits on core 2")
+            g.settle(0.5)
+            silence(path, 1)
+            expect(cores_up(g.shell("cores", 40)) == [0, 2], "the cores that are up are not 0 and 2")
+            expect("exit status 77" in g.log, "who waits on core 2 for core 1 waits still")
+            expect("tests: core does not answer" in g.log, "the shell waits still")
+            expect("Hello from core 2" in g.shell("run --core 2 hello"), "core 2 does not answer")
+            expect("cannot start" in g.shell("run --core 1 hello", 5), "core 1 is asked again")

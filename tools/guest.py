@@ -1,0 +1,125 @@
+"""A running guest: sends lines to its serial port and waits for what it prints.
+
+Every wait has a limit. Serial input is paced by what the guest echoes or prints, never
+by the clock. Escape sequences are taken out before anything is compared.
+"""
+import contextlib
+import os
+import re
+import selectors
+import subprocess
+import time
+
+import qemu
+
+ESCAPES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b[()][A-Z0-9]|\x1b[=>c78]")
+PROMPT = "skerry> "
+
+
+class Failure(Exception):
+    """A test's expectation that did not hold."""
+
+
+class Guest:
+    """QEMU as a child: what it printed is in `log`, what was not looked at yet behind `seen`."""
+
+    def __init__(self, line, limit, env=None):
+        self.child = subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                      stderr=subprocess.STDOUT, bufsize=0, env=env, cwd=qemu.ROOT)
+        os.set_blocking(self.child.stdout.fileno(), False)
+        self.start = time.monotonic()
+        self.deadline = self.start + limit
+        self.limit = limit
+        self.log, self.seen = "", 0
+        self.raw = b""
+        self.selector = selectors.DefaultSelector()
+        self.selector.register(self.child.stdout, selectors.EVENT_READ)
+
+    def _read(self, until):
+        """Takes in what the guest printed by then; False at its end."""
+        if not self.selector.select(max(0.0, until - time.monotonic())):
+            return True
+        data = self.child.stdout.read(65536)
+        if data == b"":
+            return False
+        self.raw += data or b""
+        # A sequence cut in two by the read is looked at again with the next one.
+        text = self.raw.decode(errors="replace")
+        self.log = ESCAPES.sub("", text).replace("\r", "")
+        return True
+
+    def wait(self, pattern, limit=None):
+        """The match of the pattern in what comes next; what is before it counts as seen."""
+        until = min(self.deadline, time.monotonic() + (limit or self.limit))
+        expression = re.compile(pattern, re.MULTILINE)
+        while True:
+            match = expression.search(self.log, self.seen)
+            if match:
+                self.seen = match.end()
+                return match
+            if time.monotonic() >= until:
+                raise Failure(f"'{pattern}' did not come within {time.monotonic() - self.start:.0f} s of the start")
+            if not self._read(until):
+                raise Failure(f"QEMU ended (status {self.child.wait()}) before '{pattern}' came")
+
+    def send(self, text):
+        self.child.stdin.write(text.encode())
+
+    def prompt(self, limit=None):
+        """Waits for the shell's prompt; returns what came before it."""
+        start = self.seen
+        match = self.wait(re.escape(PROMPT), limit)
+        return self.log[start:match.start()]
+
+    def shell(self, command, limit=None):
+        """Runs a command line of the shell; returns what it printed."""
+        self.send(command + "\r")
+        self.wait("\n", limit)  # the echo's end; the line editor repeats its prompt within a long line
+        return self.prompt(limit)
+
+    def elapsed(self):
+        """Seconds since QEMU's start."""
+        return time.monotonic() - self.start
+
+    def finish(self, limit=None):
+        """Waits for QEMU's end; returns its exit status."""
+        until = min(self.deadline, time.monotonic() + (limit or self.limit))
+        while self._read(until):
+            if time.monotonic() >= until:
+                raise Failure(f"still running {time.monotonic() - self.start:.0f} s after the start")
+        return self.child.wait()
+
+    def settle(self, seconds):
+        """Reads for that long whatever comes: to show that something does not come."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until and self._read(until):
+            pass
+
+    def close(self):
+        self.selector.close()
+        if self.child.poll() is None:
+            self.child.kill()
+        self.child.wait()
+        self.child.stdin.close()
+        self.child.stdout.close()
+
+
+@contextlib.contextmanager
+def boot(limit=60, **machine):
+    """A guest on the machine that qemu.command() describes, ended with the `with`.
+
+    A failure within leaves with the serial log attached.
+    """
+    with qemu.command(**machine) as line:
+        guest = Guest(line, limit)
+        try:
+            yield guest
+        except Failure as failure:
+            failure.log = guest.log
+            raise
+        except OSError as error:
+            failure = Failure(f"the serial line broke: {error}")
+            failure.log = guest.log
+            raise failure from error
+        finally:
+            guest.close()

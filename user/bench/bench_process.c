@@ -1,0 +1,63 @@
+/*
+ * Start, exit and wait for a small program: through the monitor of this core, with
+ * everything that the program's own libOS and C library do in between.
+ */
+#include <stdio.h>
+
+#include "libos/core/monitor_client.h"
+#include "libos/core/dispatcher.h"
+#include "libos/core/syscall.h"
+#include "libos/posix/console.h"
+#include "user/bench/bench.h"
+
+#define SAMPLES 12
+
+static err_t start_and_wait(coreid_t core)
+{
+	static const char *const argv[] = { "exit", "0" };
+	uint64_t pid = 0, status = 0;
+	unsigned cause = 0;
+	err_t error = mon_spawn(core, 2, argv, &pid);
+	if (!error)
+		error = mon_wait(pid, &cause, &status);
+	if (!error && (cause != MON_EXITED || status != 0))
+		error = ERR_FAULTED;
+	return error;
+}
+
+static err_t measure_spawn_exit(const struct measure *m)
+{
+	double values[SAMPLES];
+	coreid_t core = dispatcher_core();
+	err_t error = start_and_wait(core); /* the first one fills the monitor's caches */
+	for (int i = 0; i < SAMPLES && !error; i++) {
+		cycles_t start = bench_clock();
+		error = start_and_wait(core);
+		values[i] = (double)(bench_clock() - start - bench_clock_cost());
+	}
+	if (!error)
+		report_samples(m, m->name, 1, values, SAMPLES);
+	return error;
+}
+
+/* Once a boot: from the first CPU driver's first instruction till somebody waited for input. */
+static err_t measure_boot_prompt(const struct measure *m)
+{
+	cycles_t prompt;
+	err_t error = console_first_prompt(&prompt);
+	if (error == ERR_AGAIN) {
+		if (!bench_options.json_only)
+			printf("%s: left out, there was no prompt\n", m->name);
+		return ERR_OK;
+	}
+	double value = error ? 0 : (double)(prompt - process_args()->boot_tsc);
+	if (!error)
+		report_samples(m, m->name, bench_cores(), &value, 1);
+	return error;
+}
+
+const struct measure process_measures[] = {
+	{ "spawn_exit", "start, exit and wait for a small program", "program", 200000, 1, measure_spawn_exit },
+	{ "boot_prompt", "from the CPU driver's start to the prompt", "boot", 0, 1, measure_boot_prompt },
+	{ 0 },
+};

@@ -1,0 +1,187 @@
+/*
+ * Waiting for programs, in the foreground and in the background.
+ *
+ * A program in the foreground is lent the terminal's input; the interrupt key
+ * then comes to the shell, which kills what it waits for.  Each process in the
+ * background has a thread here that says when it has ended.
+ */
+#include "user/shell/job.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "libos/core/error_text.h"
+#include "libos/core/monitor_client.h"
+#include "libos/posix/console.h"
+#include "libos/thread/thread.h"
+#include "user/shell/shell.h"
+
+#define END_TEXT 128
+
+struct background {
+	struct background *next;
+	uint64_t pid;
+	char name[MON_PROCESS_NAME];
+};
+
+static struct background *running; /* threads of the shell are cooperative: no lock */
+static struct mutex said_lock = MUTEX_INIT;
+static struct cond said = COND_INIT;
+
+struct job *job_new(const char *name, unsigned count)
+{
+	struct job *j = calloc(1, sizeof(*j) + count * sizeof(*j->pid));
+
+	if (j)
+		snprintf(j->name, sizeof(j->name), "%s", name);
+	return j;
+}
+
+/* --- ends ------------------------------------------------------------------------ */
+
+/* What is worth saying about an end; empty for exit status 0. Returns the status as shells count it. */
+static int end_text(const char *name, uint64_t pid, unsigned cause, uint64_t status, char out[END_TEXT])
+{
+	char text[PID_TEXT];
+
+	pid_text(pid, text);
+	out[0] = '\0';
+	switch (cause) {
+	case MON_EXITED:
+		if (status)
+			snprintf(out, END_TEXT, "%s (%s): exit status %" PRIu64, name, text, status);
+		return (int)(status & 0xff);
+	case MON_KILLED:
+		snprintf(out, END_TEXT, "%s (%s) was killed", name, text);
+		return STATUS_KILLED;
+	default:
+		snprintf(out, END_TEXT, "%s (%s) was stopped by a fault", name, text);
+		return STATUS_FAULT;
+	}
+}
+
+static int end_wait(const char *name, uint64_t pid, char out[END_TEXT])
+{
+	unsigned cause;
+	uint64_t status;
+	err_t err = mon_wait(pid, &cause, &status);
+
+	if (!err)
+		return end_text(name, pid, cause, status, out);
+	snprintf(out, END_TEXT, "%s: %s", name, error_text(err));
+	return STATUS_FAILED;
+}
+
+/* --- foreground --------------------------------------------------------------------- */
+
+static void *interrupts_watch(void *arg)
+{
+	const struct job *j = arg;
+
+	while (!console_wait_interrupt())
+		for (unsigned i = 0; i < j->count; i++)
+			mon_kill(j->pid[i]); /* one that has ended already is no matter */
+	return NULL;
+}
+
+int job_foreground(struct job *j)
+{
+	char text[END_TEXT];
+	struct thread *watch = NULL;
+	int status = 0;
+
+	if (console_lend(j->pid[0]) || thread_create(&watch, interrupts_watch, j))
+		printf("%s: cannot be interrupted from here\n", j->name);
+	for (unsigned i = 0; i < j->count; i++) {
+		int one = end_wait(j->name, j->pid[i], text);
+
+		if (text[0])
+			printf("%s\n", text);
+		if (one)
+			status = one;
+	}
+	if (watch) {
+		console_wait_end();
+		thread_join(watch, NULL);
+	}
+	free(j);
+	return status;
+}
+
+/* --- background ----------------------------------------------------------------------- */
+
+static void background_end(struct background *b)
+{
+	struct background **at = &running;
+
+	while (*at != b)
+		at = &(*at)->next;
+	*at = b->next;
+	free(b);
+	cond_broadcast(&said);
+}
+
+static void *background_watch(void *arg)
+{
+	struct background *b = arg;
+	char text[END_TEXT], pid[PID_TEXT];
+
+	end_wait(b->name, b->pid, text);
+	if (text[0])
+		shell_notice("%s", text);
+	else
+		shell_notice("%s (%s) has ended", b->name, pid_text(b->pid, pid));
+	background_end(b);
+	return NULL;
+}
+
+static int background_add(const char *name, uint64_t pid)
+{
+	struct background *b = malloc(sizeof(*b));
+	struct thread *t;
+
+	if (!b)
+		return STATUS_FAILED;
+	*b = (struct background){ .next = running, .pid = pid };
+	snprintf(b->name, sizeof(b->name), "%s", name);
+	running = b;
+	if (thread_create(&t, background_watch, b)) {
+		background_end(b);
+		return STATUS_FAILED;
+	}
+	thread_detach(t);
+	return 0;
+}
+
+int job_background(struct job *j)
+{
+	char pid[PID_TEXT];
+	int status = 0;
+
+	for (unsigned i = 0; i < j->count; i++) {
+		printf("%s runs as %s\n", j->name, pid_text(j->pid[i], pid));
+		if (background_add(j->name, j->pid[i])) {
+			printf("%s: its end will not be noticed here\n", pid);
+			status = STATUS_FAILED;
+		}
+	}
+	free(j);
+	return status;
+}
+
+static bool is_running(uint64_t pid)
+{
+	for (struct background *b = running; b; b = b->next)
+		if (b->pid == pid)
+			return true;
+	return false;
+}
+
+void job_settle(uint64_t pid)
+{
+	mutex_lock(&said_lock);
+	while (is_running(pid))
+		cond_wait(&said, &said_lock, 0);
+	mutex_unlock(&said_lock);
+}

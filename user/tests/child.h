@@ -1,0 +1,34 @@
+/*
+ * What the tests have child processes do: this program again, as "tests --do WHAT ARG".
+ */
+#pragma once
+
+#include "kernel/abi/types.h"
+
+err_t child_start(coreid_t core, const char *what, const char *arg, uint64_t *pid);
+/* Starts and waits; cause is an enum mon_cause. */
+err_t child_run(coreid_t core, const char *what, const char *arg, unsigned *cause, uint64_t *status);
+/* In the child. Returns the exit status, or 255 where `what` should have ended it. */
+int child_main(const char *what, const char *arg);
+
+/* child_monitor.c */
+int deed_babble(const char *arg);
+int deed_spawn_on(const char *arg);
+int deed_serve_once(const char *arg);
+int deed_serve_never(const char *arg);
+int deed_revoke_ram(const char *arg);
+int deed_deaf(const char *arg);
+int deed_waits(const char *arg);
+int deed_wait_for(const char *arg);
+int deed_serve_stay(const char *arg);
+int deed_revoke_tasks(const char *arg);
+int deed_connect_and_go(const char *arg);
+int deed_revoke_own(const char *arg);
+int deed_revoke_dispatcher(const char *arg);
+int deed_sleep_long(const char *arg);
+
+/* child_limits.c */
+int deed_use_memory(const char *arg);
+int deed_use_threads(const char *arg);
+int deed_use_slots(const char *arg);
+int deed_map_badly(const char *arg);

@@ -1,0 +1,70 @@
+/*
+ * tests [GROUP...]: the in-guest tests of the system, all or the named groups.
+ *
+ * Prints a TAP plan and a line per test.  Exit status 0 if all passed.
+ */
+#include <string.h>
+
+#include "user/tests/child.h"
+#include "user/tests/tap.h"
+
+static const struct group {
+	const char *name;
+	const struct test *tests;
+} groups[] = {
+	{ "cap", cap_tests },
+	{ "page", page_tests },
+	{ "lmp", lmp_tests },
+	{ "thread", thread_tests },
+	{ "libc", libc_tests },
+	{ "process", process_tests },
+	{ "protection", protection_tests },
+	{ "core", core_tests },
+	{ "monitor", monitor_tests },
+	{ "load", load_tests },
+};
+#define GROUPS (sizeof groups / sizeof *groups)
+
+static bool wanted(const struct group *g, int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++)
+		if (strcmp(argv[i], g->name) == 0)
+			return true;
+	return argc < 2;
+}
+
+static unsigned count_tests(int argc, char **argv)
+{
+	unsigned count = 0;
+	for (size_t g = 0; g < GROUPS; g++)
+		if (wanted(&groups[g], argc, argv))
+			for (const struct test *t = groups[g].tests; t->name; t++)
+				count++;
+	return count;
+}
+
+static unsigned run_group(const struct group *g, unsigned *number)
+{
+	unsigned failed = 0;
+	for (const struct test *t = g->tests; t->name; t++) {
+		bool passed = t->run();
+		failed += !passed;
+		printf("%sok %u - %s: %s\n", passed ? "" : "not ", ++*number, g->name, t->name);
+		fflush(stdout);
+	}
+	return failed;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 4 && strcmp(argv[1], "--do") == 0)
+		return child_main(argv[2], argv[3]);
+	unsigned count = count_tests(argc, argv), number = 0, failed = 0;
+	printf("1..%u\n", count);
+	for (size_t g = 0; g < GROUPS; g++)
+		if (wanted(&groups[g], argc, argv))
+			failed += run_group(&groups[g], &number);
+	if (failed)
+		printf("# %u of %u failed\n", failed, count);
+	return failed != 0 || count == 0;
+}

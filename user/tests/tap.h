@@ -1,0 +1,51 @@
+/*
+ * Tests that run inside the system and print TAP (Test Anything Protocol) lines.
+ *
+ * A test is a function that returns at its first failed expectation, after saying
+ * where and what; a group is a table of them, ended by an entry without a name.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "kernel/abi/error.h"
+#include "libos/core/error_text.h"
+
+struct test {
+	const char *name;
+	bool (*run)(void);
+};
+
+extern const struct test cap_tests[];
+extern const struct test page_tests[];
+extern const struct test lmp_tests[];
+extern const struct test thread_tests[];
+extern const struct test load_tests[];
+extern const struct test libc_tests[];
+extern const struct test process_tests[];
+extern const struct test protection_tests[];
+extern const struct test core_tests[];
+extern const struct test monitor_tests[];
+
+/* Fails the test unless the expression is true. */
+#define EXPECT(x)                                                                  \
+	do {                                                                       \
+		if (!(x)) {                                                        \
+			printf("# %s:%d: not true: %s\n", __FILE__, __LINE__, #x); \
+			return false;                                              \
+		}                                                                  \
+	} while (0)
+
+/* Fails the test unless the call gives that error: EXPECT_ERROR(cap_delete(0), ERR_CAP_LOOKUP). */
+#define EXPECT_ERROR(call, error)                                                                                \
+	do {                                                                                                     \
+		err_t got_ = (call);                                                                             \
+		if (got_ != (error)) {                                                                           \
+			printf("# %s:%d: %s gave '%s', not '%s'\n", __FILE__, __LINE__, #call, error_text(got_), \
+			       error_text(error));                                                               \
+			return false;                                                                            \
+		}                                                                                                \
+	} while (0)
+
+#define EXPECT_OK(call) EXPECT_ERROR(call, ERR_OK)

@@ -1,0 +1,119 @@
+/*
+ * Processes: arguments, exit status, kill, faults, and that nothing is left behind.
+ *
+ * The children are this program again, as "tests --do WHAT" (child.c).
+ */
+#include "libos/core/dispatcher.h"
+#include "kernel/abi/syscall.h"
+#include "libos/core/monitor_client.h"
+#include "user/tests/child.h"
+#include "user/tests/tap.h"
+
+static bool status_comes_back(void)
+{
+	unsigned cause;
+	uint64_t status;
+	EXPECT_OK(child_run(dispatcher_core(), "exit", "0", &cause, &status));
+	EXPECT(cause == MON_EXITED && status == 0);
+	EXPECT_OK(child_run(dispatcher_core(), "exit", "123", &cause, &status));
+	EXPECT(cause == MON_EXITED && status == 123);
+	return true;
+}
+
+static bool missing_program(void)
+{
+	static const char *const argv[] = { "no-such-program" };
+	uint64_t pid;
+	EXPECT_ERROR(mon_spawn(dispatcher_core(), 1, argv, &pid), ERR_NOT_FOUND);
+	EXPECT_ERROR(mon_spawn(CORES_MAX + 5, 1, argv, &pid), ERR_CORE_ID);
+	return true;
+}
+
+/* A file of the archive that is no program: the boot menu's text, say. */
+static bool not_a_program(void)
+{
+	static const char *const argv[] = { "not-elf" };
+	uint64_t pid;
+	EXPECT_ERROR(mon_spawn(dispatcher_core(), 1, argv, &pid), ERR_ELF_FORMAT);
+	return true;
+}
+
+static bool kill_works(void)
+{
+	uint64_t pid, status;
+	unsigned cause;
+	EXPECT_OK(child_start(dispatcher_core(), "forever", "", &pid));
+	EXPECT_OK(mon_kill(pid));
+	EXPECT_OK(mon_wait(pid, &cause, &status));
+	EXPECT(cause == MON_KILLED);
+	EXPECT_ERROR(mon_kill(pid), ERR_NO_PROCESS);
+	EXPECT_ERROR(mon_kill(UINT64_MAX), ERR_NO_PROCESS);
+	return true;
+}
+
+static uint64_t free_memory(void)
+{
+	struct mon_core core;
+	return mon_core(dispatcher_core(), &core) ? 0 : core.ram_free;
+}
+
+/* Whatever way a child ends, its core has afterwards what it had before. */
+static bool nothing_is_left(void)
+{
+	static const char *const ways[] = { "exit", "memory", "null", "channels" };
+	unsigned cause;
+	uint64_t status;
+	EXPECT_OK(child_run(dispatcher_core(), "exit", "0", &cause, &status));
+	uint64_t before = free_memory(), caps_before, caps_after;
+	EXPECT_OK(mon_stat(dispatcher_core(), STAT_CAPS, &caps_before));
+	for (int i = 0; i < 100; i++)
+		EXPECT_OK(child_run(dispatcher_core(), ways[i % 4], "0", &cause, &status));
+	EXPECT_OK(mon_stat(dispatcher_core(), STAT_CAPS, &caps_after));
+	EXPECT(free_memory() == before);
+	EXPECT(caps_after <= caps_before + 8);
+	return true;
+}
+
+static bool faulting_child_dies_alone(void)
+{
+	unsigned cause;
+	uint64_t status, violations = 1;
+	EXPECT_OK(child_run(dispatcher_core(), "null", "", &cause, &status));
+	EXPECT(cause == MON_FAULTED);
+	EXPECT_OK(mon_check(dispatcher_core(), &violations));
+	EXPECT(violations == 0);
+	return true;
+}
+
+/* Errors, not the end, are what using up brings; and afterwards all of it is there again. */
+static bool using_up_is_survived(void)
+{
+	static const char *const ways[] = { "map-badly", "use-slots", "use-threads", "use-memory" };
+	unsigned cause;
+	uint64_t status, before = 0;
+
+	for (int round = 0; round < 2; round++) {
+		for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+			EXPECT_OK(child_run(dispatcher_core(), ways[i], "", &cause, &status));
+			if (cause != MON_EXITED || status)
+				printf("# %s: cause %u, status %lu\n", ways[i], cause, (unsigned long)status);
+			EXPECT(cause == MON_EXITED && status == 0);
+		}
+		/* The first round made the monitor take what it keeps. */
+		if (round == 0)
+			before = free_memory();
+	}
+	EXPECT(free_memory() == before);
+	return true;
+}
+
+const struct test process_tests[] = {
+	{ "exit status comes back", status_comes_back },
+	{ "a program or core that is not there is refused", missing_program },
+	{ "a file that is no program is refused", not_a_program },
+	{ "kill works, once", kill_works },
+	{ "a faulting child dies alone", faulting_child_dies_alone },
+	{ "a child survives using up what there is", using_up_is_survived },
+	{ "a hundred children leave nothing behind", nothing_is_left },
+	{ 0 },
+};
