@@ -255,19 +255,35 @@ static void fill_data(struct spawn *s, uint8_t *image)
 	}
 }
 
-/* Pages of the image frame that are written here: the rest is zero already. */
+/* Pages of the image frame up to the last that gets contents; what lies behind them, bss and stack, is zero already. */
+static uint64_t pages_filled(const struct spawn *s)
+{
+	uint64_t at = 1, filled = 1;
+
+	for (unsigned i = 0; i < s->elf.count; i++) {
+		const struct elf_segment *g = &s->elf.segment[i];
+
+		if (!plan_segment_private(g))
+			continue;
+		if (g->file_bytes)
+			filled = at + (g->address % PAGE_SIZE + g->file_bytes + PAGE_SIZE - 1) / PAGE_SIZE;
+		at += plan_segment_pages(g);
+	}
+	return filled;
+}
+
 static err_t spawn_fill(struct spawn *s, const struct spawn_args *args)
 {
 	struct dispatcher_page *page = (struct dispatcher_page *)WINDOW_VA;
 	uint8_t *image = (uint8_t *)WINDOW_VA + DISP_PAGES * PAGE_SIZE;
-	unsigned pages = 1 + s->plan.data_pages;
+	uint64_t pages = pages_filled(s);
 	err_t err;
 
 	if (pages > WINDOW_PAGES - DISP_PAGES)
 		return ERR_NO_MEMORY;
 	err = window_map(s, SLOT_DISP_FRAME, TASK_DISP_FRAME, 0, 1);
 	if (!err)
-		err = window_map(s, SLOT_IMAGE, s->image, DISP_PAGES, pages);
+		err = window_map(s, SLOT_IMAGE, s->image, DISP_PAGES, (unsigned)pages);
 	if (!err) {
 		page->upcall_run = s->elf.entry;
 		page->upcall_stack = PLAN_STACK_TOP;

@@ -38,6 +38,17 @@ static bool not_a_program(void)
 	return true;
 }
 
+static bool large_program(void)
+{
+	static const char *const argv[] = { "large" };
+	unsigned cause;
+	uint64_t pid, status;
+	EXPECT_OK(mon_spawn(dispatcher_core(), 1, argv, &pid));
+	EXPECT_OK(mon_wait(pid, &cause, &status));
+	EXPECT(cause == MON_EXITED && status == 0);
+	return true;
+}
+
 static bool kill_works(void)
 {
 	uint64_t pid, status;
@@ -111,6 +122,7 @@ const struct test process_tests[] = {
 	{ "exit status comes back", status_comes_back },
 	{ "a program or core that is not there is refused", missing_program },
 	{ "a file that is no program is refused", not_a_program },
+	{ "a program with more bss than a page table covers", large_program },
 	{ "kill works, once", kill_works },
 	{ "a faulting child dies alone", faulting_child_dies_alone },
 	{ "a child survives using up what there is", using_up_is_survived },
