@@ -33,6 +33,8 @@ KERNEL_ASM := $(wildcard kernel/x86/*.asm)
 LIBOS_C := $(wildcard libos/*/*.c) kernel/core/elf.c
 LIBOS_ASM := $(filter-out libos/x86/crt0.asm,$(wildcard libos/x86/*.asm))
 PROGRAM_DIRS := $(patsubst %/,%,$(sort $(dir $(wildcard monitor/*.c services/*/*.c user/*/*.c))))
+# The monitor's rooms are folders; a program's files else lie in one.
+program_c = $(wildcard $(1)/*.c $(if $(filter monitor,$(1)),monitor/*/*.c))
 PROGRAMS := $(notdir $(PROGRAM_DIRS))
 UNITS := $(basename $(notdir $(wildcard tests/unit/test_*.c)))
 FUZZERS := $(basename $(notdir $(wildcard tests/fuzz/fuzz_*.c)))
@@ -67,7 +69,7 @@ SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
 
 # --- targets for people ----------------------------------------------------------
 
-.PHONY: all kernel user archive unit fuzz iso pxe run test test-unit test-fuzz test-boot soak check \
+.PHONY: all kernel user archive unit fuzz iso pxe run sim sim-built test test-unit test-fuzz test-model test-sim test-boot soak check \
 	format bench count baseline bench-host wrapper clang objects built deps clean help FORCE
 
 all: kernel user archive ## the kernel, the programs, the boot archive
@@ -89,10 +91,14 @@ test-unit: unit ## the tests on this machine
 	tools/test unit
 test-fuzz: fuzz ## short fuzzing on this machine
 	tools/test fuzz
-test-boot: iso pxe all ## the tests in the emulator
+test-model: sim-built ## the models, and the simulator held against them
+	tools/test model
+test-sim: sim-built ## the tests in the simulator
+	tools/test sim
+test-boot: iso pxe all $(BUILD)/kernel/other.elf ## the tests in the emulator
 	tools/test boot
-soak: built ## fuzzing and random invocations for SOAK=600 seconds each
-	tools/test --soak $(SOAK) --only '^fuzz|random invocations' fuzz boot
+soak: built ## fuzzing, simulation, kills and random invocations for SOAK=600 seconds each, larger models
+	tools/test --soak $(SOAK) --only '^fuzz|^model|random invocations|operations on|kills|races' fuzz model sim boot
 check: all clang ## format, include floors, shared kernel state, static analysis
 	tools/test check
 format: | $(DEPS) ## lay out the sources as .clang-format says
@@ -111,11 +117,11 @@ bench-host: | $(DEPS) ## the message code on two threads of this machine; JSON l
 	$(MAKE) --no-print-directory $(BUILD)/host/bench_host >&2
 	$(BUILD)/host/bench_host $$(git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 
-built: all iso pxe unit fuzz wrapper clang $(BUILD)/host/bench_host
+built: all $(BUILD)/kernel/other.elf iso pxe unit fuzz sim-built wrapper clang $(BUILD)/host/bench_host
 
 # Both compilers are to find nothing to complain about; clang's objects are only looked at.
 clang: $(BUILD)/clang.stamp ## compile all with clang too
-$(BUILD)/clang.stamp: $(KERNEL_C) $(LIBOS_C) $(wildcard kernel/*/*.h libos/*/*.h monitor/*.[ch] services/*/*.[ch] user/*/*.[ch]) | $(NEWLIB).stamp
+$(BUILD)/clang.stamp: $(KERNEL_C) $(LIBOS_C) $(wildcard kernel/*/*.h libos/*/*.h monitor/*.[ch] monitor/*/*.[ch] services/*/*.[ch] user/*/*.[ch]) | $(NEWLIB).stamp
 	$(call say,CLANG,all)
 	$(MAKE) --no-print-directory BUILD=$(BUILD)/clang CC='$(CLANG) --target=x86_64-linux-gnu' V=0 objects > $(BUILD)/clang.log || { cat $(BUILD)/clang.log; false; }
 	touch $@
@@ -176,6 +182,11 @@ $(KERNEL): $(KERNEL_O) $(BUILD)/kernel/symbols.o linker/kernel.ld
 	$(call say,LINK,$@)
 	$(KERNEL_LD) -o $@ $(filter %.o,$^)
 
+# The same in another layout, to take over from it in a test.
+OTHER := $(BUILD)/kernel/other.elf
+$(OTHER): $(BUILD)/kobj/tests/boot/other_layout.c.o $(KERNEL)
+	$(KERNEL_LD) -o $@ $< $(KERNEL_O) $(BUILD)/kernel/symbols.o
+
 # --- user space ------------------------------------------------------------------
 
 $(BUILD)/obj/%.c.o: %.c $(BUILD)/USER.flags | $(NEWLIB).stamp
@@ -205,8 +216,8 @@ objects: $(KERNEL_C:%=$(BUILD)/kobj/%.o) $(LIBOS_C:%=$(BUILD)/obj/%.o) $(PROGRAM
 .PHONY: $(PROGRAM_DIRS:%=%.objects)
 
 define program
-$(1).objects: $(patsubst %,$(BUILD)/obj/%.o,$(wildcard $(1)/*.c))
-$(BUILD)/user/$(notdir $(1)): $(patsubst %,$(BUILD)/obj/%.o,$(wildcard $(1)/*.c)) $(CRT0) $(LIBSKERRY) linker/user.ld
+$(1).objects: $(patsubst %,$(BUILD)/obj/%.o,$(call program_c,$(1)))
+$(BUILD)/user/$(notdir $(1)): $(patsubst %,$(BUILD)/obj/%.o,$(call program_c,$(1))) $(CRT0) $(LIBSKERRY) linker/user.ld
 	$$(call say,LINK,$$@)
 	mkdir -p $$(@D)
 	$(USER_LD) -o $$@ $(CRT0) $$(filter $(BUILD)/obj/%,$$^) \
@@ -214,9 +225,9 @@ $(BUILD)/user/$(notdir $(1)): $(patsubst %,$(BUILD)/obj/%.o,$(wildcard $(1)/*.c)
 endef
 $(foreach d,$(PROGRAM_DIRS),$(eval $(call program,$(d))))
 
-$(ARCHIVE): $(PROGRAMS:%=$(BUILD)/user/%) tests/boot/not-elf tools/mkarchive
+$(ARCHIVE): $(PROGRAMS:%=$(BUILD)/user/%) $(KERNEL) tests/boot/not-elf tools/mkarchive
 	$(call say,ARCHIVE,$@)
-	tools/mkarchive $@ $(filter $(BUILD)/user/%,$^) tests/boot/not-elf
+	tools/mkarchive $@ $(filter $(BUILD)/user/%,$^) kernel=$(KERNEL) tests/boot/not-elf
 
 $(ISO): $(KERNEL) $(ARCHIVE) tools/mkiso tools/grub/grub.cfg
 	$(call say,ISO,$@)
@@ -230,12 +241,14 @@ $(BUILD)/pxe.stamp: $(KERNEL) $(ARCHIVE) tools/mkpxe tools/grub/grub.cfg
 # --- programs for this machine: unit tests and fuzz targets --------------------------
 # Each names the sources that it tests in a comment: /* needs: kernel/core/elf.c */
 
+# What a test includes, sources too, make learns from the .d file; what it is compiled from stands here.
+host_sources = tests/$(2)/$(1).c $(shell sed -n 's,.*needs: \(.*\) \*/.*,\1,p' tests/$(2)/$(1).c)
 define host_test
-$(BUILD)/host/$(1): tests/$(2)/$(1).c $(shell sed -n 's,.*needs: \(.*\) \*/.*,\1,p' tests/$(2)/$(1).c) | $(DEPS)
+$(BUILD)/host/$(1): $(call host_sources,$(1),$(2)) | $(DEPS)
 	$$(call say,HOSTCC,$$<)
 	mkdir -p $$(@D)
-	$(HOSTCC) $(HOST_FLAGS) -MM -MP -MT $$@ $$(filter %.c,$$^) > $$@.d
-	$(3) $(HOST_FLAGS) $$(filter %.c,$$^) -o $$@ $(4)
+	$(HOSTCC) $(HOST_FLAGS) -MM -MP -MT $$@ $(call host_sources,$(1),$(2)) > $$@.d
+	$(3) $(HOST_FLAGS) $(call host_sources,$(1),$(2)) -o $$@ $(4)
 endef
 $(foreach t,$(UNITS),$(eval $(call host_test,$(t),unit,$(HOSTCC) $(SANITIZE),-lcmocka -lpthread)))
 $(foreach t,$(FUZZERS),$(eval $(call host_test,$(t),fuzz,$(CLANG) -fsanitize=fuzzer $(SANITIZE),-lpthread)))
@@ -247,5 +260,47 @@ $(BUILD)/host/bench_host: $(BENCH_HOST_C) $(BENCH_HOST_H) | $(DEPS)
 	$(call say,HOSTCC,$@)
 	mkdir -p $(@D)
 	$(HOSTCC) $(subst -O1,-O2,$(HOST_FLAGS)) $(BENCH_HOST_C) -o $@ -lpthread
+
+# --- the simulator: docs/simulator.md ---------------------------------------------------
+# An island is one shared object: the CPU driver's half, whose names stay its own, and the monitor's.
+
+SIM_KERNEL_C := $(filter-out kernel/core/startup.c kernel/core/elf.c,$(wildcard kernel/core/*.c)) tools/sim/island/machine.c
+SIM_MONITOR_C := $(wildcard monitor/agree/*.c monitor/caps/*.c) $(filter-out %/machine.c,$(wildcard tools/sim/island/*.c)) \
+	$(wildcard $(addprefix monitor/,request.c pending.c process_table.c outgoing.c text.c memory.c cores.c core_table.c \
+	archive.c plan.c process.c spawn.c members.c member_make.c member_memory.c)) kernel/core/elf.c \
+	$(addprefix libos/core/,ram.c slot.c buddy.c monitor_proto.c error_text.c)
+SIM_FLAGS = $(subst -O1,-O2,$(HOST_FLAGS))
+SIM_ISLAND_FLAGS = $(SIM_FLAGS) -fPIC -fvisibility=hidden -fno-stack-protector -fcf-protection=none
+SIM := $(BUILD)/sim/sim
+SEEDS ?= 100
+
+sim-built: $(SIM) $(BUILD)/sim/island.so
+sim: sim-built ## simulate CORES=16 cores under SEEDS=100 seeds of OPERATIONS=200
+	nice $(SIM) --image $(BUILD)/sim/island.so --cores $(CORES) --seeds $(SEEDS) $(OPERATIONS:%=--operations %)
+
+$(BUILD)/sim/monitor/%.o: % | $(DEPS)
+	mkdir -p $(@D)
+	$(HOSTCC) -Itools/sim/include $(SIM_ISLAND_FLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/sim/kernel/%.o: % | $(DEPS)
+	mkdir -p $(@D)
+	$(HOSTCC) $(SIM_ISLAND_FLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/sim/kernel.o: $(SIM_KERNEL_C:%=$(BUILD)/sim/kernel/%.o)
+	ld -r -o $@ $^
+	objcopy -w --keep-global-symbol='machine_*' --keep-global-symbol='isle_*' $@
+
+$(BUILD)/sim/island.so: $(BUILD)/sim/kernel.o $(SIM_MONITOR_C:%=$(BUILD)/sim/monitor/%.o)
+	$(call say,LINK,$@)
+	$(HOSTCC) -shared -nostdlib -Wl,-z,now -Wl,-Bsymbolic -Wl,--hash-style=sysv \
+		-Wl,--wrap=subject_prepare,--wrap=subject_commit,--wrap=subject_abort -o $@ $^ -lgcc
+
+$(SIM): $(wildcard tools/sim/*.c tools/sim/*.h) libos/core/monitor_proto.h $(wildcard monitor/agree/*.h monitor/caps/*.h) | $(DEPS)
+	$(call say,HOSTCC,$@)
+	mkdir -p $(@D)
+	sed -n '/^enum mon_op/,/^}/s/^\tMON_\([A-Z_]*\),.*/NAME(\1)/p' libos/core/monitor_proto.h > $(@D)/mon_names.h
+	sed -n '/^enum agree_kind/,/^}/s/^\tAGREE_\([A-Z_]*\),.*/NAME(\1)/p' monitor/agree/wire.h > $(@D)/agree_names.h
+	sed -n '/^enum caps_message/,/^}/s/^\tCAPS_\([A-Z_]*\),.*/NAME(\1)/p' monitor/caps/wire.h > $(@D)/caps_names.h
+	$(HOSTCC) $(SIM_FLAGS) -I$(@D) -rdynamic $(filter %.c,$^) -o $@
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

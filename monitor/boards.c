@@ -2,6 +2,7 @@
  * The table of the boards that processes of this core own or use, and what makes
  * and ends them.
  */
+#include "monitor/caps/caps.h"
 #include "monitor/boards.h"
 #include "libos/core/invoke.h"
 #include "libos/core/ram.h"
@@ -43,8 +44,11 @@ static struct board *board_new(void)
 /* Nobody uses it any more. */
 static void board_end(struct board *b)
 {
+	uint64_t unmapped;
+
+	caps_unpin(b->frame);
 	if (b->foreign) {
-		cap_revoke(b->frame);
+		kernel_revoke(TASK_KERNEL, b->frame, 0, &unmapped);
 		slot_delete(b->frame);
 	} else {
 		kernel_share(TASK_KERNEL, b->frame, false);
@@ -78,6 +82,7 @@ static err_t board_frame_make(struct board *b)
 		b->frame = 0;
 		return err;
 	}
+	caps_pin(b->frame, monitor.core);
 	b->base = info.base;
 	return ERR_OK;
 }
@@ -199,6 +204,7 @@ err_t connection_board_take(struct connection *c, uint64_t base, uint64_t hint)
 		err = foreign_make(base, &b);
 	if (err)
 		return err;
+	caps_pin(b->frame, c->peer_core);
 	b->users++;
 	c->board = board_number(b);
 	c->hint = (uint8_t)hint;

@@ -10,6 +10,7 @@
 #include "monitor/boot.h"
 #include "kernel/abi/syscall.h"
 #include "libos/core/error_text.h"
+#include "monitor/agree/agreement.h"
 #include "monitor/cores.h"
 #include "monitor/monitor.h"
 
@@ -18,7 +19,7 @@
 #define RESTARTS_MAX 8    /* of the shell */
 #define EXIT_CODE_MAX 127 /* the emulator takes no more: a larger one would look like another, or like success */
 
-static enum { BOOT_CORES, BOOT_CONSOLE, BOOT_INIT, BOOT_DONE } step = BOOT_DONE;
+static enum { BOOT_CORES, BOOT_GROUP, BOOT_CONSOLE, BOOT_INIT, BOOT_DONE } step = BOOT_DONE;
 static uint32_t console; /* its process number; 0: did not start */
 static uint32_t init;    /* likewise */
 static bool init_given;
@@ -96,6 +97,11 @@ void boot_step(cycles_t *next)
 	*next = 0;
 	if (step == BOOT_CORES && cores_settled(next)) {
 		cores_report();
+		if (group_form(core_is_up))
+			report("monitor: the cores cannot be made a group");
+		step = BOOT_GROUP;
+	}
+	if (step == BOOT_GROUP && group_formed()) {
 		console = boot_spawn("console", sizeof "console", true);
 		step = BOOT_CONSOLE;
 	}

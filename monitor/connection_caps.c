@@ -7,6 +7,7 @@
  * side's monitor keeps a foreign capability of its own, so that one revoke takes
  * the frame from its process, wherever that has copied it to.
  */
+#include "monitor/caps/caps.h"
 #include "monitor/connections.h"
 #include "libos/core/invoke.h"
 #include "libos/core/ram.h"
@@ -119,6 +120,7 @@ err_t connection_frame_make(struct connection *c, unsigned bits)
 		c->frame = 0;
 		return err;
 	}
+	caps_pin(c->frame, monitor.core);
 	c->frame_bits = (uint8_t)bits;
 	c->frame_base = info.base;
 	return ERR_OK;
@@ -180,6 +182,7 @@ err_t connection_frame_forge(struct connection *c)
 		slot_free(slot);
 		return err;
 	}
+	caps_pin(slot, c->peer_core);
 	c->frame = slot;
 	c->foreign = true;
 	return connection_frame_give(c);
@@ -187,9 +190,12 @@ err_t connection_frame_forge(struct connection *c)
 
 void connection_frame_release(struct connection *c)
 {
+	uint64_t unmapped;
+
 	if (!c->frame)
 		return;
-	cap_revoke(c->frame);
+	caps_unpin(c->frame);
+	kernel_revoke(TASK_KERNEL, c->frame, 0, &unmapped);
 	slot_delete(c->frame);
 	c->frame = 0;
 }

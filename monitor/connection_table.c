@@ -2,6 +2,7 @@
  * The table of connection sides: numbers, records. A record of number n is in
  * entry n % CONNECTIONS_MAX, and numbers are not used twice in a row.
  */
+#include "monitor/caps/caps.h"
 #include "monitor/connections.h"
 #include "libos/core/invoke.h"
 #include "libos/core/ram.h"
@@ -86,6 +87,7 @@ void connection_free(struct connection *c)
 		return;
 	}
 	if (c->frame) {
+		caps_unpin(c->frame);
 		kernel_share(TASK_KERNEL, c->frame, false);
 		ram_free(c->frame);
 	}

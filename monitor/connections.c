@@ -371,6 +371,7 @@ static void local_end(struct connection *c)
 		return;
 	}
 	c->local_done = true;
+	parcels_channel_gone(c->id);
 	if (c->state == CONNECTION_LOOKUP) {
 		connection_free(c);
 		return;

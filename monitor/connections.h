@@ -80,3 +80,8 @@ err_t connection_frame_give(struct connection *c);
 err_t connection_frame_forge(struct connection *c);
 /* Serving side: nothing of the frame is left on this core afterwards. */
 void connection_frame_release(struct connection *c);
+
+/* --- parcels.c: capabilities sent over channels ---------------------------------------- */
+
+/* What was sent and not received goes. */
+void parcels_channel_gone(uint32_t channel);

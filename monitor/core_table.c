@@ -9,6 +9,8 @@ void core_table_init(struct core_table *t, unsigned cores)
 {
 	memset(t, 0, sizeof *t);
 	t->cores = cores < CORES_MAX ? cores : CORES_MAX;
+	for (coreid_t core = 0; core < t->cores; core++)
+		t->core[core].host = core;
 }
 
 void core_table_set(struct core_table *t, coreid_t core, unsigned state)

@@ -2,16 +2,20 @@
  * The cores of the machine: starting them, and what is known of them.
  *
  * Monitor 0 starts the others, each with a share of its memory and a frame for
- * the link between the two monitors.  A core counts as up when its monitor has
- * said hello, and as missing when it has not after some seconds; the others go on
- * without it.  Of other cores the other monitors know only what they are told.
+ * the link between the two monitors.  A core counts as missing when its monitor has
+ * not said hello after some seconds; the others go on without it.  From then on who is
+ * up is who is a member of GROUP_ALL (agree/membership.c); the table here says
+ * why the others are not.
  */
+#include "monitor/caps/caps.h"
 #include "monitor/cores.h"
 #include "libos/core/error_text.h"
 #include "libos/core/invoke.h"
 #include "libos/core/ram.h"
 #include "libos/core/vspace.h"
 #include "libos/x86/context.h"
+#include "kernel/abi/syscall.h"
+#include "monitor/agree/membership.h"
 #include "monitor/monitor.h"
 
 #define SHARE_BITS_MIN 21
@@ -19,6 +23,8 @@
 #define START_SECONDS 5
 
 static struct core_table table;
+
+struct core_table *core_table(void) { return &table; }
 
 /* A power of two near an equal share of all memory. */
 static unsigned share_bits(unsigned cores)
@@ -34,10 +40,10 @@ static unsigned share_bits(unsigned cores)
 /* Less than a share when what is left is in smaller pieces. */
 static err_t share_alloc(unsigned bits, cptr_t *ram)
 {
-	err_t err = ram_alloc(bits, ram);
+	err_t err = block_alloc(bits, ram);
 
 	while (err == ERR_NO_MEMORY && bits > SHARE_BITS_MIN)
-		err = ram_alloc(--bits, ram);
+		err = block_alloc(--bits, ram);
 	return err;
 }
 
@@ -54,6 +60,10 @@ static err_t core_start(coreid_t core, unsigned bits)
 		err = link_first(core, (void *)memory, SIZE_OF_BITS(LINK_BITS), 0);
 	if (!err)
 		err = kernel_start(TASK_KERNEL, core, ram, frame);
+	if (!err || err == ERR_CORE_TIMEOUT) {
+		caps_pin(ram, core);
+		caps_pin(frame, monitor.core);
+	}
 	/* A core that may yet come up keeps its memory: nobody else must get it. */
 	if (err && err != ERR_CORE_TIMEOUT)
 		ram_free(ram);
@@ -67,6 +77,8 @@ void cores_boot(void)
 
 	core_table_init(&table, monitor.info->cores);
 	core_table_set(&table, monitor.core, MON_CORE_UP);
+	for (coreid_t core = (coreid_t)wanted; core < monitor.info->cores; core++)
+		core_table_set(&table, core, MON_CORE_OFF);
 	for (coreid_t core = 1; core < wanted; core++) {
 		err_t err = core_start(core, bits);
 
@@ -78,52 +90,53 @@ void cores_boot(void)
 	}
 }
 
-/* Monitor 0 tells the others, who would wait for it else, or not speak with it any more. */
-static void core_tell(coreid_t core)
+err_t core_start_later(coreid_t core)
 {
-	struct mon_message m = { .header = mon_header(MON_CORE_IS, 0, 0, 0),
-				 .word = { core, core_table_get(&table, core) } };
+	unsigned share = share_bits(core_table_count(&table, MON_CORE_UP) + 1);
+	err_t err = core_start(core, share);
 
-	if (monitor.core == 0)
-		links_send_others(core, &m);
+	if (!err || err == ERR_CORE_TIMEOUT)
+		core_table_set(&table, core, err ? MON_CORE_MISSING : MON_CORE_ABSENT);
+	if (!err)
+		core_table_await(&table, core, context_now() + START_SECONDS * monitor.info->tsc_hz);
+	return err;
 }
 
-/* It does not answer: nobody is to wait for it any longer. */
-static void core_lost(coreid_t core)
+/* Nobody is to wait for it any longer. */
+void core_lost(coreid_t core)
 {
-	report("core %u does not answer", core);
-	pending_fail(&monitor.pendings, core, ERR_CORE_TIMEOUT);
-	core_tell(core);
-}
-
-void core_silent(coreid_t core)
-{
-	if (monitor.core != 0 || core_is_missing(core))
-		return;
 	core_table_set(&table, core, MON_CORE_MISSING);
-	core_lost(core);
-}
-
-void core_is(struct request *r)
-{
-	coreid_t core = (coreid_t)r->m.word[0];
-
-	if (r->from.core != 0 || core == monitor.core)
+	link_close(core);
+	pending_fail(&monitor.pendings, core, ERR_CORE_TIMEOUT);
+	if (monitor.core != 0)
 		return;
-	if (!table.cores)
-		core_table_init(&table, monitor.info->cores);
-	core_table_set(&table, core, (unsigned)r->m.word[1]);
-	if (core_is_missing(core))
-		pending_fail(&monitor.pendings, core, ERR_CORE_TIMEOUT);
+	report("core %u does not answer", core);
+	control_core(core, ERR_CORE_TIMEOUT);
 }
 
+void core_fence(coreid_t core)
+{
+	err_t err = kernel_island(TASK_KERNEL, ISLAND_FENCE, core, 0, NULL);
+
+	if (err)
+		report("monitor: core %u is not stopped for good: %s", core, error_text(err));
+}
+
+/* At the start all that are up become members at once (boot.c); who comes later joins. */
 void core_up(coreid_t core)
 {
-	bool again = core_is_missing(core);
+	if (group_count(GROUP_ALL) == 0)
+		core_joined(core);
+	else
+		membership_admit(core);
+}
 
+void core_joined(coreid_t core)
+{
+	if (monitor.core != 0)
+		return;
 	core_table_set(&table, core, MON_CORE_UP);
-	if (again)
-		core_tell(core);
+	control_core(core, ERR_OK);
 	if (monitor.verbose)
 		report("monitor: core %u is up", core);
 }
@@ -132,8 +145,10 @@ bool cores_settled(cycles_t *next)
 {
 	coreid_t missing;
 
-	while (core_table_expire(&table, context_now(), &missing, next))
-		core_lost(missing);
+	while (core_table_expire(&table, context_now(), &missing, next)) {
+		report("core %u does not come up", missing);
+		control_core(missing, ERR_CORE_TIMEOUT);
+	}
 	return table.awaited == 0;
 }
 
@@ -145,6 +160,9 @@ void cores_report(void)
 		report("monitor: %u cores are up, %u are missing", up, missing);
 	else
 		report("monitor: %u cores are up", up);
+	for (coreid_t core = 0; core < table.cores && monitor.verbose; core++)
+		report("monitor: core %u is in package %u of node %u", core, monitor.info->package[core],
+		       monitor.info->node[core]);
 }
 
 /* --- what is known --------------------------------------------------------------- */
@@ -159,9 +177,13 @@ static uint64_t stat(unsigned which)
 
 static void describe_self(struct mon_core *c)
 {
+	uint64_t at = monitor.core;
+
+	kernel_island(TASK_KERNEL, ISLAND_HOST, monitor.core, 0, &at);
 	*c = (struct mon_core){ .core = monitor.core,
 				.apic_id = (uint32_t)stat(STAT_APIC_ID),
 				.state = MON_CORE_UP,
+				.at = (uint32_t)at,
 				.processes = monitor.processes.live,
 				.uptime = context_now() - stat(STAT_START_TSC),
 				.tsc_hz = monitor.info->tsc_hz,
@@ -177,6 +199,7 @@ static void describe_absent(coreid_t core, struct mon_core *c)
 	*c = (struct mon_core){ .core = core,
 				.apic_id = monitor.info->apic_id[core],
 				.state = core_table_get(&table, core),
+				.at = core,
 				.tsc_hz = monitor.info->tsc_hz };
 }
 
@@ -199,7 +222,7 @@ static void describe_done(struct pending *p, const struct mon_message *reply)
 	struct mon_core c;
 
 	if (err == ERR_TIMEOUT)
-		core_silent(p->core);
+		membership_doubt(p->core);
 	if (err == ERR_TIMEOUT || err == ERR_CORE_TIMEOUT) {
 		describe_absent(p->core, &c);
 		mon_core_pack(&c, (unsigned)p->context, &m);
@@ -241,7 +264,10 @@ void core_describe(struct request *r)
 /* May a link to that core be asked for? Monitor 0 decides. */
 bool core_is_up(coreid_t core) { return core_table_get(&table, core) == MON_CORE_UP; }
 
-bool core_is_missing(coreid_t core) { return core_table_get(&table, core) == MON_CORE_MISSING; }
+bool core_is_missing(coreid_t core)
+{
+	return membership_gone(core) || core_table_get(&table, core) == MON_CORE_MISSING;
+}
 
 void core_stat(struct request *r)
 {

@@ -7,11 +7,17 @@
 #include "kernel/abi/types.h"
 #include "libos/core/monitor_proto.h"
 
+struct proposal;
+
+/* SUBJECT_CORE_AT: a core's doorbells go to another processor from now on (islands.c). */
+void core_commit_at(const struct proposal *p);
+
 struct core_table {
 	uint32_t cores;
 	uint32_t awaited; /* cores that were started and have not said hello */
 	struct {
 		uint8_t state;     /* enum mon_core_state */
+		coreid_t host;     /* on whose processor it runs */
 		cycles_t deadline; /* 0: not awaited */
 	} core[CORES_MAX];
 };

@@ -3,11 +3,12 @@
  * monitor has one.
  *
  * The one that asks makes the frame, counts it as shared, and sends its address
- * and its doorbell's number with MON_INTRODUCE; monitor 0 passes that on and the
+ * its doorbell's number and its board's address with MON_INTRODUCE; monitor 0 passes that on and the
  * answer back.  When both ask at the same time the request of the lower core
  * wins: the lower refuses with ERR_EXISTS, and the higher takes the lower's frame
  * when that comes.
  */
+#include "monitor/caps/caps.h"
 #include "libos/core/invoke.h"
 #include "libos/core/ram.h"
 #include "libos/core/slot.h"
@@ -21,6 +22,7 @@ static void frame_drop(struct link *l)
 		return;
 	if (l->memory)
 		vspace_unmap(l->memory);
+	caps_unpin(l->frame);
 	kernel_share(TASK_KERNEL, l->frame, false);
 	ram_free(l->frame);
 	l->frame = 0;
@@ -36,6 +38,8 @@ static err_t frame_make(struct link *l)
 		err = link_attach(l, memory, SIZE_OF_BITS(LINK_BITS), 0);
 	if (!err)
 		err = kernel_share(TASK_KERNEL, l->frame, true);
+	if (!err)
+		caps_pin(l->frame, monitor.core);
 	return err;
 }
 
@@ -48,7 +52,7 @@ static void introduced(struct pending *p, const struct mon_message *reply)
 	if (!l || l->state == LINK_UP || err == ERR_EXISTS)
 		return;
 	if (!err)
-		err = link_open(l, reply->word[0]);
+		err = link_open(l, reply->word[0], reply->word[1]);
 	if (err) {
 		/* A core that does not answer may have mapped the frame already, or will: nobody else must get it. */
 		if (err != ERR_CORE_TIMEOUT)
@@ -79,6 +83,7 @@ err_t link_request(coreid_t peer, struct link **out)
 		m.word[1] = info.base;
 		m.word[2] = info.bits;
 		m.word[3] = links_doorbell();
+		m.word[5] = links_board();
 		err = request_forward(0, &m, NULL, &pending);
 	}
 	if (err) {
@@ -120,19 +125,21 @@ static err_t introduction_accept(struct request *r)
 	if (l && (l->state == LINK_UP || monitor.core < peer))
 		return ERR_EXISTS;
 	err = foreign_frame_map(r->m.word[1], LINK_BITS, &frame, &memory);
+	if (!err)
+		caps_pin(frame, peer);
 	if (!err && l)
 		frame_drop(l);
 	else if (!err)
 		err = link_new(peer, &l);
 	if (!err)
 		err = link_attach(l, memory, SIZE_OF_BITS(LINK_BITS), 1);
-	return err ? err : link_open(l, r->m.word[3]);
+	return err ? err : link_open(l, r->m.word[3], r->m.word[5]);
 }
 
 void link_introduce(struct request *r)
 {
 	struct pending pending = { .origin = r->from, .origin_sequence = mon_sequence(r->m.header) };
-	uint64_t words[MON_PAYLOAD] = { links_doorbell() };
+	uint64_t words[MON_PAYLOAD] = { links_doorbell(), links_board() };
 	uint64_t target = r->m.word[0];
 	err_t err;
 

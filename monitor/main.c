@@ -15,10 +15,12 @@
 #include "libos/core/vspace.h"
 #include "libos/thread/thread.h"
 #include "libos/x86/context.h"
+#include "monitor/agree/agreement.h"
 #include "monitor/archive.h"
 #include "monitor/boot.h"
+#include "monitor/caps/caps.h"
 #include "monitor/cores.h"
-#include "monitor/monitor.h"
+#include "monitor/members.h"
 
 #include <string.h>
 
@@ -81,6 +83,8 @@ static err_t birth_link(void)
 	if (!err)
 		err = vspace_map_frame(frame, monitor.info->boot_urpc_bits, MAP_READ | MAP_WRITE, &memory);
 	if (!err)
+		caps_pin(frame, 0);
+	if (!err)
 		err = link_first(0, (void *)memory, SIZE_OF_BITS(monitor.info->boot_urpc_bits), 1);
 	return err;
 }
@@ -90,12 +94,15 @@ static void monitor_init(void)
 	monitor.info = (const struct boot_info *)BOOT_INFO_VA;
 	monitor.core = monitor.info->core;
 	monitor.verbose = option_given(monitor.info->cmdline, "verbose");
+	agree_init();
 	require(memory_init(), "memory");
 	require(lmp_endpoint_create(&service, SERVICE_MESSAGES, false), "endpoint");
 	lmp_endpoint_handle(&service, event_handle, &work);
 	require(notification_create(fault_event, &work, &watch, NULL), "fault notification");
 	require(links_init(event_handle, &work), "doorbell");
+	require(caps_init(event_handle, &work), "capabilities across cores");
 	require(archive_map(), "boot archive");
+	caps_pin(TASK_ARCHIVE, 0);
 	require(spawn_init(), "address space");
 	if (monitor.core != 0)
 		require(birth_link(), "link to monitor 0");
@@ -161,16 +168,18 @@ static bool mailboxes_wait(cycles_t *deadline)
 static void monitor_loop(void)
 {
 	for (;;) {
-		cycles_t deadline = 0, boot_deadline = 0;
+		cycles_t deadline = 0, boot_deadline = 0, agree_deadline = 0, caps_deadline = 0;
 
-		while (turn())
+		while (turn() || agree_step(&agree_deadline) || members_step() || caps_step(&caps_deadline))
 			;
 		if (mailboxes_wait(&deadline))
 			continue;
 		boot_step(&boot_deadline);
-		deadline = earlier(deadline, boot_deadline);
+		deadline = earlier(earlier(deadline, boot_deadline), agree_deadline);
+		deadline = earlier(deadline, caps_deadline);
 		deadline = earlier(deadline, pending_expire(&monitor.pendings, context_now()));
 		deadline = earlier(deadline, power_step());
+		deadline = earlier(deadline, control_step());
 		if (!links_sleep())
 			continue;
 		event_wait(&work, deadline);

@@ -10,6 +10,7 @@
 #include "libos/core/invoke.h"
 #include "libos/core/ram.h"
 #include "libos/core/slot.h"
+#include "monitor/caps/caps.h"
 
 #define EXTENTS_MAX 1024
 #define BLOCK_BITS_MAX 40
@@ -79,15 +80,57 @@ err_t block_alloc(unsigned bits, cptr_t *block)
 	return err;
 }
 
-void block_free(cptr_t block, unsigned bits)
+/* Nothing is made of it any more. */
+static void block_return(cptr_t block, unsigned bits)
 {
-	if (spares[bits] < SPARE_MAX && cap_revoke(block) == ERR_OK) {
+	if (spares[bits] < SPARE_MAX) {
 		spare[bits][spares[bits]++] = block;
 		spare_bytes += SIZE_OF_BITS(bits);
 		return;
 	}
 	ram_free(block);
 }
+
+/* What is to be done when a block is free, packed: the block, its bits, 1 + index of the process that ends. */
+static uint64_t freeing_pack(cptr_t block, unsigned bits, const struct process *p)
+{
+	return (uint32_t)block | (uint64_t)bits << 32 | (uint64_t)(p ? p - monitor.processes.entry + 1 : 0) << 40;
+}
+
+static void freeing_end(struct process *p)
+{
+	if (p && --p->freeing == 0) {
+		process_slots_give(p->slots);
+		p->on_freed(p);
+	}
+}
+
+static void block_revoked(uint64_t context, err_t err, uint64_t value)
+{
+	(void)value;
+	if (err)
+		report("monitor %u: memory is lost: error %u", monitor.core, (unsigned)err);
+	else
+		block_return((uint32_t)context, context >> 32 & 0xff);
+	freeing_end(context >> 40 ? &monitor.processes.entry[(context >> 40) - 1] : NULL);
+}
+
+static void block_take_back(cptr_t block, unsigned bits, bool stopped, struct process *p)
+{
+	uint64_t context = freeing_pack(block, bits, p);
+	err_t err = cap_revoke(block);
+
+	if (p)
+		p->freeing++;
+	if (err == ERR_CAP_REMOTE) {
+		err = caps_revoke(block, stopped, block_revoked, context);
+		if (!err)
+			return;
+	}
+	block_revoked(context, err, 0);
+}
+
+void block_free(cptr_t block, unsigned bits, bool stopped) { block_take_back(block, bits, stopped, NULL); }
 
 /* Runs of slots are kept for the next process: as many as there ever were processes at a time. */
 err_t process_slots_take(cptr_t *out)
@@ -130,7 +173,7 @@ static err_t extent_give(struct process *p, unsigned bits, uint64_t slot)
 	if (!err)
 		err = cap_copy(e->ram, target);
 	if (err) {
-		block_free(e->ram, bits);
+		block_free(e->ram, bits, false);
 		return err;
 	}
 	extents_free = e->next;
@@ -142,17 +185,33 @@ static err_t extent_give(struct process *p, unsigned bits, uint64_t slot)
 	return ERR_OK;
 }
 
-static void extent_take_back(struct extent **at)
+/*
+ * A process that has revoked its memory took our capability with it, and whoever has one from it is to lose that.
+ * Error: nobody here has any, or it is another core's now, and comes back by itself.
+ */
+static err_t extent_find(const struct extent *e)
+{
+	struct cap_info info = { .type = CAP_RAM, .bits = e->bits, .rights = RIGHT_ALL, .base = e->base };
+
+	if (kernel_forge(TASK_KERNEL, &info, e->ram))
+		return kernel_adopt(TASK_KERNEL, &info, e->ram);
+	cap_delete(e->ram);
+	return ERR_CAP_REMOTE;
+}
+
+static void extent_take_back(struct extent **at, struct process *ending)
 {
 	struct extent *e = *at;
 	struct cap_info info;
+	err_t err = ERR_OK;
 
 	*at = e->next;
-	/* A process that has revoked its memory took our capability with it. */
 	if (cap_identify(e->ram, &info))
+		err = extent_find(e);
+	if (err)
 		ram_reclaim(e->ram, e->base, e->bits);
 	else
-		block_free(e->ram, e->bits);
+		block_take_back(e->ram, e->bits, ending, ending);
 	e->next = extents_free;
 	extents_free = e;
 }
@@ -172,12 +231,18 @@ void memory_ram_free(struct request *r)
 		request_reply(r, ERR_ARGUMENT, NULL);
 		return;
 	}
-	extent_take_back(at);
+	extent_take_back(at, NULL);
 	request_reply(r, ERR_OK, NULL);
 }
 
-void memory_forget(struct process *p)
+void memory_forget(struct process *p, void (*freed)(struct process *p))
 {
+	p->freeing = 1;
+	p->on_freed = freed;
 	while (p->extents)
-		extent_take_back(&p->extents);
+		extent_take_back(&p->extents, p);
+	if (p->peers)
+		block_take_back(p->peers, MEMBER_PEERS_BITS, true, p);
+	block_take_back(p->block, p->block_bits, true, p);
+	freeing_end(p);
 }

@@ -11,7 +11,7 @@
  *   process.c   exit, wait, kill, ps       spawn.c     making a process
  *   memory.c    RAM blocks, slots          services.c  names
  *   connections.c  connections                report.c    log lines and fault reports
- *   boards.c    hint boards
+ *   boards.c    hint boards                islands.c   stopping and starting cores
  */
 #pragma once
 
@@ -104,6 +104,8 @@ bool link_is_up(coreid_t peer);
 void links_send_others(coreid_t but, const struct mon_message *m);
 /* Takes what has come on all links; true when there was something. */
 bool links_poll(void);
+/* Nobody is there any more: what waits is dropped. */
+void link_close(coreid_t peer);
 /* Says on all links that this side sleeps; false when a message has come meanwhile. */
 bool links_sleep(void);
 void links_wake(void);
@@ -115,20 +117,39 @@ void link_introduce(struct request *r);
 void cores_boot(void);
 /* Core `core` has said hello. */
 void core_up(coreid_t core);
+/* It has become a member of GROUP_ALL; it was excluded. */
+void core_joined(coreid_t core);
+void core_lost(coreid_t core);
+/* Stops it for good. */
+void core_fence(coreid_t core);
 bool core_is_up(coreid_t core);
-/* It was started and has not answered in time. */
+/* It does not answer, or (as far as monitor 0 knows) did not come up. */
 bool core_is_missing(coreid_t core);
 /* Cores that have not said hello in time are missing. True when none is awaited; else `next`: when to look again. */
 bool cores_settled(cycles_t *next);
 /* Says in the log how many cores there are. */
 void cores_report(void);
-/* It has left a request unanswered that is answered at once. To monitor 0 it is missing then. */
-void core_silent(coreid_t core);
-/* From monitor 0: a core is missing, or up again. */
-void core_is(struct request *r);
 void core_describe(struct request *r);
 void core_stat(struct request *r);
 void core_check(struct request *r);
+
+/* --- islands.c ------------------------------------------------------------------------ */
+
+/* What monitor 0 knows of all; for islands.c. */
+struct core_table *core_table(void);
+/* Starts a core that has never run, on a share of what memory there is. */
+err_t core_start_later(coreid_t core);
+/* A core is up, or (ERR_CORE_TIMEOUT) does not answer: whoever has asked for its start hears. */
+void control_core(coreid_t core, err_t err);
+/* Goes on with what could not be proposed; returns when to look again, or 0. */
+cycles_t control_step(void);
+void core_control(struct request *r);
+void core_island(struct request *r);
+
+/* --- update.c ----------------------------------------------------------------------------- */
+
+/* Replaces this core's CPU driver. */
+err_t driver_update(void);
 
 /* --- power.c ---------------------------------------------------------------------------- */
 
@@ -149,12 +170,14 @@ err_t process_slots_take(cptr_t *out);
 void process_slots_give(cptr_t slots);
 /* A RAM block for a process; taken from those of ended processes when there is one of this size. */
 err_t block_alloc(unsigned bits, cptr_t *block);
-/* Everything made of the block is deleted. */
-void block_free(cptr_t block, unsigned bits);
+/* Everything made of the block is deleted, on all cores; `stopped`: nobody runs what it may be mapped in. */
+void block_free(cptr_t block, unsigned bits, bool stopped);
 void memory_figures(uint64_t *total, uint64_t *free);
 void memory_ram(struct request *r);
 void memory_ram_free(struct request *r);
-void memory_forget(struct process *p);
+/* All memory of a process that does not run any more; `freed` follows when it can be used again, perhaps at once. */
+void memory_forget(struct process *p, void (*freed)(struct process *p));
+static inline cptr_t process_cap(const struct process *p, cptr_t slot) { return CPTR_IN(p->slots + SLOT_ROOT, slot); }
 /* A slot of a process's own space, as a capability address of the monitor's; ERR_SLOT_LOOKUP when it is no slot. */
 err_t process_slot(const struct process *p, uint64_t slot, cptr_t *out);
 
@@ -169,6 +192,10 @@ struct spawn_args {
 };
 err_t process_spawn(const struct spawn_args *args, struct process **out);
 void process_end(struct process *p, unsigned cause, uint64_t status);
+/* What others know of it: names, connections, waiters. */
+void process_forget(struct process *p);
+/* Nothing is left but its record: who waits is answered. */
+void process_gone(struct process *p);
 /* Looks at all processes after the CPU driver has stopped one for a fault. */
 void process_faults(void);
 void process_spawn_request(struct request *r);
@@ -199,6 +226,10 @@ void connections_process_gone(struct process *p);
 void board_make(struct request *r);
 void board_give_back(struct request *r);
 void boards_process_gone(struct process *p);
+
+/* --- agree/measure.c ------------------------------------------------------------------------ */
+
+void measure_request(struct request *r);
 
 /* --- report.c ------------------------------------------------------------------------------- */
 

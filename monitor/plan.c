@@ -54,9 +54,33 @@ static void plan_objects(struct plan *p)
 	p->block_bits = p->ram_bits + 1;
 }
 
+unsigned plan_local_pages(const struct elf_image *elf)
+{
+	vaddr_t end = USER_LOCAL_VA;
+
+	for (unsigned i = 0; i < elf->count; i++) {
+		const struct elf_segment *g = &elf->segment[i];
+
+		if (g->address < USER_TEXT_VA && g->address + g->memory_bytes > end)
+			end = g->address + g->memory_bytes;
+	}
+	if (end > USER_TEXT_VA)
+		end = USER_TEXT_VA;
+	return (unsigned)((end - USER_LOCAL_VA + PAGE_SIZE - 1) / PAGE_SIZE);
+}
+
+void plan_member(unsigned pages, struct plan *out)
+{
+	*out = (struct plan){ .tables = 1, .image_bits = bits_for((uint64_t)pages * PAGE_SIZE) };
+	if (out->image_bits < DISPATCHER_FRAME_BITS)
+		out->image_bits = DISPATCHER_FRAME_BITS;
+	plan_objects(out);
+}
+
 err_t plan_make(const struct elf_image *elf, struct plan *out)
 {
 	uint64_t data = 0;
+	vaddr_t end;
 
 	for (unsigned i = 0; i < elf->count; i++) {
 		if (plan_segment_private(&elf->segment[i]))
@@ -72,7 +96,9 @@ err_t plan_make(const struct elf_image *elf, struct plan *out)
 	out->stack_pages = (unsigned)(SIZE_OF_BITS(out->image_bits) / PAGE_SIZE - 1 - data);
 	if (out->stack_pages > PLAN_STACK_MAX)
 		out->stack_pages = PLAN_STACK_MAX;
-	out->tables = (unsigned)((elf->end - DISPATCHER_VA + SIZE_OF_BITS(PLAN_TABLE_BITS) - 1) >> PLAN_TABLE_BITS);
+	end = elf->end + PLAN_STACK_GUARD + (vaddr_t)out->stack_pages * PAGE_SIZE;
+	out->tables = (unsigned)((end - DISPATCHER_VA + SIZE_OF_BITS(PLAN_TABLE_BITS) - 1) >> PLAN_TABLE_BITS);
+	out->stack_top = DISPATCHER_VA + ((vaddr_t)out->tables << PLAN_TABLE_BITS);
 	plan_objects(out);
 	return ERR_OK;
 }

@@ -13,20 +13,21 @@
 #include "kernel/abi/dispatcher.h"
 #include "kernel/core/elf.h"
 
-#define PLAN_ROOT_BITS 12   /* root cnode: 64 slots */
-#define PLAN_STACK_PAGES 24 /* at least; the stack gets what is left of the frame */
-#define PLAN_STACK_TOP USER_TEXT_VA
-#define PLAN_STACK_MAX 256 /* pages: above them, and below the top, lie no other parts */
-#define PLAN_TABLE_BITS 21 /* bytes that a PTABLE1 covers */
+#define PLAN_ROOT_BITS 12                  /* root cnode: 64 slots */
+#define PLAN_STACK_PAGES 24                /* at least; the stack gets what is left of the frame */
+#define PLAN_STACK_MAX 256                 /* pages */
+#define PLAN_STACK_GUARD UINT64_C(0x10000) /* addresses below it that nothing is mapped at */
+#define PLAN_TABLE_BITS 21                 /* bytes that a PTABLE1 covers */
 #define PLAN_TABLES_MAX 128
-#define PLAN_LOW USER_TEXT_VA
+#define PLAN_LOW USER_LOCAL_VA
 #define PLAN_HIGH (DISPATCHER_VA + ((vaddr_t)PLAN_TABLES_MAX << PLAN_TABLE_BITS))
 
 struct plan {
 	unsigned image_bits; /* the frame: arguments in page 0, data, stack */
 	unsigned data_pages;
 	unsigned stack_pages;
-	unsigned tables; /* PTABLE1s, from DISPATCHER_VA on, without gaps */
+	vaddr_t stack_top; /* the end of the last table: memory that members share, unlike what is below USER_TEXT_VA */
+	unsigned tables;   /* PTABLE1s, from DISPATCHER_VA on, without gaps */
 	unsigned block_bits;
 	/* Offsets in the block. */
 	uint64_t image, disp_frame, cnode, dispatcher, root, ptable4, ptable3, ptable2, ptable1;
@@ -37,6 +38,10 @@ struct plan {
 /* Must a segment's pages be the process's own (else they are mapped out of the archive)? */
 bool plan_segment_private(const struct elf_segment *s);
 unsigned plan_segment_pages(const struct elf_segment *s);
+/* Pages from USER_LOCAL_VA on that are each member's own. */
+unsigned plan_local_pages(const struct elf_image *elf);
+/* The same for what a member on another core has of its own: `pages` from USER_LOCAL_VA on are its image. */
+void plan_member(unsigned pages, struct plan *out);
 /* ERR_NO_MEMORY when the program is larger than a plan can be. */
 err_t plan_make(const struct elf_image *elf, struct plan *out);
 

@@ -7,7 +7,8 @@
  * block that all of it is made of.
  */
 #include "monitor/boot.h"
-#include "monitor/monitor.h"
+#include "monitor/caps/caps.h"
+#include "monitor/members.h"
 #include "libos/core/invoke.h"
 
 #define WAITERS_MAX 256
@@ -46,6 +47,14 @@ static void waiter_free(struct waiter *w)
 	w->next = waiters_free;
 	waiters_free = w;
 	waiters_used--;
+}
+
+/* The process of that pid, or its record; members of others have numbers, too, that are no pids. */
+static struct process *process_of(uint64_t pid)
+{
+	struct process *p = process_table_find(&monitor.processes, (uint32_t)pid);
+
+	return p && p->pid == pid ? p : NULL;
 }
 
 static void wait_answer(struct process *p, struct origin to, uint32_t sequence)
@@ -103,47 +112,59 @@ static void waiters_forget(struct process *gone)
 /* From the monitor of one that waited. */
 void process_unwait(struct request *r)
 {
-	struct process *p = process_table_find(&monitor.processes, (uint32_t)r->m.word[0]);
+	struct process *p = process_of(r->m.word[0]);
 
 	if (p)
 		waiters_drop(p, r->from, mon_sequence(r->m.header));
 }
 
-void process_end(struct process *p, unsigned cause, uint64_t status)
+void process_forget(struct process *p)
 {
-	cptr_t block = p->block;
-	unsigned bits = p->block_bits;
-
-	if (monitor.verbose)
-		report("monitor %u: %s (%u.%u) ends, status %l", monitor.core, p->name, monitor.core, p->number,
-		       status);
-	disp_stop(p->slots + SLOT_DISPATCHER);
-	process_table_end(&monitor.processes, p, cause, status);
 	text_drop(&monitor.texts, (struct origin){ monitor.core, p->number });
 	mailbox_forget(p);
 	waiters_forget(p);
 	name_process_gone(p);
 	connections_process_gone(p);
 	boards_process_gone(p);
-	memory_forget(p);
-	block_free(block, bits);
-	process_slots_give(p->slots);
+	caps_process_gone(p);
+}
+
+void process_gone(struct process *p)
+{
+	process_table_end(&monitor.processes, p, p->cause, p->status);
 	waiters_answer(p);
 	boot_process_gone(p);
+}
+
+void process_end(struct process *p, unsigned cause, uint64_t status)
+{
+	if (monitor.verbose)
+		report("monitor %u: %s (%u.%u) ends, status %l", monitor.core, p->name, monitor.core, p->number,
+		       status);
+	if (member_spans(p)) {
+		member_end(p, cause, status);
+		return;
+	}
+	disp_stop(p->slots + SLOT_DISPATCHER);
+	p->state = PROCESS_ENDING;
+	p->cause = (uint8_t)cause;
+	p->status = status;
+	process_forget(p);
+	memory_forget(p, process_gone);
 }
 
 void process_exit(struct request *r) { process_end(origin_process(r->from), MON_EXITED, r->m.word[0]); }
 
 void process_wait(struct request *r)
 {
-	struct process *p = process_table_find(&monitor.processes, (uint32_t)r->m.word[0]);
+	struct process *p = process_of(r->m.word[0]);
 	struct waiter *w;
 
 	if (!p) {
 		request_reply(r, ERR_NO_PROCESS, NULL);
 		return;
 	}
-	if (!process_alive(p)) {
+	if (p->state == PROCESS_DEAD) {
 		wait_answer(p, r->from, mon_sequence(r->m.header));
 		return;
 	}
@@ -158,7 +179,7 @@ void process_wait(struct request *r)
 
 void process_kill(struct request *r)
 {
-	struct process *p = process_table_find(&monitor.processes, (uint32_t)r->m.word[0]);
+	struct process *p = process_of(r->m.word[0]);
 
 	if (!process_alive(p)) {
 		request_reply(r, ERR_NO_PROCESS, NULL);
@@ -170,7 +191,7 @@ void process_kill(struct request *r)
 
 void process_ps(struct request *r)
 {
-	struct process *p = process_table_live(&monitor.processes, (unsigned)r->m.word[1]);
+	struct process *p = process_table_home(&monitor.processes, monitor.core, (unsigned)r->m.word[1]);
 	struct mon_process out = { 0 };
 	struct disp_state state = { 0 };
 	struct mon_message m;
@@ -180,7 +201,8 @@ void process_ps(struct request *r)
 		return;
 	}
 	disp_inspect(p->slots + SLOT_DISPATCHER, &state);
-	out.pid = (uint64_t)monitor.core << 32 | p->number;
+	out.pid = p->pid;
+	out.cores = member_spans(p) ? group_count(p->pid) : 1;
 	out.state = state.state;
 	out.cycles = state.cycles;
 	for (unsigned i = 0; i < sizeof out.name; i++)

@@ -71,9 +71,20 @@ struct process *process_table_live(struct process_table *t, unsigned index)
 	return NULL;
 }
 
+struct process *process_table_home(struct process_table *t, coreid_t core, unsigned index)
+{
+	for (unsigned i = 0; i < PROCESS_MAX; i++) {
+		struct process *p = &t->entry[i];
+
+		if (p->state == PROCESS_LIVE && p->pid >> 32 == core && index-- == 0)
+			return p;
+	}
+	return NULL;
+}
+
 void process_table_end(struct process_table *t, struct process *p, unsigned cause, uint64_t status)
 {
-	if (p->state != PROCESS_LIVE)
+	if (p->state != PROCESS_LIVE && p->state != PROCESS_ENDING)
 		return;
 	p->state = PROCESS_DEAD;
 	p->cause = (uint8_t)cause;
@@ -83,7 +94,7 @@ void process_table_end(struct process_table *t, struct process *p, unsigned caus
 
 void process_table_drop(struct process_table *t, struct process *p)
 {
-	if (p->state == PROCESS_LIVE)
+	if (p->state == PROCESS_LIVE || p->state == PROCESS_ENDING)
 		t->live--;
 	memset(p, 0, sizeof *p);
 }

@@ -11,9 +11,11 @@
 #include "kernel/abi/types.h"
 #include "libos/core/monitor_proto.h"
 
-#define PROCESS_MAX 256 /* records; a power of two */
+#define PROCESS_MAX 256      /* records; a power of two */
+#define MEMBER_PEERS_BITS 15 /* block of what its members wake each other by */
+#define MEMBER_ROOTS 4       /* tables of top-level slots that members share, the image's not counted */
 
-enum process_state { PROCESS_FREE, PROCESS_LIVE, PROCESS_DEAD };
+enum process_state { PROCESS_FREE, PROCESS_LIVE, PROCESS_ENDING, PROCESS_DEAD };
 
 /* Who asked: a process of this core, or (number 0) the monitor of another. */
 struct origin {
@@ -40,6 +42,7 @@ struct waiter {
 
 struct process {
 	uint32_t number;
+	uint64_t pid;       /* core << 32 | number of its first member; of a process on one core, its own */
 	uint8_t state;      /* enum process_state */
 	uint8_t cause;      /* enum mon_cause, when dead */
 	uint8_t block_bits; /* of the RAM block that it is made of */
@@ -54,6 +57,18 @@ struct process {
 	struct waiter *waiters;
 	uint32_t out_count;
 	struct outgoing *out_head, *out_tail; /* messages that its endpoint had no room for */
+	/* Of one that may span cores: monitor/members.h. */
+	uint8_t tables;       /* PTABLE1s of its image, the first one not shared */
+	uint8_t roots;        /* bits: which of its shared top-level tables there are */
+	uint16_t local_pages; /* of each member's own at USER_LOCAL_VA */
+	uint16_t root_index[MEMBER_ROOTS];
+	uint8_t end_step; /* enum subject, while it ends */
+	bool end_again;   /* to be proposed again */
+	bool joined, releasing, released;
+	cptr_t peers; /* block of what its members wake each other by; 0: none yet */
+	struct member_job *jobs;
+	uint32_t freeing; /* blocks of its memory that are being taken back */
+	void (*on_freed)(struct process *p);
 	char name[MON_PROCESS_NAME];
 };
 
@@ -70,7 +85,9 @@ struct process *process_table_find(struct process_table *t, uint32_t number);
 static inline bool process_alive(const struct process *p) { return p && p->state == PROCESS_LIVE; }
 /* The index-th live process in order of the table, or NULL. */
 struct process *process_table_live(struct process_table *t, unsigned index);
-/* Live to dead; the record stays. */
+/* Likewise of those that started on that core, which this is. */
+struct process *process_table_home(struct process_table *t, coreid_t core, unsigned index);
+/* Live, or ending, to dead; the record stays. */
 void process_table_end(struct process_table *t, struct process *p, unsigned cause, uint64_t status);
 /* As if it had never been: for a start that failed. */
 void process_table_drop(struct process_table *t, struct process *p);

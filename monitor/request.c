@@ -8,13 +8,16 @@
  */
 #include "monitor/monitor.h"
 #include "libos/x86/context.h"
+#include "monitor/agree/membership.h"
+#include "monitor/members.h"
+#include "monitor/caps/caps.h"
 
 #include <string.h>
 
 #define ANSWER_SECONDS 10
 
 enum { FROM_PROCESS = 1, FROM_MONITOR = 2, FROM_BOTH = 3 };
-enum route { HERE, CORE_IN_WORD0, PID_IN_WORD0, FIRST_CORE };
+enum answerer { HERE, CORE_IN_WORD0, PID_IN_WORD0, FIRST_CORE, FIRST_CORE_OR_HERE };
 
 struct handler {
 	void (*run)(struct request *r);
@@ -38,6 +41,8 @@ static const struct handler handlers[MON_OPS] = {
 	[MON_CORE] = { core_describe, FROM_BOTH, HERE, false, true },
 	[MON_STAT] = { core_stat, FROM_BOTH, CORE_IN_WORD0, false, true },
 	[MON_CHECK] = { core_check, FROM_BOTH, CORE_IN_WORD0, false, true },
+	[MON_CORE_CONTROL] = { core_control, FROM_BOTH, FIRST_CORE_OR_HERE, false, false },
+	[MON_ISLAND] = { core_island, FROM_MONITOR, HERE, false, true },
 	[MON_EXPORT] = { name_export, FROM_BOTH, HERE, false, false },
 	[MON_CONNECT] = { connection_connect, FROM_PROCESS, HERE, false, false },
 	[MON_ACCEPT] = { connection_accept, FROM_PROCESS, HERE, false, false },
@@ -54,7 +59,21 @@ static const struct handler handlers[MON_OPS] = {
 	[MON_LOOKUP] = { name_lookup, FROM_MONITOR, HERE, false, false },
 	[MON_FORGET] = { name_forget, FROM_MONITOR, HERE, true, false },
 	[MON_UNWAIT] = { process_unwait, FROM_MONITOR, HERE, true, false },
-	[MON_CORE_IS] = { core_is, FROM_MONITOR, HERE, true, false },
+	[MON_ROUNDS] = { measure_request, FROM_PROCESS, HERE, false, false },
+	[MON_SPAN] = { member_span, FROM_PROCESS, HERE, false, false },
+	[MON_ROOT_SLOT] = { member_root_slot, FROM_PROCESS, HERE, false, false },
+	[MON_UNMAP] = { member_unmap, FROM_PROCESS, HERE, false, false },
+	[MON_PROTECT] = { member_protect, FROM_PROCESS, HERE, false, false },
+	[MON_MEMBERS] = { members_message, FROM_MONITOR, HERE, true, false },
+	[MON_CAP_COPY] = { caps_copy_request, FROM_PROCESS, HERE, false, false },
+	[MON_CAP_FETCH] = { caps_fetch_request, FROM_PROCESS, HERE, false, false },
+	[MON_CAP_SEND] = { caps_send_request, FROM_PROCESS, HERE, false, false },
+	[MON_CAP_RECEIVE] = { caps_receive_request, FROM_PROCESS, HERE, false, false },
+	[MON_CAP_RETYPE] = { caps_retype_request, FROM_PROCESS, HERE, false, false },
+	[MON_CAP_DELETE] = { caps_delete_request, FROM_PROCESS, HERE, false, false },
+	[MON_CAP_REVOKE] = { caps_revoke_request, FROM_PROCESS, HERE, false, false },
+	[MON_WALK] = { caps_walk_request, FROM_PROCESS, HERE, false, false },
+	[MON_CAPS] = { caps_message, FROM_MONITOR, HERE, true, false },
 	[MON_OPEN] = { connection_open, FROM_MONITOR, HERE, false, false },
 };
 
@@ -67,6 +86,8 @@ static coreid_t request_core(const struct handler *h, const struct request *r)
 		return (coreid_t)(r->m.word[0] >> 32);
 	case FIRST_CORE:
 		return 0;
+	case FIRST_CORE_OR_HERE: /* monitor 0 asks the others */
+		return origin_is_monitor(r->from) ? monitor.core : 0;
 	default:
 		return monitor.core;
 	}
@@ -101,7 +122,7 @@ static void reply_relay(struct pending *p, const struct mon_message *reply)
 	err_t err = (err_t)mon_aux(reply->header);
 
 	if (err == ERR_TIMEOUT && p->unanswered)
-		core_silent(p->core);
+		membership_doubt(p->core);
 	reply_to(p->origin, p->op, p->origin_sequence, err, reply->word);
 }
 
@@ -172,14 +193,13 @@ static void request_route(const struct handler *h, struct request *r)
 		request_reply(r, err, NULL);
 }
 
-void request_handle(struct origin from, const struct mon_message *m)
+static void request_take(struct origin from, const struct mon_message *m)
 {
 	struct request r = { .from = from, .m = *m };
 	unsigned op = mon_op(m->header);
 	const struct handler *h = op < MON_OPS && handlers[op].run ? &handlers[op] : NULL;
 	struct pending p;
 
-	monitor.messages++;
 	/* It may have ended while its messages were in the queue. */
 	if (!origin_is_monitor(from) && !process_alive(origin_process(from)))
 		return;
@@ -196,4 +216,16 @@ void request_handle(struct origin from, const struct mon_message *m)
 	}
 	if (op != MON_TEXT)
 		text_drop(&monitor.texts, from);
+}
+
+void request_handle(struct origin from, const struct mon_message *m)
+{
+	monitor.messages++;
+	if (origin_is_monitor(from) && !membership_hear(from.core))
+		return;
+	/* Agreement goes around the table: it has to be quick. */
+	if (mon_op(m->header) == MON_AGREE && origin_is_monitor(from))
+		agree_message(from.core, m);
+	else
+		request_take(from, m);
 }

@@ -10,9 +10,8 @@
 #include "libos/core/invoke.h"
 #include "libos/core/lmp.h"
 #include "libos/core/ram.h"
-#include "monitor/archive.h"
-#include "monitor/monitor.h"
-#include "monitor/plan.h"
+#include "monitor/members.h"
+#include "monitor/spawn.h"
 
 #include <string.h>
 
@@ -20,19 +19,8 @@
 #define WINDOW_VA UINT64_C(0x10000000000)
 #define WINDOW_ROOT_INDEX 2
 #define WINDOW_PAGES 512
-#define DISP_PAGES (SIZE_OF_BITS(DISPATCHER_FRAME_BITS) / PAGE_SIZE)
 
 static cptr_t window;
-
-struct spawn {
-	struct process *p;
-	const struct archive_entry *entry;
-	struct elf_image elf;
-	struct plan plan;
-	cptr_t next;   /* free slot of the process's task cnode */
-	cptr_t tables; /* first PTABLE1 there */
-	cptr_t image;  /* frame there */
-};
 
 err_t spawn_init(void)
 {
@@ -53,29 +41,24 @@ err_t spawn_init(void)
 	return ERR_OK;
 }
 
-/* A slot of the process's space; of the monitor's. */
-static cptr_t theirs(const struct spawn *s, cptr_t slot) { return CPTR_IN(s->p->slots + SLOT_ROOT, slot); }
-
-static cptr_t ours(const struct spawn *s, unsigned slot) { return s->p->slots + slot; }
-
-static err_t make(const struct spawn *s, uint64_t offset, unsigned type, unsigned bits, unsigned count, cptr_t to)
+err_t spawn_object(const struct spawn *s, uint64_t offset, unsigned type, unsigned bits, unsigned count, cptr_t to)
 {
 	return cap_retype(s->p->block, offset, type, bits, count, to);
 }
 
 /* --- capability space ------------------------------------------------------------ */
 
-static err_t spawn_cspace(struct spawn *s)
+err_t spawn_cspace(struct spawn *s)
 {
 	const struct plan *l = &s->plan;
-	err_t err = make(s, l->root, CAP_CNODE, PLAN_ROOT_BITS, 1, ours(s, SLOT_ROOT));
+	err_t err = spawn_object(s, l->root, CAP_CNODE, PLAN_ROOT_BITS, 1, ours(s, SLOT_ROOT));
 
 	if (!err)
-		err = make(s, l->cnode, CAP_CNODE, CAP_L2CNODE_BITS, 1, theirs(s, CPTR_L1(L1_TASK)));
+		err = spawn_object(s, l->cnode, CAP_CNODE, CAP_L2CNODE_BITS, 1, theirs(s, CPTR_L1(L1_TASK)));
 	if (!err)
 		err = cap_copy(ours(s, SLOT_ROOT), theirs(s, TASK_ROOT_CNODE));
 	if (!err)
-		err = make(s, l->ram, CAP_RAM, l->ram_bits, 1, theirs(s, TASK_RAM));
+		err = spawn_object(s, l->ram, CAP_RAM, l->ram_bits, 1, theirs(s, TASK_RAM));
 	if (!err)
 		err = cap_restrict(TASK_CHANNEL, theirs(s, TASK_CHANNEL), RIGHT_READ | RIGHT_WRITE | RIGHT_GRANT);
 	if (!err)
@@ -90,11 +73,10 @@ static err_t spawn_devices(struct spawn *s)
 	return err ? err : cap_copy(TASK_IOPORT, theirs(s, TASK_IOPORT));
 }
 
-/* The dispatcher, its endpoint 0, and the way to us. */
-static err_t spawn_dispatcher(struct spawn *s)
+err_t spawn_dispatcher(struct spawn *s)
 {
 	cptr_t disp = ours(s, SLOT_DISPATCHER);
-	err_t err = make(s, s->plan.dispatcher, CAP_DISPATCHER, CAP_DISPATCHER_BITS, 1, disp);
+	err_t err = spawn_object(s, s->plan.dispatcher, CAP_DISPATCHER, CAP_DISPATCHER_BITS, 1, disp);
 
 	if (!err)
 		err = cap_copy(disp, theirs(s, TASK_DISPATCHER));
@@ -110,20 +92,21 @@ static err_t spawn_dispatcher(struct spawn *s)
 
 /* --- address space ------------------------------------------------------------------ */
 
-static err_t spawn_tables(struct spawn *s)
+err_t spawn_tables(struct spawn *s)
 {
 	const struct plan *l = &s->plan;
 	cptr_t table3 = s->next++, table2 = s->next++;
-	err_t err = make(s, l->ptable4, CAP_PTABLE4, CAP_PTABLE_BITS, 1, theirs(s, TASK_VSPACE));
+	err_t err = spawn_object(s, l->ptable4, CAP_PTABLE4, CAP_PTABLE_BITS, 1, theirs(s, TASK_VSPACE));
 
 	s->tables = s->next;
-	s->next += l->tables;
+	s->next += l->tables + MEMBER_ROOTS;
+	s->p->tables = (uint8_t)l->tables;
 	if (!err)
-		err = make(s, l->ptable3, CAP_PTABLE3, CAP_PTABLE_BITS, 1, theirs(s, table3));
+		err = spawn_object(s, l->ptable3, CAP_PTABLE3, CAP_PTABLE_BITS, 1, theirs(s, table3));
 	if (!err)
-		err = make(s, l->ptable2, CAP_PTABLE2, CAP_PTABLE_BITS, 1, theirs(s, table2));
+		err = spawn_object(s, l->ptable2, CAP_PTABLE2, CAP_PTABLE_BITS, 1, theirs(s, table2));
 	if (!err)
-		err = make(s, l->ptable1, CAP_PTABLE1, CAP_PTABLE_BITS, l->tables, theirs(s, s->tables));
+		err = spawn_object(s, l->ptable1, CAP_PTABLE1, CAP_PTABLE_BITS, l->tables, theirs(s, s->tables));
 	if (!err)
 		err = ptable_map(theirs(s, table3), theirs(s, TASK_VSPACE), 0);
 	if (!err)
@@ -134,8 +117,7 @@ static err_t spawn_tables(struct spawn *s)
 	return err;
 }
 
-/* Maps `count` pages, all in one table, of the frame at `cap` from its page `first` on. */
-static err_t map_piece(const struct spawn *s, cptr_t cap, vaddr_t va, unsigned count, uint64_t first, unsigned flags)
+err_t spawn_map(const struct spawn *s, cptr_t cap, vaddr_t va, unsigned count, uint64_t first, unsigned flags)
 {
 	unsigned table = (unsigned)((va - DISPATCHER_VA) >> PLAN_TABLE_BITS);
 
@@ -152,7 +134,7 @@ static err_t map_pages(struct spawn *s, cptr_t source, vaddr_t va, unsigned page
 		err_t err = cap_copy(theirs(s, source), theirs(s, copy));
 
 		if (!err)
-			err = map_piece(s, copy, va, count, first, flags);
+			err = spawn_map(s, copy, va, count, first, flags);
 		if (err)
 			return err;
 		pages -= count;
@@ -188,26 +170,32 @@ static err_t spawn_segments(struct spawn *s)
 	return ERR_OK;
 }
 
-/* The dispatcher frame, the arguments, the segments, and below PLAN_STACK_TOP the stack. */
+err_t spawn_disp_frame(struct spawn *s)
+{
+	err_t err =
+		spawn_object(s, s->plan.disp_frame, CAP_FRAME, DISPATCHER_FRAME_BITS, 1, theirs(s, TASK_DISP_FRAME));
+
+	return err ? err : spawn_map(s, TASK_DISP_FRAME, DISPATCHER_VA, DISP_PAGES, 0, MAP_READ | MAP_WRITE);
+}
+
+/* The dispatcher frame, the arguments, the segments, and above them the stack. */
 static err_t spawn_memory(struct spawn *s)
 {
 	const struct plan *l = &s->plan;
-	vaddr_t stack = PLAN_STACK_TOP - (vaddr_t)l->stack_pages * PAGE_SIZE;
-	err_t err = make(s, l->disp_frame, CAP_FRAME, DISPATCHER_FRAME_BITS, 1, theirs(s, TASK_DISP_FRAME));
+	err_t err = spawn_disp_frame(s);
 
 	s->image = s->next++;
 	if (!err)
-		err = make(s, l->image, CAP_FRAME, l->image_bits, 1, theirs(s, s->image));
+		err = spawn_object(s, l->image, CAP_FRAME, l->image_bits, 1, theirs(s, s->image));
 	if (!err)
 		err = cap_restrict(theirs(s, s->image), theirs(s, TASK_ARGS_FRAME), RIGHT_READ);
 	if (!err)
-		err = map_piece(s, TASK_DISP_FRAME, DISPATCHER_VA, DISP_PAGES, 0, MAP_READ | MAP_WRITE);
-	if (!err)
-		err = map_piece(s, TASK_ARGS_FRAME, ARGS_VA, 1, 0, MAP_READ);
+		err = spawn_map(s, TASK_ARGS_FRAME, ARGS_VA, 1, 0, MAP_READ);
 	if (!err)
 		err = spawn_segments(s);
 	if (!err)
-		err = map_piece(s, s->image, stack, l->stack_pages, 1 + l->data_pages, MAP_READ | MAP_WRITE);
+		err = map_pages(s, s->image, l->stack_top - (vaddr_t)l->stack_pages * PAGE_SIZE, l->stack_pages,
+				1 + l->data_pages, MAP_READ | MAP_WRITE);
 	return err;
 }
 
@@ -224,10 +212,10 @@ static err_t fill_arguments(struct spawn *s, struct process_args *a, const struc
 {
 	const struct elf_image *elf = &s->elf;
 
-	a->pid = (uint64_t)monitor.core << 32 | s->p->number;
+	a->pid = s->p->pid;
 	a->ram_bits = s->plan.ram_bits;
 	a->image_end = elf->end;
-	a->stack_top = PLAN_STACK_TOP;
+	a->stack_top = s->plan.stack_top;
 	a->stack_bytes = (uint64_t)s->plan.stack_pages * PAGE_SIZE;
 	if (elf->has_tls) {
 		a->tls_image = elf->tls.address;
@@ -272,33 +260,41 @@ static uint64_t pages_filled(const struct spawn *s)
 	return filled;
 }
 
+struct dispatcher_page *spawn_page(struct spawn *s, err_t *err)
+{
+	*err = window_map(s, SLOT_DISP_FRAME, TASK_DISP_FRAME, 0, 1);
+	return (struct dispatcher_page *)WINDOW_VA;
+}
+
+void spawn_page_done(struct spawn *s) { cap_delete(ours(s, SLOT_DISP_FRAME)); }
+
 static err_t spawn_fill(struct spawn *s, const struct spawn_args *args)
 {
-	struct dispatcher_page *page = (struct dispatcher_page *)WINDOW_VA;
+	struct dispatcher_page *page;
 	uint8_t *image = (uint8_t *)WINDOW_VA + DISP_PAGES * PAGE_SIZE;
 	uint64_t pages = pages_filled(s);
 	err_t err;
 
 	if (pages > WINDOW_PAGES - DISP_PAGES)
 		return ERR_NO_MEMORY;
-	err = window_map(s, SLOT_DISP_FRAME, TASK_DISP_FRAME, 0, 1);
+	page = spawn_page(s, &err);
 	if (!err)
 		err = window_map(s, SLOT_IMAGE, s->image, DISP_PAGES, (unsigned)pages);
 	if (!err) {
 		page->upcall_run = s->elf.entry;
-		page->upcall_stack = PLAN_STACK_TOP;
+		page->upcall_stack = s->plan.stack_top;
 		err = fill_arguments(s, (struct process_args *)image, args);
 	}
 	if (!err)
 		fill_data(s, image);
-	cap_delete(ours(s, SLOT_DISP_FRAME));
+	spawn_page_done(s);
 	cap_delete(ours(s, SLOT_IMAGE));
 	return err;
 }
 
 /* --- all together ----------------------------------------------------------------------- */
 
-static err_t spawn_run(struct spawn *s)
+err_t spawn_setup(struct spawn *s)
 {
 	cptr_t disp = ours(s, SLOT_DISPATCHER);
 	err_t err =
@@ -306,7 +302,7 @@ static err_t spawn_run(struct spawn *s)
 
 	if (!err)
 		err = disp_watch(disp, monitor_watch());
-	return err ? err : disp_run(disp);
+	return err;
 }
 
 static err_t spawn_build(struct spawn *s, const struct spawn_args *args)
@@ -316,6 +312,7 @@ static err_t spawn_build(struct spawn *s, const struct spawn_args *args)
 	if (err)
 		return err;
 	s->p->block_bits = (uint8_t)s->plan.block_bits;
+	s->p->local_pages = (uint16_t)plan_local_pages(&s->elf);
 	err = spawn_cspace(s);
 	if (!err && args->devices)
 		err = spawn_devices(s);
@@ -328,9 +325,11 @@ static err_t spawn_build(struct spawn *s, const struct spawn_args *args)
 	if (!err)
 		err = spawn_fill(s, args);
 	if (!err)
-		err = spawn_run(s);
+		err = spawn_setup(s);
+	if (!err)
+		err = disp_run(ours(s, SLOT_DISPATCHER));
 	if (err)
-		block_free(s->p->block, s->p->block_bits);
+		block_free(s->p->block, s->p->block_bits, true);
 	return err;
 }
 
@@ -362,6 +361,7 @@ err_t process_spawn(const struct spawn_args *args, struct process **out)
 	s.p = process_table_new(&monitor.processes, args->text);
 	if (!s.p)
 		return ERR_NO_MEMORY;
+	s.p->pid = (uint64_t)monitor.core << 32 | s.p->number;
 	err = spawn_make(&s, args);
 	if (err) {
 		process_table_drop(&monitor.processes, s.p);
@@ -388,6 +388,6 @@ void process_spawn_request(struct request *r)
 	args = (struct spawn_args){ .text = text->data, .length = text->length };
 	err = process_spawn(&args, &p);
 	if (!err)
-		words[0] = (uint64_t)monitor.core << 32 | p->number;
+		words[0] = p->pid;
 	request_reply(r, err, words);
 }

@@ -8,6 +8,7 @@
 
 #define BOOT_INFO_MAGIC UINT64_C(0x31796b73746f6f62) /* "bootsky1" */
 #define BOOT_INFO_BITS 15                            /* 32 KiB frame at BOOT_INFO_VA */
+#define NODES_MAX 64
 #define BOOT_CMDLINE 512
 
 enum core_presence { CORE_ABSENT, CORE_ENABLED };
@@ -30,6 +31,10 @@ struct boot_info {
 	uint64_t wall_seconds; /* since 1970, at boot_tsc */
 	char cmdline[BOOT_CMDLINE];
 	uint32_t apic_id[CORES_MAX];
+	/* Where the cores are. Cores of one package share its last cache; numbers are dense. */
+	uint16_t package[CORES_MAX];
+	uint8_t node[CORES_MAX];                /* of memory (ACPI SRAT); 0 when there is no such table */
+	uint8_t distance[NODES_MAX][NODES_MAX]; /* ACPI SLIT: 10 is local; 0: not known */
 };
 
 /*

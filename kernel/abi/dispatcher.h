@@ -83,6 +83,7 @@ enum dispatcher_state { DISP_NEW, DISP_RUNNABLE, DISP_WAITING, DISP_STOPPED, DIS
 #define DISPATCHER_VA UINT64_C(0x200000)
 #define ARGS_VA UINT64_C(0x210000)
 #define ARCHIVE_VA UINT64_C(0x100000000) /* monitors: the boot archive */
+#define USER_LOCAL_VA UINT64_C(0x240000) /* a core's instance of the libOS: libos/core/local.h; up to the first stack */
 #define BOOT_INFO_VA UINT64_C(0x220000)  /* monitors: struct boot_info */
 #define USER_HEAP_VA UINT64_C(0x200000000)
 #define USER_STACKS_VA UINT64_C(0x400000000)

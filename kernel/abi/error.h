@@ -55,7 +55,14 @@
 	X(45, TOO_LONG, "argument is too long")                                \
 	X(46, UNSUPPORTED, "not supported")                                    \
 	X(47, KILLED, "killed")                                                \
-	X(48, FAULTED, "stopped by a fault")
+	X(48, FAULTED, "stopped by a fault")                                   \
+	X(49, CORE_BOOT, "the boot core cannot be stopped")                    \
+	X(50, CORE_STOPPED, "core is stopped already")                         \
+	X(51, CORE_DOWN, "core is not up")                                     \
+	X(52, CORE_HOSTS, "core runs islands of others; start those first")    \
+	X(53, CORE_HOST, "that core cannot take in another")                   \
+	X(54, UPDATE_IMAGE, "not a CPU driver that can take over")             \
+	X(55, UPDATE_SIZE, "CPU driver is too large to take over")
 
 enum error_code {
 #define ERROR_ENUM(code, name, text) ERR_##name = code,

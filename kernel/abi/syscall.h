@@ -88,7 +88,70 @@ enum cap_op {
 	CAP_OP_KERNEL_CHECK, /* walk the capability tree's and the scheduler's invariants -> rdx = violations */
 	/* DISPATCHER, the caller's own */
 	CAP_OP_DISP_ALARM, /* rdx = TSC deadline: EVENT_TIMEOUT then, even if it runs; 0: none. A wait takes it back */
+	/* KERNEL: what the monitors need to keep capabilities one across cores (docs/capabilities.md) */
+	/*
+	 * rdx = RAM or frame, the only capability, not mapped, no descendants: it becomes another core's (bit 8 set)
+	 * and stays, so that its block stays taken; or (bit 8 clear) ours again, with what was forged in it since
+	 */
+	CAP_OP_KERNEL_GIVE,
+	/*
+	 * as FORGE, but the object (not a page table or container) is this core's own from now on; foreign capabilities
+	 * to it become ours. Of what is our own already it makes one more capability, with the rights given (a
+	 * monitor's keeper).
+	 */
+	CAP_OP_KERNEL_ADOPT,
+	/*
+	 * The node after (type and bits in rdx as in CAP_INFO, base in r10) in the tree of that type's space, below
+	 * address r8; bit 8 set: the first that is REMOTE or FOREIGN. A type of CAP_NULL in rdx starts at base r10 in
+	 * memory, bits of 255 before all that is at that base. -> rdx = CAP_INFO, 0 at the end; r8 = base; r9 = its
+	 * capabilities on this core, of which at most 1,000 are counted
+	 */
+	CAP_OP_KERNEL_NEXT,
+	/*
+	 * rdx = capability: as REVOKE, for REMOTE and FOREIGN objects too; stops at REMOTE and FOREIGN descendants
+	 * (ERR_CAP_REMOTE). Of a FOREIGN object only the copies go: what is ours in it was given to us by its owner.
+	 * What is mapped in a shared page table is only taken out of it and stays; -> rdx: 0 if there is no such.
+	 * Bit 8 set, when every core has flushed since: what an earlier call left goes; again until rdx is 0.
+	 * Bit 9 set: whose it was runs no more, and all goes at once; rdx is not 0 if something was in a shared table:
+	 * no memory is to be used again before all have flushed.
+	 * Needs no rights. r10 = CAP_INFO (type and bits), if not 0, and r8 = base: ERR_CAP_LOOKUP if rdx is not to
+	 * that object (a process may change its slots at any time).
+	 */
+	CAP_OP_KERNEL_REVOKE,
+	/*
+	 * rdx = capability: as DELETE, with REVOKE's bits, arguments and result. Of a destroyed cnode the slot is empty
+	 * at once; what is left of it because of mappings goes by a REVOKE of what it was made of
+	 */
+	CAP_OP_KERNEL_DELETE,
+	/*
+	 * rdx = frame: as UNMAP, in any table; stays mapped, with nothing there, until bit 8 says that all have
+	 * flushed
+	 */
+	CAP_OP_KERNEL_UNMAP,
+	CAP_OP_KERNEL_PROTECT, /* rdx = frame, r10 = range, bits 8-15 MAP_ flags: as PROTECT, in shared tables too */
+	CAP_OP_KERNEL_FLUSH,   /* forget all translations on this core */
+	/*
+	 * rdx = capability -> rdx = 1: the only one here, has no descendant, is no foreign table with entries of ours
+	 */
+	CAP_OP_KERNEL_SOLE,
+	CAP_OP_KERNEL_PLACE, /* rdx = page table -> rdx = 1 + first address that it translates, or 0: not placed */
+	/* rdx = notification: signalled when the last but one capability to a shared object goes */
+	CAP_OP_KERNEL_WATCH,
+	/* bits 8-15 enum island_op; rdx = core, r10 = APIC id: where islands run (docs/islands.md) */
+	CAP_OP_KERNEL_ISLAND,
+	CAP_OP_KERNEL_UPDATE, /* rdx = RAM capability, the only one, with a CPU driver's text, constants and template */
 	CAP_OPS
+};
+
+enum island_op {
+	ISLAND_AT,           /* doorbells of the core go to that APIC id */
+	ISLAND_GUEST_ADD,    /* this processor is to run that core's island, too, and gets its doorbells */
+	ISLAND_GUEST_REMOVE, /* it does not get them any more */
+	ISLAND_GUEST_WAKE,   /* the guest goes on, on its own processor -> rdx = its APIC id */
+	ISLAND_MOVE,         /* this island goes on, on that core's processor, and this processor stops */
+	ISLAND_HOME,         /* -> rdx = APIC id of the processor on which the core started */
+	ISLAND_HOST,         /* -> rdx = core on whose processor this island runs */
+	ISLAND_FENCE         /* the core's processor stops for good, in the midst of whatever it does */
 };
 
 #define INVOKE(op, arg) ((uint64_t)(op) | (uint64_t)(arg) << 8)
@@ -113,6 +176,8 @@ enum kernel_stat {
 	STAT_CAPS,         /* capabilities in the tree, copies included */
 	STAT_WALK_PAGES,   /* writable kernel pages mapped, from a walk of the live tables */
 	STAT_WALK_FOREIGN, /* of those, pages that belong to another core's CPU driver: must be 0 */
+	STAT_UPDATES,      /* times that this core's CPU driver was replaced */
+	STAT_TEXT,         /* physical address of its text */
 	STAT_COUNT
 };
 

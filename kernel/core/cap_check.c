@@ -85,9 +85,8 @@ static uint64_t check_nesting(struct walk *w, const struct cap *c)
 		return 0;
 	if (c->base + (cap_size(c) - 1) > outer->base + (cap_size(outer) - 1))
 		return 1;
-	if (outer->flags & CAP_FLAG_FOREIGN)
-		return !(c->flags & CAP_FLAG_FOREIGN);
-	return !derives(outer, c);
+	/* In another core's block lie further ones of its own, and what it gave to this core. */
+	return !(outer->flags & CAP_FLAG_FOREIGN) && !derives(outer, c);
 }
 
 static uint64_t check_copies(struct walk *w, const struct cap *c)
@@ -102,7 +101,7 @@ static uint64_t check_copies(struct walk *w, const struct cap *c)
 		w->caps++;
 		bad += !(n->flags & CAP_FLAG_COPY) || n->prev != prev || !cap_same_object(n, c) ||
 		       n->rights > RIGHT_ALL;
-		bad += (n->flags ^ c->flags) & CAP_FLAG_FOREIGN ? 1u : 0u;
+		bad += ((n->flags ^ c->flags) & CAP_FLAG_FOREIGN) || n->flags & CAP_FLAG_REMOTE;
 		bad += cap_check_mapping(n);
 	}
 	return bad;
@@ -128,5 +127,5 @@ uint64_t cap_check(void)
 
 	for (unsigned space = 0; space < SPACES; space++)
 		check_space(&w, space);
-	return w.bad + (w.caps != cap_count);
+	return w.bad + (w.caps != cap_count) + (cap_pass != PASS_USER);
 }

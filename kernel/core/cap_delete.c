@@ -16,20 +16,23 @@
  * so that the repeated system call knows that it is one.
  *
  * The last capability to a REMOTE object is not deleted.  A monitor keeps one to
- * each object that it shares, so none is found in a doomed cnode; if one is, the cnode
- * stays, out of anyone's reach, and is REMOTE itself.  If one is found in limbo, no
- * container can be destroyed here from then on, and all else goes on.
+ * each object that it shares, so none is found in a doomed cnode; if one is, or one that is
+ * mapped in a shared table, the cnode is *stuck*: it stays, out of anyone's reach, and is
+ * REMOTE itself, until a revoke by the monitor begins anew to empty it.  If one is found in
+ * limbo, no container can be destroyed here from then on, and all else goes on.
  */
 #include "../x86/arch.h"
 #include "cap_ops.h"
 #include "cap_state.h"
+#include "handover.h"
 #include "mdb.h"
 
 /* One empty slot looked at is 1. */
 #define WORK_PER_CALL 2000
 #define WORK_DELETE 20
-
-#define REMOTE_LAST(c) ((c)->flags & CAP_FLAG_REMOTE && cap_is_last(c))
+/* Not for the common case to save registers for. */
+#define NOINLINE __attribute__((noinline))
+#define CHAIN_LOOKS 100 /* containers, each of which leads to the next through limbo */
 
 /* In a doomed cnode's own capability, which is in its slot 0. */
 #define DOOMED_SLOT(c) ((c)->badge)  /* the next to be emptied */
@@ -53,6 +56,69 @@ static void doomed_push(struct cap *c)
 /* Limbo holds what cannot be deleted: nothing can go there, and s does not come from there. */
 static bool limbo_stuck(const struct cap *s) { return s != &limbo && !cap_empty(&limbo); }
 
+/* The last capability to something shared, which the monitor has to know of? */
+static bool is_kept(const struct cap *c)
+{
+	if (!(c->flags & (CAP_FLAG_REMOTE | CAP_FLAG_FOREIGN)) || !cap_is_last(c))
+		return false;
+	return c->flags & CAP_FLAG_REMOTE || (cap_pass == PASS_USER && cap_is_table(c) && table_in_use(c));
+}
+
+/*
+ * Does the object hold capabilities? Not if it is another core's, and not while retype
+ * clears it: what is in it then is no one's. A doomed cnode is not being cleared.
+ */
+static bool is_container(const struct cap *s)
+{
+	if (s->flags & CAP_FLAG_FOREIGN || (s->type != CAP_CNODE && s->type != CAP_DISPATCHER))
+		return false;
+	return !(s->flags & CAP_FLAG_CLEARING) || cnode_slots(s) == s;
+}
+
+/* Takes what would be mapped by c no more out of its table. ERR_CAP_REMOTE: it, and c, have to stay. */
+static inline err_t mapping_end(struct cap *c)
+{
+	return c->flags & CAP_FLAG_MAPPED && (cap_is_frame(c) || cap_is_last(c)) ? cap_unmap_any(c) : ERR_OK;
+}
+
+/* The slot from which deleting s would fill limbo: s has the last capability to a container. NULL: none. */
+static struct cap *limbo_source(const struct cap *s)
+{
+	struct cap *next;
+
+	if (cap_empty(s) || !cap_is_last(s) || !is_container(s))
+		return NULL;
+	next = s->type == CAP_CNODE ? cnode_slots(s) : &((struct dispatcher *)arch_window(s->base))->cspace;
+	return next == s || cap_empty(next) ? NULL : next;
+}
+
+/*
+ * Would what s leads to, through limbo, get stuck there? Only the monitor, which comes back when all have flushed,
+ * may begin what is too long to say.
+ */
+static err_t limbo_check(struct cap *s)
+{
+	unsigned looks = 0;
+
+	if (s == &limbo)
+		return ERR_OK;
+	for (struct cap *n = limbo_source(s); n; n = limbo_source(n)) {
+		if (is_kept(n) || mapping_end(n))
+			return ERR_CAP_REMOTE;
+		if (looks++ == CHAIN_LOOKS)
+			return cap_pass == PASS_USER && tables_shared ? ERR_CAP_REMOTE : ERR_OK;
+	}
+	return ERR_OK;
+}
+
+static void doomed_begin(struct cap *own)
+{
+	DOOMED_SLOT(own) = 1;
+	DOOMED_SCAN(own) = cap_pass == PASS_USER ? 0 : cap_scan;
+	DOOMED_HELD(own) = 0;
+	doomed_push(own);
+}
+
 /* s, not empty, holds the last capability to a cnode: s becomes empty, limbo may fill. */
 static err_t cnode_doom(struct cap *s)
 {
@@ -61,7 +127,7 @@ static err_t cnode_doom(struct cap *s)
 	if (limbo_stuck(s))
 		return ERR_CAP_REMOTE;
 	if (own != s && !cap_empty(own)) {
-		if (REMOTE_LAST(own))
+		if (is_kept(own) || mapping_end(own))
 			return ERR_CAP_REMOTE;
 		cap_move(&held, own);
 		cap_move(own, s);
@@ -70,8 +136,7 @@ static err_t cnode_doom(struct cap *s)
 		cap_move(own, s);
 	}
 	own->flags |= CAP_FLAG_CLEARING;
-	DOOMED_SLOT(own) = 1;
-	doomed_push(own);
+	doomed_begin(own);
 	return ERR_OK;
 }
 
@@ -93,26 +158,43 @@ static void irqs_destroy(const struct cap *c)
  * What is not a container is gone at once. A root page table that is loaded may go: its
  * dispatcher holds a capability to it, and has left it when that is reported as lost.
  */
-static void object_destroy(struct cap *c)
+static err_t object_destroy(struct cap *c)
 {
 	if (c->flags & CAP_FLAG_FOREIGN)
-		return;
+		return cap_is_table(c) ? table_end(c) : ERR_OK;
 	if (c->type == CAP_ENDPOINT)
 		endpoint_destroy(c->base);
 	else if (c->type == CAP_NOTIFICATION)
 		notification_destroy(c->base);
 	else if (c->type == CAP_IRQ)
 		irqs_destroy(c);
+	return ERR_OK;
 }
 
-static void simple_delete(struct cap *c)
+/* c goes and one other is left: the monitor's, perhaps, which has no use for it then. */
+static void watch_last(const struct cap *c)
 {
-	if (cap_is_frame(c) || cap_is_last(c))
-		work -= (int)cap_unmap_any(c);
-	if (cap_is_last(c))
-		object_destroy(c);
+	const struct cap *primary = c->flags & CAP_FLAG_COPY ? c->prev : c;
+
+	if (primary->flags & CAP_FLAG_COPY || (c == primary ? c->copies->next : c->next))
+		return;
+	if (primary->flags & (CAP_FLAG_REMOTE | CAP_FLAG_FOREIGN))
+		notification_watch_raise();
+}
+
+static err_t simple_delete(struct cap *c)
+{
+	err_t err = mapping_end(c);
+
+	if (err)
+		return err;
+	if (!cap_is_last(c))
+		watch_last(c);
+	else if (object_destroy(c) != ERR_OK)
+		return ERR_CAP_REMOTE;
 	cap_unlink(c);
 	work -= WORK_DELETE;
+	return ERR_OK;
 }
 
 /* s holds the last capability to a dispatcher: s becomes empty; limbo may fill with its root cnode. */
@@ -122,7 +204,7 @@ static err_t dispatcher_doom(struct cap *s)
 	struct cap *own[] = { &d->frame_cap, &d->vspace_cap, &d->watch_cap, &d->cspace };
 
 	for (unsigned i = 0; i < 4; i++)
-		if (limbo_stuck(s) || (!cap_empty(own[i]) && REMOTE_LAST(own[i])))
+		if (limbo_stuck(s) || (!cap_empty(own[i]) && is_kept(own[i])))
 			return ERR_CAP_REMOTE;
 	dispatcher_destroy(s->base);
 	for (unsigned i = 0; i < 3; i++)
@@ -134,45 +216,64 @@ static err_t dispatcher_doom(struct cap *s)
 	return ERR_OK;
 }
 
-/*
- * Does the object hold capabilities? Not if it is another core's, and not while retype
- * clears it: what is in it then is no one's. A doomed cnode is not being cleared.
- */
-static bool is_container(const struct cap *s)
+static NOINLINE err_t container_doom(struct cap *s)
 {
-	if (s->flags & CAP_FLAG_FOREIGN || (s->type != CAP_CNODE && s->type != CAP_DISPATCHER))
-		return false;
-	return !(s->flags & CAP_FLAG_CLEARING) || cnode_slots(s) == s;
+	if (limbo_check(s))
+		return ERR_CAP_REMOTE;
+	return s->type == CAP_CNODE ? cnode_doom(s) : dispatcher_doom(s);
 }
 
 /* Empties slot s; limbo must be empty or s, and may be full afterwards. */
 static err_t slot_delete(struct cap *s)
 {
-	if (!cap_is_last(s)) {
-		simple_delete(s);
-		return ERR_OK;
-	}
-	if (s->flags & CAP_FLAG_REMOTE)
+	if (!cap_is_last(s))
+		return simple_delete(s);
+	if (is_kept(s))
 		return ERR_CAP_REMOTE;
-	if (is_container(s))
-		return s->type == CAP_CNODE ? cnode_doom(s) : dispatcher_doom(s);
-	simple_delete(s);
-	return ERR_OK;
+	return is_container(s) ? container_doom(s) : simple_delete(s);
 }
 
 static err_t settle_limbo(void)
 {
 	while (!cap_empty(&limbo)) {
+		int before = work;
 		err_t err;
 
 		if (work <= 0)
 			return ERR_RESTART;
 		err = slot_delete(&limbo);
-		if (err)
+		if (err) {
+			work = before; /* nothing is changed by it, see cap_work_begin() */
 			return err;
+		}
 		work -= WORK_DELETE;
 	}
 	return ERR_OK;
+}
+
+/* Slot s could not be emptied, and `held` more capabilities stay because of mappings than before. */
+static void doomed_stick(struct cap *c, uint64_t held)
+{
+	c->flags |= CAP_FLAG_REMOTE;
+	DOOMED_HELD(c) += held;
+	if (cap_pass == PASS_USER)
+		DOOMED_SCAN(c) = 0;
+}
+
+bool cap_is_stuck(const struct cap *c)
+{
+	return c->type == CAP_CNODE && c->flags & CAP_FLAG_REMOTE && c->flags & CAP_FLAG_CLEARING;
+}
+
+bool cap_is_doomed(const struct cap *c)
+{
+	return c->type == CAP_CNODE && c->flags & CAP_FLAG_CLEARING && cnode_slots(c) == c;
+}
+
+void cap_unstick(struct cap *c)
+{
+	c->flags &= (uint8_t)~CAP_FLAG_REMOTE;
+	doomed_begin(c);
 }
 
 /* Empties the slots of the first doomed cnode. */
@@ -181,12 +282,13 @@ static err_t doomed_empty(struct cap *c)
 	uint64_t count = cap_size(c) >> CAP_SLOT_BITS;
 
 	for (struct cap *s = c + DOOMED_SLOT(c); DOOMED_SLOT(c) < count; s++) {
+		uint64_t held = cap_held;
 		err_t err;
 
 		if (work-- <= 0)
 			return ERR_RESTART;
 		if (!cap_empty(s) && slot_delete(s) != ERR_OK)
-			c->flags |= CAP_FLAG_REMOTE;
+			doomed_stick(c, cap_held - held);
 		DOOMED_SLOT(c)++;
 		err = settle_limbo();
 		if (err)
@@ -214,6 +316,7 @@ err_t cap_settle(void)
 }
 
 bool cap_work_over(void) { return work <= 0; }
+void cap_work_done(unsigned done) { work -= (int)done; }
 bool cap_unsettled(void) { return doomed || !cap_empty(&limbo); }
 
 /*
@@ -258,4 +361,14 @@ err_t cap_delete(struct cap *slot)
 	if (cap_empty(slot))
 		slot->flags = CAP_FLAG_CLEARING;
 	return ERR_RESTART;
+}
+
+void cap_delete_hand_over(struct handover *h, bool take)
+{
+	struct cap *from = take ? &h->limbo : &limbo, *to = take ? &limbo : &h->limbo;
+
+	*to = (struct cap){ 0 };
+	if (!cap_empty(from))
+		cap_move(to, from);
+	HAND_OVER(take, h->doomed, doomed);
 }

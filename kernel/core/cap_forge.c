@@ -3,8 +3,10 @@
  *
  * A forged capability is FOREIGN: the object is another core's, so it can be
  * copied, deleted and (frames, page tables) mapped here, and nothing else.  It may
- * not overlap what belongs to this core.  Device memory belongs to no core: forging
- * is how a monitor gets the first capability to it, and it is retyped here.
+ * not lie in what belongs to this core, unless this core gave the memory away.  An adopted
+ * one is this core's from now on, and may lie in another core's block.
+ * Device memory belongs to no core: forging is how a monitor gets the first capability to
+ * it, and it is retyped here.
  */
 #include "../x86/arch.h"
 #include "cap_ops.h"
@@ -16,14 +18,20 @@
 
 static bool is_foreign(const struct cap *c) { return c->flags & CAP_FLAG_FOREIGN; }
 
-/* Is [base, 1 << bits) clear of this core's objects? `space` and place are the block's. */
-static err_t check_foreign(const struct mdb_place *place, enum cap_space space, uint64_t base, unsigned bits)
+/*
+ * May another core's object be there, or (`own`) one that is this core's from now on? The place is the block's. Around
+ * it may only be another core's. In another core's RAM may be what that core gave to this one.
+ */
+static err_t check_around(const struct mdb_place *place, unsigned type, uint64_t base, unsigned bits, bool own)
 {
+	enum cap_space space = cap_kind[type].space;
 	const struct cap *around = mdb_container(space, place, base, bits);
 	const struct cap *n = place->after;
 
 	if (around && !is_foreign(around))
 		return ERR_RETYPE_OVERLAP;
+	if (type == CAP_RAM && !own)
+		return ERR_OK;
 	for (unsigned i = 0; n && n->base - base < SIZE_OF_BITS(bits); i++, n = mdb_next(n)) {
 		if (!is_foreign(n))
 			return ERR_RETYPE_OVERLAP;
@@ -48,46 +56,110 @@ static err_t check_block(unsigned type, uint64_t base, unsigned bits)
 	return ERR_OK;
 }
 
-/* There is a capability to this very object: the new one becomes its copy. */
-static err_t forge_copy(struct cap *to, struct cap *known, unsigned rights, uint64_t badge)
+/* What forge and adopt ask for, after all checks. */
+struct forge {
+	unsigned type, bits, rights;
+	uint64_t base;
+	struct cap *to;
+	struct mdb_place place;
+	struct cap *known; /* there is a capability to this very object, the primary */
+};
+
+static err_t forge_check(struct forge *f, const struct cap *root, cptr_t slot)
 {
-	if (!is_foreign(known) && known->type != CAP_DEVFRAME)
-		return ERR_RETYPE_OVERLAP;
-	/* Nothing can fail from here on. */
-	cap_copy(to, known, RIGHT_ALL);
-	to->rights = (uint8_t)rights;
-	if (!cap_is_frame(to) && !cap_is_table(to))
-		to->badge = badge;
+	err_t err = check_block(f->type, f->base, f->bits);
+
+	if (err)
+		return err;
+	if (f->rights & ~(unsigned)RIGHT_ALL)
+		return ERR_ARGUMENT;
+	f->to = cap_lookup_slot(root, slot);
+	if (!f->to)
+		return ERR_SLOT_LOOKUP;
+	if (!cap_empty(f->to))
+		return ERR_SLOT_OCCUPIED;
+	f->place = mdb_seek(cap_kind[f->type].space, f->base, f->bits, f->type);
+	f->known = f->place.before;
+	if (f->known && (f->known->base != f->base || f->known->bits != f->bits || f->known->type != f->type))
+		f->known = NULL;
 	return ERR_OK;
+}
+
+/* Tables get their place when another core says it; of what is neither table nor frame, each has a badge of its own. */
+static void badge_fill(const struct forge *f, uint64_t badge)
+{
+	if (cap_is_table(f->to))
+		table_place(f->known ? f->known : f->to, badge);
+	else if (!cap_is_frame(f->to))
+		f->to->badge = badge;
 }
 
 err_t cap_forge(const struct cap *root, uint64_t info, uint64_t base, uint64_t badge, cptr_t slot)
 {
-	unsigned type = CAP_INFO_TYPE(info), bits = CAP_INFO_BITS(info), rights = CAP_INFO_RIGHTS(info);
-	struct cap *to = cap_lookup_slot(root, slot);
-	struct mdb_place place;
-	enum cap_space space;
-	err_t err = check_block(type, base, bits);
+	struct forge f = { CAP_INFO_TYPE(info), CAP_INFO_BITS(info), CAP_INFO_RIGHTS(info), base, .to = NULL };
+	err_t err = forge_check(&f, root, slot);
 
 	if (err)
 		return err;
-	if (rights & ~(unsigned)RIGHT_ALL)
-		return ERR_ARGUMENT;
-	if (!to)
-		return ERR_SLOT_LOOKUP;
-	if (!cap_empty(to))
-		return ERR_SLOT_OCCUPIED;
-	space = cap_kind[type].space;
-	place = mdb_seek(space, base, bits, type);
-	if (place.before && place.before->base == base && place.before->bits == bits && place.before->type == type)
-		return forge_copy(to, place.before, rights, badge);
-	err = check_foreign(&place, space, base, bits);
+	if (f.known && !is_foreign(f.known) && f.type != CAP_DEVFRAME)
+		return ERR_RETYPE_OVERLAP;
+	err = f.known ? ERR_OK : check_around(&f.place, f.type, base, f.bits, false);
 	if (err)
 		return err;
 	/* Nothing can fail from here on. */
-	cap_insert(to, type, base, bits, rights, type == CAP_DEVFRAME ? 0 : CAP_FLAG_FOREIGN);
-	if (!cap_is_frame(to) && !cap_is_table(to))
-		to->badge = badge;
+	if (f.known)
+		cap_copy(f.to, f.known, RIGHT_ALL);
+	else
+		cap_insert(f.to, f.type, base, f.bits, 0, f.type == CAP_DEVFRAME ? 0 : CAP_FLAG_FOREIGN);
+	f.to->rights = (uint8_t)f.rights;
+	badge_fill(&f, badge);
+	return ERR_OK;
+}
+
+/* Types whose objects have no contents that a CPU driver relies on. */
+#define ADOPTABLE (1u << CAP_RAM | 1u << CAP_FRAME | 1u << CAP_IRQ | 1u << CAP_IOPORT | 1u << CAP_CHANNEL)
+
+/* Another core's object, with all its capabilities here, becomes this one's. */
+static err_t own_all(struct cap *known)
+{
+	unsigned count = 0;
+
+	for (struct cap *n = known->copies; n; n = n->next)
+		if (count++ == FORGE_LOOKS)
+			return ERR_CAP_BUSY;
+	/* Nothing can fail from here on. */
+	known->flags &= (uint8_t) ~(CAP_FLAG_REMOTE | CAP_FLAG_FOREIGN);
+	for (struct cap *n = known->copies; n; n = n->next)
+		n->flags &= (uint8_t)~CAP_FLAG_FOREIGN;
+	return ERR_OK;
+}
+
+static err_t adopt_check(const struct forge *f)
+{
+	if (f->known && !is_foreign(f->known))
+		return f->known->flags & CAP_FLAG_CLEARING ? ERR_CAP_BUSY : ERR_OK;
+	if (!(ADOPTABLE & 1u << f->type))
+		return ERR_CAP_TYPE;
+	return f->known ? own_all(f->known) : check_around(&f->place, f->type, f->base, f->bits, true);
+}
+
+err_t cap_adopt(const struct cap *root, uint64_t info, uint64_t base, uint64_t badge, cptr_t slot)
+{
+	struct forge f = { CAP_INFO_TYPE(info), CAP_INFO_BITS(info), CAP_INFO_RIGHTS(info), base, .to = NULL };
+	err_t err = forge_check(&f, root, slot);
+
+	if (!err)
+		err = adopt_check(&f);
+	if (err)
+		return err;
+	/* Nothing can fail from here on. */
+	if (f.known)
+		cap_copy(f.to, f.known, RIGHT_ALL);
+	else
+		cap_insert(f.to, f.type, base, f.bits, 0, 0);
+	f.to->rights = (uint8_t)f.rights;
+	if (f.type == CAP_ENDPOINT)
+		f.to->badge = badge;
 	return ERR_OK;
 }
 
@@ -96,22 +168,32 @@ err_t cap_share(struct cap *c, bool remote)
 	if (is_foreign(c))
 		return ERR_CAP_REMOTE;
 	c = cap_primary(c);
+	if (remote && cap_is_table(c))
+		table_mix(c);
 	c->flags = (uint8_t)(remote ? c->flags | CAP_FLAG_REMOTE : c->flags & ~CAP_FLAG_REMOTE);
 	return ERR_OK;
 }
 
 err_t cap_give(struct cap *c)
 {
-	if (c->type != CAP_RAM)
+	if (c->type != CAP_RAM && c->type != CAP_FRAME)
 		return ERR_CAP_TYPE;
 	if (c->rights != RIGHT_ALL)
 		return ERR_CAP_RIGHTS;
-	if (c->flags & (CAP_FLAG_FOREIGN | CAP_FLAG_REMOTE))
-		return ERR_CAP_REMOTE;
-	if (!cap_is_last(c) || mdb_descendant(c))
+	if (!cap_is_last(c) || mdb_descendant(c) || c->flags & CAP_FLAG_MAPPED)
 		return ERR_CAP_BUSY;
+	if (c->flags & CAP_FLAG_FOREIGN && c->flags & CAP_FLAG_REMOTE)
+		return ERR_CAP_REMOTE;
 	c->flags |= CAP_FLAG_REMOTE | CAP_FLAG_FOREIGN;
 	return ERR_OK;
 }
 
-void cap_give_undo(struct cap *c) { c->flags &= (uint8_t) ~(CAP_FLAG_REMOTE | CAP_FLAG_FOREIGN); }
+err_t cap_give_undo(struct cap *c)
+{
+	if (!cap_is_last(c))
+		return ERR_CAP_BUSY;
+	if (!(c->flags & CAP_FLAG_FOREIGN && c->flags & CAP_FLAG_REMOTE))
+		return ERR_ARGUMENT;
+	c->flags &= (uint8_t) ~(CAP_FLAG_REMOTE | CAP_FLAG_FOREIGN);
+	return ERR_OK;
+}

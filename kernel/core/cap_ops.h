@@ -66,17 +66,33 @@ err_t cap_revoke(struct cap *c);
 err_t cap_map(struct cap *c, struct cap *table, uint64_t where, unsigned flags);
 err_t cap_unmap(struct cap *c);
 err_t cap_protect(struct cap *c, uint64_t range, unsigned flags);
+/* CAP_OP_KERNEL_UNMAP, _PROTECT and _PLACE. */
+err_t cap_unmap_shared(struct cap *c, bool finish);
+err_t cap_protect_shared(struct cap *c, uint64_t range, unsigned flags);
+struct sys_result cap_place(struct cap *c);
+
+/* --- cap_share.c: of CAP_OP_KERNEL_, what their names say ------------------------------ */
+
+/* `flags` are the operation's from bit 8 on. May be ERR_RESTART. */
+struct sys_result cap_revoke_shared(struct cap *c, uint64_t flags);
+struct sys_result cap_delete_shared(struct cap *slot, uint64_t flags);
+/* Is c the only capability to its object, and nothing made of that? */
+bool cap_sole(const struct cap *c);
+/* May be ERR_RESTART, and goes on where it was then. Second and third value are in the frame. */
+struct sys_result cap_next(uint64_t info, uint64_t base, uint64_t end, bool shared_only);
 
 /* --- cap_forge.c, cap_check.c ---------------------------------------------------- */
 
 /* CAP_OP_KERNEL_FORGE, with its arguments as they come. */
 err_t cap_forge(const struct cap *root, uint64_t info, uint64_t base, uint64_t badge, cptr_t slot);
+/* CAP_OP_KERNEL_ADOPT. */
+err_t cap_adopt(const struct cap *root, uint64_t info, uint64_t base, uint64_t badge, cptr_t slot);
 /* CAP_OP_KERNEL_SHARE. */
 err_t cap_share(struct cap *c, bool remote);
-/* For KERNEL_START: RAM without copies and descendants becomes another core's for good (REMOTE and FOREIGN). */
+/* Memory without copies, descendants and mapping becomes another core's: REMOTE and FOREIGN. Its block stays taken. */
 err_t cap_give(struct cap *c);
-/* ... or not, after all: the core did not start. */
-void cap_give_undo(struct cap *c);
+/* ... or is this core's again. What was forged in it since stays, and stays taken. */
+err_t cap_give_undo(struct cap *c);
 /* Violations of the invariants in docs/capabilities.md; 0 is what it should say. */
 uint64_t cap_check(void);
 /* Capabilities on this core, copies included. */

@@ -61,7 +61,7 @@ static inline err_t check_type(const struct cap *src, const struct cap *primary,
 		return ERR_RETYPE_SIZE;
 	if (!(src->rights & RIGHT_WRITE))
 		return ERR_CAP_RIGHTS;
-	if (primary->flags & (CAP_FLAG_FOREIGN | CAP_FLAG_REMOTE))
+	if (primary->flags & CAP_FLAG_FOREIGN)
 		return ERR_CAP_REMOTE;
 	return ERR_OK;
 }

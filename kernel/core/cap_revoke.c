@@ -3,7 +3,7 @@
  *
  * Descendants are the nodes that follow in the tree, so it takes the next one again
  * and again until there is none; no position is kept between calls.  A descendant that
- * another core shares ends it with ERR_CAP_REMOTE, and what was deleted by then is
+ * another core shares, or owns, ends it with ERR_CAP_REMOTE, and what was deleted by then is
  * deleted: the monitors revoke there first and then repeat it here.
  */
 #include "cap_ops.h"
@@ -22,7 +22,8 @@ static struct cap *victim_of(struct cap *c) { return c->copies ? c : mdb_descend
 /* Deletes one capability to a victim: its copies first, so that it stays shared or not till the end. */
 static err_t revoke_one(struct cap *victim)
 {
-	if (victim->flags & CAP_FLAG_REMOTE)
+	/* What is doomed still waits for the monitor to empty limbo. */
+	if (victim->flags & (CAP_FLAG_REMOTE | CAP_FLAG_FOREIGN) || cap_is_doomed(victim))
 		return ERR_CAP_REMOTE;
 	return cap_delete_slot(victim->copies ? victim->copies : victim);
 }
@@ -52,7 +53,7 @@ err_t cap_revoke(struct cap *c)
 {
 	if (c->rights != RIGHT_ALL)
 		return ERR_CAP_RIGHTS;
-	if (cap_primary(c)->flags & CAP_FLAG_REMOTE)
+	if (cap_primary(c)->flags & (CAP_FLAG_REMOTE | CAP_FLAG_FOREIGN))
 		return ERR_CAP_REMOTE;
 	if (cap_work_begin() == ERR_RESTART)
 		return ERR_RESTART;

@@ -61,6 +61,8 @@ static struct sys_result stat_get(uint64_t which)
 		return SYS_OK(arch_apic_id());
 	case STAT_START_TSC:
 		return SYS_OK(arch_start.info.start_tsc);
+	case STAT_TEXT:
+		return SYS_OK(arch_text());
 	case STAT_CAPS:
 		return SYS_OK(cap_count);
 	case STAT_WALK_PAGES:
@@ -70,6 +72,54 @@ static struct sys_result stat_get(uint64_t which)
 	default:
 		return which < STAT_COUNT ? SYS_OK(kernel_count[which]) : SYS_ERROR(ERR_ARGUMENT);
 	}
+}
+
+/* Is c still to what the monitor means? A process may have changed its slot since. Of an empty one, DELETE tells. */
+static bool is_object(const struct cap *c, uint64_t info, uint64_t base)
+{
+	return info == 0 || cap_empty(c) ||
+	       (c->type == CAP_INFO_TYPE(info) && c->bits == CAP_INFO_BITS(info) && c->base == base);
+}
+
+/* The operations on a further capability, which is at `address` in the caller's space. */
+static struct sys_result other_invoke(uint64_t op, cptr_t address, uint64_t a1, uint64_t a2)
+{
+	struct cap *c = cap_lookup(&current->cspace, address);
+	unsigned number = op & 0xff, flags = op >> 8 & 0xff;
+
+	/* Also what is being deleted in parts: cap_lookup() hides it. */
+	if (number == CAP_OP_KERNEL_DELETE && !c)
+		c = cap_lookup_slot(&current->cspace, address);
+	if (!c)
+		return SYS_ERROR(ERR_CAP_LOOKUP);
+	if ((number == CAP_OP_KERNEL_DELETE || number == CAP_OP_KERNEL_REVOKE) && !is_object(c, a1, a2))
+		return SYS_ERROR(ERR_CAP_LOOKUP);
+	switch (number) {
+	case CAP_OP_KERNEL_SHARE:
+		return SYS_ERROR(cap_share(c, flags & 1));
+	case CAP_OP_KERNEL_GIVE:
+		return SYS_ERROR(flags & 1 ? cap_give(c) : cap_give_undo(c));
+	case CAP_OP_KERNEL_REVOKE:
+		return cap_revoke_shared(c, flags);
+	case CAP_OP_KERNEL_DELETE:
+		return cap_delete_shared(c, flags);
+	case CAP_OP_KERNEL_UNMAP:
+		return SYS_ERROR(cap_unmap_shared(c, flags & 1));
+	case CAP_OP_KERNEL_PROTECT:
+		return SYS_ERROR(cap_protect_shared(c, a1, flags));
+	case CAP_OP_KERNEL_SOLE:
+		return SYS_OK(cap_sole(c));
+	case CAP_OP_KERNEL_PLACE:
+		return cap_place(c);
+	default:
+		return SYS_ERROR(notification_watch(c));
+	}
+}
+
+static struct sys_result flush_all(void)
+{
+	arch_flush_all();
+	return SYS_OK(0);
 }
 
 static struct sys_result power(uint64_t how, uint64_t code)
@@ -82,7 +132,6 @@ static struct sys_result power(uint64_t how, uint64_t code)
 struct sys_result kernel_invoke(struct cap *c, uint64_t op, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3)
 {
 	struct cap *root = &current->cspace;
-	struct cap *other;
 
 	if (c->flags & CAP_FLAG_FOREIGN)
 		return SYS_ERROR(ERR_CAP_REMOTE);
@@ -91,9 +140,22 @@ struct sys_result kernel_invoke(struct cap *c, uint64_t op, uint64_t a0, uint64_
 		return SYS_ERROR(core_start(a0, cap_lookup(root, a1), cap_lookup(root, a2)));
 	case CAP_OP_KERNEL_FORGE:
 		return SYS_ERROR(cap_forge(root, a0, a1, a2, a3));
+	case CAP_OP_KERNEL_ADOPT:
+		return SYS_ERROR(cap_adopt(root, a0, a1, a2, a3));
 	case CAP_OP_KERNEL_SHARE:
-		other = cap_lookup(root, a0);
-		return SYS_ERROR(other ? cap_share(other, op >> 8 & 1) : ERR_CAP_LOOKUP);
+	case CAP_OP_KERNEL_GIVE:
+	case CAP_OP_KERNEL_REVOKE:
+	case CAP_OP_KERNEL_DELETE:
+	case CAP_OP_KERNEL_UNMAP:
+	case CAP_OP_KERNEL_PROTECT:
+	case CAP_OP_KERNEL_SOLE:
+	case CAP_OP_KERNEL_PLACE:
+	case CAP_OP_KERNEL_WATCH:
+		return other_invoke(op, a0, a1, a2);
+	case CAP_OP_KERNEL_NEXT:
+		return cap_next(a0, a1, a2, op >> 8 & 1);
+	case CAP_OP_KERNEL_FLUSH:
+		return flush_all();
 	case CAP_OP_KERNEL_LOG:
 		return log_text(op >> 8 & 0xff, (uint64_t[4]){ a0, a1, a2, a3 });
 	case CAP_OP_KERNEL_STAT:
@@ -102,6 +164,10 @@ struct sys_result kernel_invoke(struct cap *c, uint64_t op, uint64_t a0, uint64_
 		return power(a0, a1);
 	case CAP_OP_KERNEL_CHECK:
 		return SYS_OK(cap_check() + schedule_check());
+	case CAP_OP_KERNEL_UPDATE:
+		return SYS_ERROR(kernel_update(cap_lookup(root, a0)));
+	case CAP_OP_KERNEL_ISLAND:
+		return island_invoke(op, a0, a1);
 	default:
 		return SYS_ERROR(ERR_CAP_OP);
 	}

@@ -107,6 +107,15 @@ void schedule(void) __attribute__((noreturn));
 /* Around the service of an interrupt; the second switches if someone was woken, or current must see an event. */
 void schedule_interrupt(void);
 void schedule_interrupted(void);
+/*
+ * Nothing of this island runs any more, and what of current is worth it has been saved: when it wants the processor
+ * again. 1: now; 0: not by itself; else that deadline.
+ */
+cycles_t schedule_rest(void);
+/* This island has the processor again: what came meanwhile is taken. The caller calls schedule() next. */
+void schedule_resume(void);
+/* The kernel's own page tables. */
+paddr_t schedule_root(void);
 /* Violations of the run queue's invariants. */
 uint64_t schedule_check(void);
 
@@ -149,6 +158,10 @@ struct sys_result notification_invoke(struct cap *c, uint64_t op, uint64_t a0, u
 void notification_raise(struct notification *n);
 /* Likewise by capability, which may be another core's. */
 err_t notification_signal(const struct cap *c);
+/* CAP_OP_KERNEL_WATCH. */
+err_t notification_watch(const struct cap *c);
+/* For cap_ops: the last but one capability to a shared object goes. */
+void notification_watch_raise(void);
 /* A bound dispatcher goes: unbind all. */
 void notification_unbind_all(struct dispatcher *d);
 void notification_destroy(paddr_t base);
@@ -156,6 +169,8 @@ void notification_destroy(paddr_t base);
 struct notification *notification_of_number(uint64_t number);
 /* Rings another core's doorbell for its notification `number`. */
 err_t doorbell_ring(coreid_t core, uint64_t number);
+/* Signals what other cores have rung for. */
+void doorbell_take(void);
 struct sys_result irq_invoke(struct cap *c, uint64_t op, uint64_t a0, uint64_t a1);
 /* No one may have these any more: they are bound to nothing. */
 void irq_destroy(uint64_t base, uint64_t count);
@@ -171,3 +186,26 @@ struct sys_result sys_lmp_send(cptr_t endpoint, uint64_t header);
 struct sys_result sys_yield(void);
 struct sys_result sys_wait(cycles_t deadline);
 struct sys_result sys_resume(uint64_t area);
+
+/* --- island.c ------------------------------------------------------------------ */
+
+void island_begin(void);
+/* Is this processor another island's too? */
+extern bool island_shared;
+/* The timer, due at `due` (0: off), is to go off for the others too: at `turn` if one waits for its turn. */
+cycles_t island_timer(cycles_t due, cycles_t turn);
+/*
+ * Hands the processor to the next island that has something to do, if our turn is `over` or an event waits for one, and
+ * does not return; else it returns. What runs is saved.
+ */
+void island_yield(cycles_t now, bool over);
+/* Who is not here yet, or not any more, is rung where it is. */
+void island_forward(void);
+/* Device interrupts are core 0's. False: the island that runs may serve it. */
+bool island_interrupt(unsigned vector);
+struct sys_result island_invoke(uint64_t op, uint64_t a0, uint64_t a1);
+
+/* --- handover.c ---------------------------------------------------------------- */
+
+/* Replaces this CPU driver by the one in RAM, which becomes its for good; returns only an error. */
+err_t kernel_update(struct cap *ram);

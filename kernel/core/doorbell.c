@@ -8,6 +8,7 @@
  * bit, then its line's; only who finds the summary empty sends an IPI.  The
  * owner empties the summary first and the lines after: a bit that is set behind
  * its back comes with a summary bit, and with an IPI, of its own.
+ * The summary's line has the words of island.c too, which no one locks.
  */
 #include "../abi/boot.h"
 #include "../abi/syscall.h"
@@ -38,34 +39,40 @@ err_t doorbell_ring(coreid_t core, uint64_t number)
 	return ERR_OK;
 }
 
-static void doorbell_word_take(coreid_t core, uint64_t first)
+static void doorbell_word_take(uint64_t *word, uint64_t first)
 {
-	uint64_t bits = __atomic_exchange_n(doorbell_word(core, first), 0, __ATOMIC_RELAXED);
+	uint64_t bits = __atomic_exchange_n(word, 0, __ATOMIC_RELAXED);
 
 	for (; bits; bits &= bits - 1)
 		notification_raise(notification_of_number(first + (unsigned)__builtin_ctzll(bits)));
 }
 
-static void doorbell_line_take(coreid_t core, unsigned line)
+static void doorbell_line_take(uint64_t *line, uint64_t first)
 {
-	for (unsigned w = 0; w < WORDS_PER_LINE; w++) {
-		uint64_t first = line * NUMBERS_PER_LINE + w * 64;
+	for (unsigned w = 0; w < WORDS_PER_LINE; w++)
+		if (*(volatile uint64_t *)&line[w])
+			doorbell_word_take(&line[w], first + w * 64);
+}
 
-		if (*(volatile uint64_t *)doorbell_word(core, first))
-			doorbell_word_take(core, first);
+void doorbell_take(void)
+{
+	uint64_t *page = arch_doorbell(arch_start.info.core);
+	uint64_t lines = __atomic_exchange_n(page, 0, __ATOMIC_ACQUIRE);
+
+	for (; lines; lines &= lines - 1) {
+		unsigned line = (unsigned)__builtin_ctzll(lines);
+
+		doorbell_line_take(page + WORDS_PER_LINE * (line + 1), line * NUMBERS_PER_LINE);
 	}
 }
 
 void kernel_doorbell(void)
 {
-	coreid_t core = arch_start.info.core;
-	uint64_t lines;
-
 	kernel_count[STAT_INTERRUPTS]++;
 	kernel_count[STAT_IPI_RECEIVED]++;
 	schedule_interrupt();
-	lines = __atomic_exchange_n(arch_doorbell(core), 0, __ATOMIC_ACQUIRE);
-	for (; lines; lines &= lines - 1)
-		doorbell_line_take(core, (unsigned)__builtin_ctzll(lines));
+	doorbell_take();
+	if (island_shared)
+		island_forward();
 	schedule_interrupted();
 }

@@ -8,8 +8,9 @@
 #include "../x86/arch.h"
 #include "cap_ops.h"
 #include "dispatch.h"
+#include "handover.h"
 
-#define IRQS 256
+#define IRQS HANDOVER_IRQS
 
 static struct notification *bound[IRQS];
 
@@ -96,3 +97,5 @@ struct sys_result ioport_invoke(struct cap *c, uint64_t op, uint64_t port, uint6
 	arch_port_out((unsigned)port, bytes, (uint32_t)value);
 	return SYS_OK(0);
 }
+
+void irq_hand_over(struct handover *h, bool take) { HAND_OVER(take, h->irq, bound); }

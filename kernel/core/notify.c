@@ -10,14 +10,17 @@
 #include "../x86/arch.h"
 #include "cap_ops.h"
 #include "dispatch.h"
+#include "handover.h"
 
-#define NUMBERS 4096  /* exported notifications of a core */
-#define BOUND_MAX 256 /* notifications of a dispatcher: bounds the work of its end */
+#define NUMBERS HANDOVER_NUMBERS /* exported notifications of a core */
+#define BOUND_MAX 256            /* notifications of a dispatcher: bounds the work of its end */
 #define BITS 64
 
 /* By number: the object, and which numbers are taken. */
 static struct notification *exported[NUMBERS];
 static unsigned exported_next;
+/* The monitor's, by which it hears of shared objects that no one else here uses. */
+static struct notification *watcher;
 
 static struct notification *notification_of(const struct cap *c) { return arch_window(c->base); }
 
@@ -61,10 +64,26 @@ void notification_unbind_all(struct dispatcher *d)
 		notification_unbind(d->bound);
 }
 
+err_t notification_watch(const struct cap *c)
+{
+	if (c->type != CAP_NOTIFICATION)
+		return ERR_CAP_TYPE;
+	if (c->flags & CAP_FLAG_FOREIGN)
+		return ERR_CAP_REMOTE;
+	if (!(c->rights & RIGHT_WRITE))
+		return ERR_CAP_RIGHTS;
+	watcher = notification_of(c);
+	return ERR_OK;
+}
+
+void notification_watch_raise(void) { notification_raise(watcher); }
+
 void notification_destroy(paddr_t base)
 {
 	struct notification *n = arch_window(base);
 
+	if (n == watcher)
+		watcher = NULL;
 	notification_unbind(n);
 	if (n->irqs)
 		irq_unbind(n);
@@ -140,4 +159,11 @@ struct sys_result notification_invoke(struct cap *c, uint64_t op, uint64_t a0, u
 	if (operation == CAP_OP_NTFN_EXPORT)
 		return notification_export(notification_of(c));
 	return SYS_ERROR(ERR_CAP_OP);
+}
+
+void notify_hand_over(struct handover *h, bool take)
+{
+	HAND_OVER(take, h->exported, exported);
+	HAND_OVER(take, h->exported_next, exported_next);
+	HAND_OVER(take, h->watcher, watcher);
 }

@@ -7,8 +7,10 @@
  * deadlines are set early rather than moved: an interrupt that comes before
  * anything is due just sets the next one.  A message that switches at once (lmp.c)
  * hands on the rest of the slice, so that two that talk do not starve a third.
+ * Where islands share the processor (island.c), each has it for such a slice too.
  */
 #include "dispatch.h"
+#include "handover.h"
 #include "../abi/syscall.h"
 #include "../x86/arch.h"
 
@@ -21,6 +23,7 @@ static struct run_link ring; /* the queue's both ends */
 static unsigned runnable;
 static struct dispatcher *sleepers; /* by deadline, earliest first */
 static cycles_t slice, slice_end;
+static cycles_t turn_end; /* of the island, where several share the processor */
 static cycles_t timer_at; /* what the timer is set to; 0: off */
 static cycles_t idle_since;
 static bool preempt; /* someone goes before current at the end of this interrupt */
@@ -33,6 +36,7 @@ void schedule_init(void)
 	ring.next = ring.prev = &ring;
 	slice = arch_tsc_hz() / SLICE_PER_SECOND;
 	kernel_root = loaded_root = arch_root_current();
+	island_begin();
 }
 
 /* The timer goes off no later than the next thing that is due. */
@@ -42,6 +46,8 @@ static void timer_update(void)
 
 	if (sleepers && (due == 0 || sleepers->deadline < due))
 		due = sleepers->deadline;
+	if (island_shared)
+		due = island_timer(due, turn_end);
 	if (due && (timer_at == 0 || due < timer_at)) {
 		timer_at = due;
 		arch_timer_at(due);
@@ -213,6 +219,8 @@ static void __attribute__((noreturn)) schedule_idle(cycles_t now)
 {
 	current = NULL;
 	idle_since = now;
+	if (island_shared)
+		island_yield(now, true);
 	arch_idle();
 }
 
@@ -226,7 +234,7 @@ void schedule(void)
 		current->cycles += now - current->since;
 	else if (idle_since)
 		kernel_count[STAT_IDLE_CYCLES] += now - idle_since;
-	if (&d->run == &ring)
+	if (ring.next == &ring)
 		schedule_idle(now);
 	idle_since = 0;
 	d->since = now;
@@ -240,9 +248,52 @@ void schedule(void)
 
 void schedule_interrupt(void) { urgent = true; }
 
+cycles_t schedule_rest(void)
+{
+	if (current)
+		current->cycles += arch_now() - current->since;
+	current = NULL;
+	preempt = urgent = current_posted = false;
+	if (ring.next != &ring) {
+		idle_since = 0;
+		return 1;
+	}
+	return sleepers ? sleepers->deadline : 0;
+}
+
+static void sleepers_wake(cycles_t now)
+{
+	for (unsigned i = 0; i < WAKE_MAX && sleepers && sleepers->deadline <= now; i++) {
+		struct dispatcher *d = sleepers;
+
+		schedule_unsleep(d);
+		dispatcher_post(d, EVENT_TIMEOUT);
+	}
+}
+
+void schedule_resume(void)
+{
+	cycles_t now = arch_now();
+
+	loaded_root = kernel_root;
+	turn_end = now + slice;
+	timer_at = 0;
+	schedule_interrupt();
+	doorbell_take();
+	sleepers_wake(now);
+	timer_update();
+	urgent = false;
+}
+
+paddr_t schedule_root(void) { return kernel_root; }
+
 void schedule_interrupted(void)
 {
 	urgent = false;
+	if (island_shared) {
+		island_yield(arch_now(), ring.next == &ring || arch_now() >= turn_end);
+		timer_update();
+	}
 	if (!current) {
 		if (ring.next != &ring)
 			schedule();
@@ -269,12 +320,7 @@ void kernel_timer(void)
 	kernel_count[STAT_TIMER]++;
 	timer_at = 0;
 	schedule_interrupt();
-	for (unsigned i = 0; i < WAKE_MAX && sleepers && sleepers->deadline <= now; i++) {
-		struct dispatcher *d = sleepers;
-
-		schedule_unsleep(d);
-		dispatcher_post(d, EVENT_TIMEOUT);
-	}
+	sleepers_wake(now);
 	if (current && runnable > 1 && now >= slice_end) {
 		schedule_rotate();
 		slice_end = now + slice;
@@ -295,4 +341,22 @@ uint64_t schedule_check(void)
 		wrong += (d->state == DISP_WAITING) == (d->run.next != NULL) ||
 			 (d->sleep_next && d->sleep_next->deadline < d->deadline);
 	return wrong + (n != runnable);
+}
+
+void schedule_hand_over(struct handover *h, bool take)
+{
+	HAND_OVER(take, h->ring, ring);
+	HAND_OVER(take, h->runnable, runnable);
+	HAND_OVER(take, h->sleepers, sleepers);
+	HAND_OVER(take, h->idle_since, idle_since);
+	HAND_OVER(take, h->count, kernel_count);
+	if (!take) {
+		h->ring_at = &ring;
+		return;
+	}
+	if (h->ring.next == h->ring_at)
+		ring.next = ring.prev = &ring;
+	ring.next->prev = ring.prev->next = &ring;
+	slice = arch_tsc_hz() / SLICE_PER_SECOND;
+	kernel_root = arch_root_current();
 }

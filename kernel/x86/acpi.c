@@ -1,6 +1,6 @@
 /*
- * The ACPI table parser: RSDP, RSDT or XSDT, MADT, FADT, HPET, and of the DSDT's
- * byte code the one package that power-off needs.
+ * The ACPI table parser: RSDP, RSDT or XSDT, MADT, SRAT, SLIT, FADT, HPET, and of
+ * the DSDT's byte code the one package that power-off needs.
  *
  * Portable, no state, no arch: see acpi.h. A table with a wrong checksum is not
  * used; an entry that does not fit its table ends the walk over that table.
@@ -20,8 +20,8 @@ struct walk {
 	acpi_map_fn *map;
 	void *context;
 	struct acpi_info *out;
-	uint32_t *apic_id;
-	unsigned max;
+	const struct acpi_cores *cores;
+	struct table srat; /* to be read when the cores are known */
 	bool madt;
 };
 
@@ -63,12 +63,13 @@ static bool table_map(struct walk *w, paddr_t p, struct table *t)
 
 static void core_add(struct walk *w, uint32_t apic_id, uint32_t flags)
 {
-	if (!(flags & 1) || w->out->cores == w->max)
+	if (!(flags & 1) || w->out->cores == w->cores->max)
 		return;
 	for (unsigned i = 0; i < w->out->cores; i++)
-		if (w->apic_id[i] == apic_id)
+		if (w->cores->apic_id[i] == apic_id)
 			return;
-	w->apic_id[w->out->cores++] = apic_id;
+	w->cores->node[w->out->cores] = 0;
+	w->cores->apic_id[w->out->cores++] = apic_id;
 }
 
 static void ioapic_add(struct acpi_info *out, paddr_t base, uint32_t gsi)
@@ -101,20 +102,55 @@ static void madt_entry(struct walk *w, const uint8_t *e, uint8_t length)
 		core_add(w, get32(e + 4), get32(e + 8));
 }
 
+/* MADT and SRAT are alike: entries of type and length, which begin at `at`. */
+static void entries_walk(struct walk *w, const struct table *t, uint32_t at,
+			 void (*entry)(struct walk *w, const uint8_t *e, uint8_t length))
+{
+	while (at <= t->length && t->length - at >= 2) {
+		uint8_t length = t->data[at + 1];
+
+		if (length < 2 || length > t->length - at)
+			break;
+		entry(w, t->data + at, length);
+		at += length;
+	}
+}
+
 static void madt_parse(struct walk *w, const struct table *t)
 {
 	if (t->length < 44)
 		return;
 	w->madt = true;
 	w->out->lapic = get32(t->data + 36);
-	for (uint32_t at = 44; t->length - at >= 2;) {
-		uint8_t length = t->data[at + 1];
+	entries_walk(w, t, 44, madt_entry);
+}
 
-		if (length < 2 || length > t->length - at)
-			break;
-		madt_entry(w, t->data + at, length);
-		at += length;
-	}
+/* --- SRAT, 5.2.16; SLIT, 5.2.17 ------------------------------------------------ */
+
+static void core_place(struct walk *w, uint32_t apic_id, uint32_t domain, uint32_t flags)
+{
+	for (unsigned i = 0; i < w->out->cores && flags & 1 && domain < NODES_MAX; i++)
+		if (w->cores->apic_id[i] == apic_id)
+			w->cores->node[i] = (uint8_t)domain;
+}
+
+static void srat_entry(struct walk *w, const uint8_t *e, uint8_t length)
+{
+	if (e[0] == 0 && length >= 16)
+		core_place(w, e[3], e[2] | (get32(e + 8) & 0xffffff00), get32(e + 4));
+	else if (e[0] == 2 && length >= 24)
+		core_place(w, get32(e + 8), get32(e + 4), get32(e + 12));
+}
+
+static void slit_parse(struct walk *w, const struct table *t)
+{
+	uint64_t count = t->length >= 44 ? get64(t->data + 36) : 0;
+
+	if (count == 0 || count > t->length || count * count > t->length - 44)
+		return;
+	for (unsigned i = 0; i < count && i < NODES_MAX; i++)
+		for (unsigned j = 0; j < count && j < NODES_MAX; j++)
+			w->cores->distance[i][j] = t->data[44 + i * count + j];
 }
 
 /* --- \_S5 in the DSDT: 20.2, DefName of a DefPackage ------------------------ */
@@ -230,6 +266,10 @@ static void table_parse(struct walk *w, paddr_t p)
 		fadt_parse(w, &t);
 	else if (signature_is(t.data, "HPET", 4))
 		hpet_parse(w, &t);
+	else if (signature_is(t.data, "SLIT", 4))
+		slit_parse(w, &t);
+	else if (signature_is(t.data, "SRAT", 4))
+		w->srat = t;
 }
 
 static bool root_parse(struct walk *w, paddr_t p, unsigned entry_bytes)
@@ -249,9 +289,9 @@ static bool rsdp_ok(const uint8_t *p, uint64_t bytes)
 }
 
 bool acpi_parse(const void *rsdp, uint64_t rsdp_bytes, acpi_map_fn *map, void *context, struct acpi_info *out,
-		uint32_t *apic_id, unsigned max)
+		const struct acpi_cores *cores)
 {
-	struct walk w = { .map = map, .context = context, .out = out, .apic_id = apic_id, .max = max };
+	struct walk w = { .map = map, .context = context, .out = out, .cores = cores };
 	const uint8_t *r = rsdp;
 
 	*out = (struct acpi_info){ 0 };
@@ -262,6 +302,7 @@ bool acpi_parse(const void *rsdp, uint64_t rsdp_bytes, acpi_map_fn *map, void *c
 	if (r[15] < 2 || rsdp_bytes < ACPI_RSDP_BYTES || !checksum_ok(r, ACPI_RSDP_BYTES) ||
 	    !root_parse(&w, get64(r + 24), 8))
 		root_parse(&w, get32(r + 16), 4);
+	entries_walk(&w, &w.srat, 48, srat_entry);
 	return w.madt;
 }
 

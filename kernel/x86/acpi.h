@@ -1,6 +1,6 @@
 /*
- * What Skerry wants from the ACPI tables: cores, interrupt controllers, clocks,
- * and how to switch the machine off.
+ * What Skerry wants from the ACPI tables: cores and how far they are from each
+ * other, interrupt controllers, clocks, and how to switch the machine off.
  *
  * Portable and without state: tables are read through a function of the caller,
  * so that the parser is tested and fuzzed on the host.  Nothing in a table is
@@ -9,7 +9,7 @@
  */
 #pragma once
 
-#include "../abi/types.h"
+#include "../abi/boot.h"
 
 #define ACPI_IOAPICS 16
 #define ACPI_ISA_IRQS 16
@@ -18,8 +18,16 @@
 /* `length` bytes of physical memory at `p`, or NULL if they cannot be read. */
 typedef const void *acpi_map_fn(void *context, paddr_t p, uint64_t length);
 
+/* Where the usable cores go, at most `max`, in the MADT's order. */
+struct acpi_cores {
+	uint32_t *apic_id;
+	uint8_t *node;                  /* proximity domain (SRAT); 0 when none is told, or one beyond NODES_MAX */
+	uint8_t (*distance)[NODES_MAX]; /* between nodes (SLIT); what is not told stays as it is */
+	unsigned max;
+};
+
 struct acpi_info {
-	unsigned cores; /* written to the caller's array */
+	unsigned cores; /* written to the caller's arrays */
 	paddr_t lapic;
 	paddr_t hpet; /* 0: none */
 	unsigned ioapics;
@@ -49,11 +57,10 @@ struct acpi_info {
 #define ACPI_RSDP_BYTES 36
 
 /*
- * Read the tables that the RSDP (`rsdp_bytes` of it at `rsdp`) leads to. The APIC
- * ids of usable cores, at most `max`, go to `apic_id` in the MADT's order.
+ * Read the tables that the RSDP (`rsdp_bytes` of it at `rsdp`) leads to.
  * False: no MADT, and `out` says a machine of no known cores.
  */
 bool acpi_parse(const void *rsdp, uint64_t rsdp_bytes, acpi_map_fn *map, void *context, struct acpi_info *out,
-		uint32_t *apic_id, unsigned max);
+		const struct acpi_cores *cores);
 /* The RSDP at one of the 16-byte steps of [p, p + length), or NULL. */
 const void *acpi_find_rsdp(const void *p, uint64_t length);

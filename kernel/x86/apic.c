@@ -39,6 +39,10 @@ enum {
 #define ICR_OTHERS 0xc0000
 #define ICR_PENDING 0x1000
 
+/* gate.asm */
+void park_xapic(uint64_t *to, paddr_t root, volatile uint32_t *icr, uint32_t command) __attribute__((noreturn));
+void park_x2apic(uint64_t *to, paddr_t root, uint32_t msr, uint64_t command) __attribute__((noreturn));
+
 static volatile uint32_t *page; /* NULL: x2APIC */
 
 static uint32_t apic_read(unsigned reg) { return page ? page[reg / 4] : (uint32_t)rdmsr(MSR_X2APIC + reg / 16); }
@@ -95,6 +99,23 @@ void apic_send_init(uint32_t apic_id) { icr_send(apic_id, ICR_INIT | ICR_ASSERT)
 void apic_send_startup(uint32_t apic_id, unsigned start_page)
 {
 	icr_send(apic_id, ICR_STARTUP | ICR_ASSERT | start_page);
+}
+
+void arch_ipi_apic(uint32_t apic_id) { icr_send(apic_id, ICR_FIXED | ICR_ASSERT | VECTOR_DOORBELL); }
+
+void arch_apic_init(uint32_t apic_id) { apic_send_init(apic_id); }
+
+void arch_park(uint64_t *to, paddr_t root, uint32_t apic_id)
+{
+	uint32_t command = ICR_FIXED | ICR_ASSERT | VECTOR_DOORBELL;
+
+	apic_timer_stop();
+	if (!page)
+		park_x2apic(to, root, MSR_X2APIC + APIC_ICR / 16, (uint64_t)apic_id << 32 | command);
+	while (page[APIC_ICR / 4] & ICR_PENDING)
+		cpu_pause();
+	page[APIC_ICR_HIGH / 4] = apic_id << 24;
+	park_xapic(to, root, &page[APIC_ICR / 4], command);
 }
 
 void arch_ipi(coreid_t core) { icr_send(arch_start.info.apic_id[core], ICR_FIXED | ICR_ASSERT | VECTOR_DOORBELL); }

@@ -116,6 +116,33 @@ uint64_t *arch_doorbell(coreid_t core);
 /* Boot `core` on its reserved private pages; RAM block and shared frame go into its boot record. 0 or CORE_*. */
 err_t arch_core_start(coreid_t core, paddr_t ram, unsigned ram_bits, paddr_t urpc, unsigned urpc_bits);
 
+/* Likewise to a processor, by its APIC's id. */
+void arch_ipi_apic(uint32_t apic_id);
+/* That processor stops, and waits to be started. */
+void arch_apic_init(uint32_t apic_id);
+/*
+ * To the island whose kernel page tables are at `root`: its kernel_resume() runs, on its own stack. The same processor
+ * goes on, and nothing of this island's is touched any more.
+ */
+enum arrival { ARRIVE_NEW, ARRIVE_PROCESSOR, ARRIVE_TURN };
+void arch_island_enter(paddr_t root, enum arrival how) __attribute__((noreturn));
+/* Stores root, from when on another processor may have this island; sends that one the doorbell vector; and stops. */
+void arch_park(uint64_t *to, paddr_t root, uint32_t apic_id) __attribute__((noreturn));
+/* A processor that was parked, started anew, enters the island at `root`. 0 or CORE_TIMEOUT. */
+err_t arch_processor_start(uint32_t apic_id, paddr_t root);
+/* Serves a device's interrupt that this processor got for this island, when another was on it. */
+void arch_interrupt(unsigned vector);
+
+/*
+ * May the CPU driver at `image` take over from this one? Then `record` is room for `bytes` of what it shall know,
+ * behind it in that RAM. ERR_UPDATE_IMAGE, ERR_UPDATE_SIZE.
+ */
+err_t arch_update_check(paddr_t image, uint64_t size, uint64_t bytes, void **record);
+/* It does: kernel_take_over(record) runs there. No dispatcher runs, and nothing of ours is used any more. */
+void arch_update(paddr_t image, void *record, paddr_t root) __attribute__((noreturn));
+/* Where this CPU driver's text lies. */
+paddr_t arch_text(void);
+
 /* --- devices ------------------------------------------------------------------ */
 
 uint32_t arch_port_in(unsigned port, unsigned bytes);
@@ -147,7 +174,12 @@ void kernel_start(void) __attribute__((noreturn));
 void kernel_interrupt(unsigned irq); /* a device's; it is masked */
 void kernel_timer(void);
 void kernel_doorbell(void);
+/* The island goes on where it was at rest; `arrived`: on its own processor, which was stopped. */
+void kernel_resume(bool arrived) __attribute__((noreturn));
 void kernel_exception(unsigned vector, uint64_t error, vaddr_t address); /* from user mode */
+
+/* Another CPU driver of this core has left us `record`. */
+void kernel_take_over(void *record) __attribute__((noreturn));
 
 /* --- panic, in kernel/x86/panic.c --------------------------------------------------- */
 

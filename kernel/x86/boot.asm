@@ -2,11 +2,11 @@
 ;
 ; Two doors for the boot core, both 32-bit and unpaged: multiboot2 (GRUB: eax
 ; magic, ebx tags) and the PVH note (ebx hvm_start_info). Any other core begins
-; in the trampoline, in real mode. All meet in core_enter.
+; in the trampoline, in real mode. All meet in core_first.
 ;
 ; The .boot section is linked where it is loaded, and not mapped later. Interrupts
 ; are off throughout. The early page tables show the low 4 GiB at 0 and at the
-; window, and the image at KERNEL_BASE; a core leaves them in core_enter.
+; window, and the image at KERNEL_BASE; a core leaves them in gate.asm.
 
 MULTIBOOT2_MAGIC equ 0x36d76289
 PVH_MAGIC equ 0x336ec578
@@ -19,7 +19,7 @@ RECORD_STACK equ 0      ; struct boot_record
 
 global entry_multiboot, entry_pvh
 global trampoline_start, trampoline_end
-extern boot_main, boot_record, core_prepare, core_main, kernel_stack_top, boot_stack_top
+extern boot_main, boot_record, core_prepare, arch_island_enter, boot_stack_top
 
 ; Paging and long mode on, from real or protected mode.
 %macro LONG_MODE 0
@@ -93,7 +93,7 @@ start64:
 	call rax
 other64:
 	mov rdi, boot_record
-	mov rax, core_enter
+	mov rax, core_first
 	jmp rax
 
 align 8
@@ -142,7 +142,7 @@ trampoline_end:
 bits 64
 section .text progbits alloc exec nowrite align=16
 ; rdi: this core's boot record. First on the stack's physical address, then on its own.
-core_enter:
+core_first:
 	mov eax, 0x10
 	mov ds, eax
 	mov es, eax
@@ -150,10 +150,9 @@ core_enter:
 	mov rsp, [rdi + RECORD_STACK]
 	xor ebp, ebp
 	call core_prepare
-	mov cr3, rax
-	mov rsp, kernel_stack_top
-	call core_main
-	ud2
+	mov rdi, rax
+	mov rsi, rdx
+	jmp arch_island_enter
 
 section .note.pvh progbits alloc noexec nowrite align=4
 	dd 4, 8, 18 ; name, description, XEN_ELFNOTE_PHYS32_ENTRY

@@ -9,7 +9,6 @@
  */
 #include "arch.h"
 #include "archive.h"
-#include "cmdline.h"
 #include "cpu.h"
 #include "format.h"
 #include "loader.h"
@@ -82,14 +81,33 @@ static void cores_order(struct boot_info *info, unsigned found)
 {
 	uint32_t own = cpu_apic_id();
 	unsigned at = 0;
+	uint8_t node;
 
 	while (at < found && info->apic_id[at] != own)
 		at++;
 	if (at == CORES_MAX)
 		at--;
-	for (; at > 0; at--)
+	node = at < found ? info->node[at] : 0;
+	for (; at > 0; at--) {
 		info->apic_id[at] = info->apic_id[at - 1];
+		info->node[at] = info->node[at - 1];
+	}
 	info->apic_id[0] = own;
+	info->node[0] = node;
+}
+
+/* Cores whose APIC ids are equal but for the low bits that tell those of a package apart. Dense, in order. */
+static void packages_number(struct boot_info *info)
+{
+	unsigned shift = cpu_package_shift(), packages = 0;
+
+	for (unsigned i = 0; i < info->cores; i++) {
+		unsigned j = 0;
+
+		while (j < i && info->apic_id[j] >> shift != info->apic_id[i] >> shift)
+			j++;
+		info->package[i] = (uint16_t)(j < i ? info->package[j] : packages++);
+	}
 }
 
 /* Without a table: one core, and the controllers where every PC has them (MultiProcessor Specification 1.4, 3.6). */
@@ -106,16 +124,14 @@ static void cores_find(const struct loader_info *l, struct boot_record *r)
 {
 	struct boot_info *info = &r->start.info;
 	struct acpi_info *acpi = &r->machine.acpi;
+	const struct acpi_cores cores = { info->apic_id, info->node, info->distance, CORES_MAX };
 	const void *rsdp = rsdp_find(l);
-	uint64_t wanted = cmdline_number(info->cmdline, "cores", CORES_MAX);
 
-	if (!acpi_parse(rsdp, l->rsdp_bytes ? l->rsdp_bytes : ACPI_RSDP_BYTES, early_map, NULL, acpi, info->apic_id,
-			CORES_MAX))
+	if (!acpi_parse(rsdp, l->rsdp_bytes ? l->rsdp_bytes : ACPI_RSDP_BYTES, early_map, NULL, acpi, &cores))
 		acpi_default(acpi);
 	cores_order(info, acpi->cores);
 	info->cores = acpi->cores ? acpi->cores : 1;
-	if (wanted >= 1 && wanted < info->cores)
-		info->cores = (uint32_t)wanted;
+	packages_number(info);
 }
 
 /* --- memory ---------------------------------------------------------------------- */

@@ -29,15 +29,3 @@ bool cmdline_has(const char *cmdline, const char *option)
 
 	return rest && (*rest == '\0' || *rest == ' ');
 }
-
-uint64_t cmdline_number(const char *cmdline, const char *name, uint64_t otherwise)
-{
-	const char *rest = option_find(cmdline, name);
-	uint64_t v = 0;
-
-	if (rest == NULL || rest[0] != '=' || rest[1] < '0' || rest[1] > '9')
-		return otherwise;
-	for (rest++; *rest >= '0' && *rest <= '9' && v < UINT32_MAX; rest++)
-		v = v * 10 + (uint64_t)(*rest - '0');
-	return v;
-}

@@ -13,6 +13,7 @@ struct cpu_features cpu;
 extern const char entry_syscall[];
 
 /* States of XCR0 that fit the dispatcher page: x87, SSE, AVX, AVX-512. */
+#define LEVELS_MAX 8 /* of topology */
 #define XCR0_KNOWN UINT64_C(0xe7)
 #define XCR0_AVX512 UINT64_C(0xe0)
 #define FXSAVE_BYTES 512
@@ -111,6 +112,40 @@ uint32_t cpu_apic_id(void)
 	return r[1] >> 24;
 }
 
+/* How many low bits of APIC ids tell the processors of a package apart, by one of the topology leaves; 0: not said. */
+static unsigned leaf_shift(uint32_t leaf)
+{
+	unsigned shift = 0;
+	uint32_t r[4];
+
+	cpuid(0, 0, r);
+	for (unsigned i = 0; r[0] >= leaf && i < LEVELS_MAX; i++) {
+		uint32_t level[4];
+
+		cpuid(leaf, i, level);
+		if ((level[2] >> 8 & 0xff) == 0)
+			break;
+		shift = level[0] & 0x1f;
+	}
+	return shift;
+}
+
+/* Intel SDM volume 3, 9.9.3: leaf 1FH, else BH, else the count in leaf 1. */
+unsigned cpu_package_shift(void)
+{
+	unsigned shift = leaf_shift(0x1f), count;
+	uint32_t r[4];
+
+	if (shift == 0)
+		shift = leaf_shift(0xb);
+	cpuid(1, 0, r);
+	count = r[3] >> 28 & 1 ? r[1] >> 16 & 0xff : 1;
+	if (shift == 0)
+		while (1u << shift < count)
+			shift++;
+	return shift;
+}
+
 static void features_enable(void)
 {
 	uint64_t cr4 = CR4_PAE | CR4_MCE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT;
@@ -162,10 +197,15 @@ static void syscall_enable(void)
 	wrmsr(MSR_FMASK, SYSCALL_FLAGS);
 }
 
+void cpu_load(void)
+{
+	segments_load();
+	syscall_enable();
+}
+
 void cpu_init(void)
 {
 	cpu_detect(&cpu);
 	features_enable();
-	segments_load();
-	syscall_enable();
+	cpu_load();
 }

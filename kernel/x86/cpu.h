@@ -75,5 +75,9 @@ extern struct cpu_features cpu;
 void cpu_detect(struct cpu_features *f);
 /* The local APIC's number of the core that runs this, by CPUID. */
 uint32_t cpu_apic_id(void);
+/* How many low bits of APIC ids tell the processors of one package apart. */
+unsigned cpu_package_shift(void);
 /* Features on, GDT and TSS loaded, SYSCALL leads to entry_syscall. */
 void cpu_init(void);
+/* Descriptor table and SYSCALL again, after another island had this processor. */
+void cpu_load(void);

@@ -50,9 +50,10 @@ static void pic_silence(void)
 	outb(0xa1, 0xff);
 }
 
-void ioapic_init(void)
+void ioapic_init(bool fresh)
 {
-	pic_silence();
+	if (fresh)
+		pic_silence();
 	for (unsigned i = 0; i < machine.acpi.ioapics; i++) {
 		volatile uint32_t *page = paging_map_device(DEVICE_IOAPIC + i, machine.acpi.ioapic[i].base);
 		uint32_t version = ioapic_read(page, REG_VERSION);
@@ -60,7 +61,7 @@ void ioapic_init(void)
 		ioapic[i].page = page;
 		ioapic[i].first = machine.acpi.ioapic[i].gsi;
 		ioapic[i].count = version == UINT32_MAX ? 0 : (version >> 16 & 0xff) + 1; /* all ones: none is there */
-		for (unsigned e = 0; e < ioapic[i].count; e++)
+		for (unsigned e = 0; fresh && e < ioapic[i].count; e++)
 			ioapic_write(page, REG_TABLE + 2 * e, ENTRY_MASKED);
 	}
 	ioapics = machine.acpi.ioapics;

@@ -23,6 +23,9 @@
 #define DATA_FLAGS (PTE_P | PTE_W | PTE_A | PTE_D | PTE_G)
 #define CODE_FLAGS (PTE_P | PTE_A | PTE_G)
 
+#define PRIVATE_SPARE UINT64_C(0x10000)
+#define TEXT_TABLES 2 /* pages at a slice's end: page tables for the text of later CPU drivers, in turn */
+
 typedef bool leaf_fn(void *context, vaddr_t va, uint64_t pte, unsigned level);
 
 uint64_t arch_pte_access[ARCH_MAP_FLAGS];
@@ -116,18 +119,17 @@ static bool count_leaf(void *context, vaddr_t va, uint64_t pte, unsigned level)
 	return true;
 }
 
-uint64_t paging_private_bytes(void) { return (uint64_t)(private_end - private_start); }
-
 /* Tables map themselves too, so their number grows till it is enough. Cutting a hole splits at most two 1 GiB pages. */
 unsigned paging_tables_needed(struct machine *m)
 {
 	unsigned needed = 0;
 
+	m->private_bytes = (uint64_t)(private_end - private_start) + PRIVATE_SPARE;
 	do {
 		struct count c = { .tables = 1 + 2 };
 
 		m->slice_tables = needed;
-		m->slice_bytes = paging_private_bytes() + (uint64_t)needed * PAGE_SIZE;
+		m->slice_bytes = m->private_bytes + (uint64_t)(needed + TEXT_TABLES) * PAGE_SIZE;
 		enumerate(m, 0, 0, count_leaf, &c);
 		needed = c.tables;
 	} while (needed != m->slice_tables);
@@ -178,7 +180,7 @@ static bool build_leaf(void *context, vaddr_t va, uint64_t pte, unsigned level)
 
 paddr_t paging_build(const struct machine *m, paddr_t slice, bool nx)
 {
-	struct build b = { .next = slice + paging_private_bytes(), .end = slice + m->slice_bytes };
+	struct build b = { .next = slice + m->private_bytes, .end = slice + m->slice_bytes - TEXT_TABLES * PAGE_SIZE };
 
 	b.root = table_make(&b);
 	if (b.root == 0 || !enumerate(m, slice, nx ? PTE_NX : 0, build_leaf, &b))
@@ -231,6 +233,45 @@ volatile void *paging_map_device(enum device_slot slot, paddr_t p)
 	table[slot] = (p & PTE_ADDRESS) | DEVICE_FLAGS | (cpu.nx ? PTE_NX : 0);
 	invlpg(va);
 	return (volatile char *)va + (p & (PAGE_SIZE - 1));
+}
+
+/* --- another CPU driver on these tables ------------------------------------------------------ */
+
+/* The entry for `va` at a level, in the kernel's own part. */
+static uint64_t *kernel_entry(vaddr_t va, unsigned level)
+{
+	uint64_t *table = kernel_root;
+
+	for (unsigned l = 4; l > level; l--)
+		table = paging_table(table[va >> arch_ptable_shift(l) & (ARCH_PTABLE_ENTRIES - 1)]);
+	return &table[va >> arch_ptable_shift(level) & (ARCH_PTABLE_ENTRIES - 1)];
+}
+
+paddr_t arch_text(void) { return *kernel_entry((vaddr_t)text_start, 1) & PTE_ADDRESS; }
+
+uint64_t *paging_text(const struct driver_header *h, paddr_t image, uint64_t *value)
+{
+	uint64_t *at = kernel_entry((vaddr_t)text_start, 2);
+	paddr_t table = own_slice() + machine.slice_bytes - PAGE_SIZE;
+
+	if ((*at & PTE_ADDRESS) == table)
+		table -= PAGE_SIZE;
+	*value = table | (*at & ~PTE_ADDRESS);
+	memset(paging_table(table), 0, PAGE_SIZE);
+	for (vaddr_t va = h->text; va < h->rodata_end; va += PAGE_SIZE)
+		paging_table(table)[va >> PAGE_BITS & (ARCH_PTABLE_ENTRIES - 1)] =
+			(image + (va - h->text)) | CODE_FLAGS | (va >= h->text_end && cpu.nx ? PTE_NX : 0);
+	return at;
+}
+
+void paging_guards(bool on)
+{
+	for (uint64_t at = 0; at < machine.private_bytes; at += PAGE_SIZE)
+		if (is_guard(KPRIV_BASE + at)) {
+			*kernel_entry(KPRIV_BASE + at, 1) =
+				on ? 0 : (own_slice() + at) | DATA_FLAGS | (cpu.nx ? PTE_NX : 0);
+			invlpg(KPRIV_BASE + at);
+		}
 }
 
 /* --- what kernel/core asks for ------------------------------------------------------------ */

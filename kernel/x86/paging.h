@@ -25,5 +25,9 @@ void paging_init(void);
 void paging_access_init(void);
 /* Show the page of device registers at `p`, uncached; returns where it is seen, `p`'s offset included. */
 volatile void *paging_map_device(enum device_slot slot, paddr_t p);
-/* Bytes of a slice before its page tables. */
-uint64_t paging_private_bytes(void);
+/*
+ * Makes page tables for the text and constants at `image`: what to store where, for them to be seen in place of ours.
+ */
+uint64_t *paging_text(const struct driver_header *h, paddr_t image, uint64_t *value);
+/* Pages below stacks are seen, so that another CPU driver's stacks can be anywhere, or are not. */
+void paging_guards(bool on);

@@ -15,6 +15,7 @@
 #include "paging.h"
 
 #include "../abi/error.h"
+#include "../core/handover.h"
 
 #define INIT_PER_SECOND 100     /* 10 ms after INIT (Intel SDM volume 3, 8.4.4.1) */
 #define STARTUP_PER_SECOND 5000 /* 200 us before the second start-up message */
@@ -25,7 +26,7 @@
 extern const char trampoline_start[], trampoline_end[];
 
 static bool running[CORES_MAX];
-static bool prepared; /* the trampoline is in place and all others wait for a start-up message */
+static bool prepared; /* all others wait for a start-up message */
 
 /* Until `state` is at least `wanted` or `ticks` have passed. */
 static bool state_await(struct boot_record *r, enum record_state wanted, cycles_t ticks)
@@ -61,8 +62,7 @@ static void record_fill(struct boot_record *r, coreid_t core, paddr_t ram, unsig
 	r->start.info.boot_urpc_bits = urpc_bits;
 	r->start.ram_count = 1;
 	r->start.ram[0] = (struct arch_ram){ ram, SIZE_OF_BITS(ram_bits) };
-	r->state = RECORD_WAITING;
-	cpu_order(); /* pairs with the new core's first read, after the start-up message */
+	r->root = 0;
 }
 
 static bool core_run(struct boot_record *r)
@@ -70,6 +70,8 @@ static bool core_run(struct boot_record *r)
 	unsigned page = (unsigned)(machine.trampoline / PAGE_SIZE);
 	uint64_t hz = arch_tsc_hz();
 
+	r->state = RECORD_WAITING;
+	cpu_order(); /* pairs with the new core's first read, after the start-up message */
 	apic_send_startup(r->apic_id, page);
 	if (!state_await(r, RECORD_ARRIVED, hz / STARTUP_PER_SECOND))
 		apic_send_startup(r->apic_id, page);
@@ -77,6 +79,14 @@ static bool core_run(struct boot_record *r)
 		return true;
 	apic_send_init(r->apic_id);
 	return false;
+}
+
+/* Of the image that was booted: a later CPU driver's need not fit what lies at the image's place. */
+void smp_init(void)
+{
+	if (machine.trampoline)
+		memcpy(arch_window(machine.trampoline), trampoline_start,
+		       (uint64_t)(trampoline_end - trampoline_start));
 }
 
 err_t arch_core_start(coreid_t core, paddr_t ram, unsigned ram_bits, paddr_t urpc, unsigned urpc_bits)
@@ -91,8 +101,6 @@ err_t arch_core_start(coreid_t core, paddr_t ram, unsigned ram_bits, paddr_t urp
 		return ERR_CORE_STATE;
 	record_fill(r, core, ram, ram_bits, urpc, urpc_bits);
 	if (!prepared) {
-		memcpy(arch_window(machine.trampoline), trampoline_start,
-		       (uint64_t)(trampoline_end - trampoline_start));
 		apic_send_init_others();
 		delay(arch_tsc_hz() / INIT_PER_SECOND);
 		prepared = true;
@@ -103,4 +111,21 @@ err_t arch_core_start(coreid_t core, paddr_t ram, unsigned ram_bits, paddr_t urp
 	return 0;
 }
 
+/* On the boot core's old stack, and by the trampoline that was made for its first start. */
+err_t arch_processor_start(uint32_t apic_id, paddr_t root)
+{
+	struct boot_record *r = arch_window(machine.record);
+
+	r->stack = machine.record + ((vaddr_t)boot_stack_top - (vaddr_t)&boot_record);
+	r->apic_id = apic_id;
+	r->root = root;
+	return core_run(r) ? 0 : ERR_CORE_TIMEOUT;
+}
+
 uint64_t *arch_doorbell(coreid_t core) { return arch_window(machine.doorbells + (paddr_t)core * PAGE_SIZE); }
+
+void smp_hand_over(struct arch_handover *h, bool take)
+{
+	HAND_OVER(take, h->running, running);
+	HAND_OVER(take, h->prepared, prepared);
+}

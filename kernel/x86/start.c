@@ -2,7 +2,7 @@
  * The start of a core, the same for all: fill its slice, enter it, switch on.
  *
  * core_prepare() runs on the early page tables and may touch no private data,
- * which is not there yet; core_main() runs on the core's own.  The boot core only
+ * which is not there yet; core_begin() runs on the core's own.  The boot core only
  * has more to find out: it alone measures the clocks and owns the I/O APICs.
  */
 #include "apic.h"
@@ -25,7 +25,7 @@ static void *in_slice(paddr_t slice, const void *variable)
 	return (void *)(slice + ((vaddr_t)variable - KPRIV_BASE));
 }
 
-paddr_t core_prepare(struct boot_record *r)
+struct entrance core_prepare(struct boot_record *r)
 {
 	struct cpu_features f;
 	paddr_t root;
@@ -37,6 +37,8 @@ paddr_t core_prepare(struct boot_record *r)
 	cpu_detect(&f);
 	if (f.nx)
 		wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_NXE);
+	if (r->root)
+		return (struct entrance){ r->root, ARRIVE_PROCESSOR };
 	memcpy(in_slice(r->slice, private_data), private_template, (uint64_t)(private_data_end - private_data));
 	memset(in_slice(r->slice, private_data_end), 0, (uint64_t)(private_bss_end - private_data_end));
 	*(struct machine *)in_slice(r->slice, &machine) = r->machine;
@@ -44,7 +46,7 @@ paddr_t core_prepare(struct boot_record *r)
 	root = paging_build(&r->machine, r->slice, f.nx);
 	if (root == 0)
 		boot_fail("core %u: its page tables do not fit", r->start.info.core);
-	return root;
+	return (struct entrance){ root, ARRIVE_NEW };
 }
 
 static void clocks_start(void)
@@ -58,7 +60,13 @@ static void clocks_start(void)
 		info->wall_seconds -= (rdtsc() - info->boot_tsc) / info->tsc_hz;
 }
 
-void core_main(void)
+static void record_ready(void)
+{
+	cpu_order(); /* pairs with state_await() in smp.c: the record is not read any more */
+	((struct boot_record *)arch_window(machine.record))->state = RECORD_READY;
+}
+
+static void __attribute__((noreturn)) core_begin(void)
 {
 	arch_start.info.start_tsc = rdtsc();
 	paging_init();
@@ -68,11 +76,29 @@ void core_main(void)
 	apic_init();
 	if (arch_start.info.core == 0) {
 		clocks_start();
-		ioapic_init();
+		ioapic_init(true);
+		smp_init();
 		arch_start.info.start_tsc = arch_start.info.boot_tsc;
 	} else {
-		cpu_order(); /* pairs with state_await() in smp.c: the record is not read any more */
-		((struct boot_record *)arch_window(machine.record))->state = RECORD_READY;
+		record_ready();
 	}
 	kernel_start();
+}
+
+void core_enter(paddr_t root, uint64_t how)
+{
+	(void)root;
+	if (how > ARRIVE_TURN)
+		update_take((void *)how);
+	if (how == ARRIVE_NEW)
+		core_begin();
+	if (how == ARRIVE_PROCESSOR) {
+		record_ready();
+		cpu_init();
+		apic_init();
+	} else {
+		cpu_load();
+	}
+	trap_load();
+	kernel_resume(how == ARRIVE_PROCESSOR);
 }

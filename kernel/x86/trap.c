@@ -99,17 +99,22 @@ static void gate_set(unsigned vector, unsigned ist, unsigned type)
 	};
 }
 
-void trap_init(void)
+void trap_load(void)
 {
 	struct gate_table t = { sizeof idt - 1, (uint64_t)idt };
 
+	idt_load(&t);
+}
+
+void trap_init(void)
+{
 	for (unsigned v = 0; v < VECTORS; v++)
 		gate_set(v, 0, GATE_INTERRUPT);
 	gate_set(VECTOR_NMI, IST_NMI, GATE_INTERRUPT);
 	gate_set(VECTOR_DOUBLE_FAULT, IST_DOUBLE_FAULT, GATE_INTERRUPT);
 	gate_set(VECTOR_MACHINE_CHECK, IST_MACHINE_CHECK, GATE_INTERRUPT);
 	gate_set(VECTOR_BREAKPOINT, 0, GATE_INTERRUPT | GATE_USER);
-	idt_load(&t);
+	trap_load();
 	fpu_init();
 }
 
@@ -158,7 +163,7 @@ static void trap_interrupt(unsigned vector)
 {
 	bool device = vector >= VECTOR_IRQ && vector < VECTOR_IRQ_END;
 
-	if (vector == VECTOR_SPURIOUS)
+	if (vector == VECTOR_SPURIOUS || (device && island_interrupt(vector)))
 		return;
 	if (device)
 		arch_irq_mask(vector - VECTOR_IRQ);
@@ -170,6 +175,8 @@ static void trap_interrupt(unsigned vector)
 	else if (vector == VECTOR_DOORBELL)
 		kernel_doorbell();
 }
+
+void arch_interrupt(unsigned vector) { trap_interrupt(vector); }
 
 void trap_entry(struct regs *r)
 {

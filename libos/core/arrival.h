@@ -17,6 +17,10 @@ err_t lmp_init(void);
 void slot_init(cptr_t first);
 void ram_init(void);
 void vspace_self_init(void);
+/* Likewise in a member on another core; `nodes`: VSPACE_NODES_MEMBER of them in memory that all members share. */
+err_t ram_init_member(void);
+struct vspace_node;
+void vspace_self_init_member(struct vspace_node *nodes);
 /* Feeds the allocators' own pools of nodes when they run low. Holds no lock. */
 void ram_tend(void);
 void vspace_tend(void);

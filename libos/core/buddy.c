@@ -51,6 +51,16 @@ static void block_put(struct buddy *b, struct buddy_node *n, uint64_t base, unsi
 	b->free_bytes += SIZE_OF_BITS(bits);
 }
 
+uint64_t buddy_free_from(const struct buddy *b, unsigned bits)
+{
+	uint64_t bytes = b->free_bytes;
+
+	for (unsigned small = BUDDY_BITS_MIN; small < bits; small++)
+		for (const struct buddy_node *n = b->free[order_of(small)]; n; n = n->next)
+			bytes -= SIZE_OF_BITS(small);
+	return bytes;
+}
+
 bool buddy_release(struct buddy *b, uint64_t base, unsigned bits, uint64_t tag)
 {
 	struct buddy_node *n = node_take(b);

@@ -41,3 +41,5 @@ bool buddy_add(struct buddy *b, uint64_t base, uint64_t bytes, uint64_t tag);
 bool buddy_alloc(struct buddy *b, unsigned bits, uint64_t *base, uint64_t *tag);
 /* Gives a block back. False when the pool is empty: the block is lost. */
 bool buddy_release(struct buddy *b, uint64_t base, unsigned bits, uint64_t tag);
+/* Bytes that are free in blocks of 1 << bits and more. */
+uint64_t buddy_free_from(const struct buddy *b, unsigned bits);

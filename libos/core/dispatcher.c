@@ -9,26 +9,31 @@
 
 #include "libos/core/arrival.h"
 #include "libos/core/invoke.h"
+#include "libos/core/local.h"
+#include "libos/core/monitor_proto.h"
 #include "libos/core/ram.h"
 #include "libos/thread/control.h"
+#include "libos/thread/cpu.h"
 #include "libos/x86/context.h"
 
 #define UPCALL_STACK_BYTES 8192
 #define NOTIFY_BITS 64
 
-/* linker/user.ld puts it above pages that cannot be written. */
-static _Alignas(PAGE_SIZE) uint8_t upcall_stack[UPCALL_STACK_BYTES] __attribute__((section(".bss.upcall_stack")));
+/* linker/user.ld puts it where nothing lies below. */
+static _Alignas(PAGE_SIZE) uint8_t upcall_stack[UPCALL_STACK_BYTES] __attribute__((section(".corelocal.stack")));
 
-static struct {
+static CORE_LOCAL struct {
 	event_handler *handler;
 	void *arg;
 } notify_handlers[NOTIFY_BITS];
-static uint64_t notify_used;
+static CORE_LOCAL uint64_t notify_used;
 
 void dispatcher_init(void)
 {
 	struct dispatcher_page *page = dispatcher_page();
 
+	notify_used = UINT64_C(1) << MON_PEERS_BIT;
+	notify_handlers[MON_PEERS_BIT].handler = cpu_rung;
 	page->upcall_run = (uint64_t)upcall_run;
 	page->upcall_message = (uint64_t)upcall_message;
 	page->upcall_fault = (uint64_t)upcall_fault;

@@ -6,8 +6,9 @@
  * much memory as the heap lacks, so that a program hears of a shortage from malloc;
  * but what is not touched is not set apart, and others may take it first.
  */
-#include "libos/core/dispatcher.h"
+#include "libos/core/arrival.h"
 #include "libos/core/ram.h"
+#include "libos/core/stay.h"
 #include "libos/core/vspace.h"
 #include "libos/thread/thread.h"
 
@@ -16,14 +17,34 @@
 #define CHUNK_BITS 16
 #define HEAP_BYTES UINT64_C(0x200000000)
 
-static uint64_t length;    /* of the heap; changed in disabled mode */
-static uint64_t populated; /* bytes that memory has come to */
+static uint64_t length;    /* of the heap; changed under `lock` */
+static uint64_t populated; /* bytes that memory has come to; by any core */
 static struct mutex lock = MUTEX_INIT;
 
-/* Is there memory for the heap to be `bytes` larger? */
+/* A bit for each chunk that a thread is bringing memory to: others, of any core, wait for it. */
+static uint64_t claimed[HEAP_BYTES >> CHUNK_BITS >> 6];
+
+static bool chunk_claim(uint64_t chunk)
+{
+	uint64_t bit = UINT64_C(1) << chunk % 64;
+
+	return !(__atomic_fetch_or(&claimed[chunk / 64], bit, __ATOMIC_ACQUIRE) & bit);
+}
+
+static void chunk_release(uint64_t chunk)
+{
+	__atomic_fetch_and(&claimed[chunk / 64], ~(UINT64_C(1) << chunk % 64), __ATOMIC_RELEASE);
+}
+
+/* Page tables, slots and records of what is mapped take up to 1/64 besides, and a chunk for the first of them. */
+#define UPKEEP(bytes) ((bytes) / 64 + SIZE_OF_BITS(CHUNK_BITS))
+
+/* Is there memory for the heap to be `bytes` larger? In whole chunks: that is how it will be taken. */
 static bool heap_affords(uint64_t bytes)
 {
-	return length + bytes <= populated || !ram_reserve(length + bytes - populated);
+	uint64_t chunk = SIZE_OF_BITS(CHUNK_BITS), lacks = (length + bytes - populated + chunk - 1) & ~(chunk - 1);
+
+	return length + bytes <= populated || !ram_reserve(lacks + UPKEEP(lacks), CHUNK_BITS);
 }
 
 vaddr_t heap_extend(int64_t bytes)
@@ -32,14 +53,14 @@ vaddr_t heap_extend(int64_t bytes)
 
 	if (bytes > (int64_t)HEAP_BYTES || (bytes > 0 && !heap_affords((uint64_t)bytes)))
 		return 0;
-	dispatcher_disable();
+	mutex_lock(&lock);
 	end = LIBOS_HEAP_VA + length;
 	/* One comparison for both directions: a length below 0 is a huge one. */
 	if (length + (uint64_t)bytes <= HEAP_BYTES)
 		length += (uint64_t)bytes;
 	else
 		end = 0;
-	dispatcher_enable();
+	mutex_unlock(&lock);
 	return end;
 }
 
@@ -59,18 +80,23 @@ static err_t chunk_map(vaddr_t chunk)
 	if (err)
 		ram_free(frame);
 	else
-		populated += SIZE_OF_BITS(CHUNK_BITS);
+		__atomic_fetch_add(&populated, SIZE_OF_BITS(CHUNK_BITS), __ATOMIC_RELAXED);
 	return err;
 }
 
 err_t heap_populate(vaddr_t va)
 {
+	uint64_t chunk = (va - LIBOS_HEAP_VA) >> CHUNK_BITS;
 	err_t err;
 
 	if (!heap_holds(va))
 		return ERR_ARGUMENT;
-	mutex_lock(&lock);
-	err = chunk_map(va & ~(SIZE_OF_BITS(CHUNK_BITS) - 1));
-	mutex_unlock(&lock);
+	/* Who has claimed it may wait for this core's monitor. */
+	while (!chunk_claim(chunk))
+		dispatcher_yield();
+	core_stay();
+	err = chunk_map(LIBOS_HEAP_VA + (chunk << CHUNK_BITS));
+	core_go();
+	chunk_release(chunk);
 	return err;
 }

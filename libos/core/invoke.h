@@ -228,6 +228,125 @@ static inline err_t kernel_power(cptr_t kernel, unsigned how, unsigned code)
 	return invoke_simple(kernel, CAP_OP_KERNEL_POWER, how, code, 0, 0);
 }
 
+/* Where islands run: enum island_op. `value` may be NULL. */
+static inline err_t kernel_island(cptr_t kernel, unsigned op, coreid_t core, uint64_t apic_id, uint64_t *value)
+{
+	struct sys_result r = sys_invoke(kernel, INVOKE(CAP_OP_KERNEL_ISLAND, op), core, apic_id, 0, 0);
+
+	if (!r.err && value)
+		*value = r.v0;
+	return r.err;
+}
+
+/* --- what keeps capabilities one across cores: monitors only ------------------------ */
+
+/* RAM or a frame that has no other capability and no descendant becomes another core's, or ours again. */
+static inline err_t kernel_give(cptr_t kernel, cptr_t ram, bool away)
+{
+	return invoke_simple(kernel, INVOKE(CAP_OP_KERNEL_GIVE, away), ram, 0, 0, 0);
+}
+
+/* What is this core's own from now on; or one more capability, with any rights, to what is already. */
+static inline err_t kernel_adopt(cptr_t kernel, const struct cap_info *info, cptr_t dst)
+{
+	return invoke_simple(kernel, CAP_OP_KERNEL_ADOPT, CAP_INFO(info->type, info->rights, info->bits, 0), info->base,
+			     info->badge, dst);
+}
+
+/*
+ * The object after *at in its tree that begins below `end`, or the first that is shared; *at gets it, and type CAP_NULL
+ * when there is none. `count` (or NULL) gets how many capabilities to it are here.
+ */
+static inline err_t kernel_next(cptr_t kernel, struct cap_info *at, bool shared_only, uint64_t end, unsigned *count)
+{
+	struct sys_result r = sys_invoke(kernel, INVOKE(CAP_OP_KERNEL_NEXT, shared_only),
+					 CAP_INFO(at->type, 0, at->bits, 0), at->base, end, 0);
+
+	if (r.err)
+		return r.err;
+	*at = (struct cap_info){ .type = CAP_INFO_TYPE(r.v0),
+				 .rights = CAP_INFO_RIGHTS(r.v0),
+				 .bits = CAP_INFO_BITS(r.v0),
+				 .flags = CAP_INFO_FLAGS(r.v0),
+				 .base = r.v1 };
+	if (count)
+		*count = (unsigned)r.v2;
+	return 0;
+}
+
+/* Of kernel_revoke and kernel_delete: all cores have flushed since; none runs what the capabilities are mapped in. */
+enum { KERNEL_FLUSHED = 1, KERNEL_STOPPED = 2 };
+
+/* `unmapped` not 0: mappings were taken out of shared tables. Flush, call again with KERNEL_FLUSHED till it is 0. */
+static inline err_t kernel_revoke(cptr_t kernel, cptr_t cap, unsigned flags, uint64_t *unmapped)
+{
+	struct sys_result r = sys_invoke(kernel, INVOKE(CAP_OP_KERNEL_REVOKE, flags), cap, 0, 0, 0);
+
+	*unmapped = r.v0;
+	return r.err;
+}
+
+/* ... if `cap` is to that object; else ERR_CAP_LOOKUP. */
+static inline err_t kernel_revoke_of(cptr_t kernel, cptr_t cap, const struct cap_info *object, unsigned flags,
+				     uint64_t *unmapped)
+{
+	struct sys_result r = sys_invoke(kernel, INVOKE(CAP_OP_KERNEL_REVOKE, flags), cap,
+					 CAP_INFO(object->type, 0, object->bits, 0), object->base, 0);
+
+	*unmapped = r.v0;
+	return r.err;
+}
+
+static inline err_t kernel_delete(cptr_t kernel, cptr_t cap, unsigned flags, uint64_t *unmapped)
+{
+	struct sys_result r = sys_invoke(kernel, INVOKE(CAP_OP_KERNEL_DELETE, flags), cap, 0, 0, 0);
+
+	*unmapped = r.v0;
+	return r.err;
+}
+
+/* Empties the entries; `finish`, when the cores concerned have flushed: the frame can be mapped again. */
+static inline err_t kernel_unmap(cptr_t kernel, cptr_t frame, bool finish)
+{
+	return invoke_simple(kernel, INVOKE(CAP_OP_KERNEL_UNMAP, finish), frame, 0, 0, 0);
+}
+
+static inline err_t kernel_protect(cptr_t kernel, cptr_t frame, unsigned first, unsigned count, unsigned flags)
+{
+	return invoke_simple(kernel, INVOKE(CAP_OP_KERNEL_PROTECT, flags), frame,
+			     (uint64_t)first | (uint64_t)count << 16, 0, 0);
+}
+
+static inline err_t kernel_flush(cptr_t kernel) { return invoke_simple(kernel, CAP_OP_KERNEL_FLUSH, 0, 0, 0, 0); }
+
+static inline err_t kernel_sole(cptr_t kernel, cptr_t cap, bool *sole)
+{
+	struct sys_result r = sys_invoke(kernel, CAP_OP_KERNEL_SOLE, cap, 0, 0, 0);
+
+	*sole = r.v0 != 0;
+	return r.err;
+}
+
+/* 1 + the first address that a page table translates, or 0: it has no place yet. */
+static inline err_t kernel_place(cptr_t kernel, cptr_t table, uint64_t *place)
+{
+	struct sys_result r = sys_invoke(kernel, CAP_OP_KERNEL_PLACE, table, 0, 0, 0);
+
+	*place = r.v0;
+	return r.err;
+}
+
+static inline err_t kernel_watch(cptr_t kernel, cptr_t ntfn)
+{
+	return invoke_simple(kernel, CAP_OP_KERNEL_WATCH, ntfn, 0, 0, 0);
+}
+
+/* Another CPU driver, laid out in that RAM, takes over; the RAM is its own then. */
+static inline err_t kernel_update(cptr_t kernel, cptr_t ram)
+{
+	return invoke_simple(kernel, CAP_OP_KERNEL_UPDATE, ram, 0, 0, 0);
+}
+
 /* Walks the CPU driver's invariants; `violations` should be 0. */
 static inline err_t kernel_check(cptr_t kernel, uint64_t *violations)
 {

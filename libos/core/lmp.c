@@ -10,23 +10,24 @@
 
 #include "libos/core/arrival.h"
 #include "libos/core/invoke.h"
+#include "libos/core/local.h"
 #include "libos/core/ram.h"
 #include "libos/core/slot.h"
 #include "libos/thread/control.h"
 #include "libos/x86/context.h"
 
-struct lmp_endpoint *lmp_endpoints[CAP_ENDPOINTS];
-struct lmp_endpoint lmp_self;
+CORE_LOCAL struct lmp_endpoint *lmp_endpoints[CAP_ENDPOINTS];
+CORE_LOCAL struct lmp_endpoint lmp_self;
 
 /* --- endpoints --------------------------------------------------------------- */
 
 /* Rings keep their place and size when their endpoint goes: the next of that size takes it over. */
-static struct {
+static CORE_LOCAL struct {
 	uint32_t offset, messages;
 	bool used;
 } places[CAP_ENDPOINTS];
-static uint32_t rings_end = DISPATCHER_PAGE_BYTES;
-static uint64_t frame_bytes;
+static CORE_LOCAL uint32_t rings_end;
+static CORE_LOCAL uint64_t frame_bytes;
 
 static int place_find(unsigned messages)
 {
@@ -162,6 +163,7 @@ err_t lmp_init(void)
 	if (err)
 		return err;
 	frame_bytes = SIZE_OF_BITS(frame.bits);
+	rings_end = DISPATCHER_PAGE_BYTES;
 	return lmp_endpoint_create(&lmp_self, LMP_SELF_MESSAGES, true);
 }
 
@@ -204,9 +206,14 @@ void lmp_arrived(struct lmp_endpoint *e)
 	struct thread *t = e->waiter ? e->waiter : e->timed;
 
 	if (t && ring_take(e, e->buffer)) {
+		bool expired = !e->waiter && t->timed_out;
+
 		e->waiter = e->timed = NULL;
-		t->timed_out = false; /* its deadline may have passed, but it has not run since */
-		thread_make_ready(t);
+		/* Its deadline may have passed, which made it ready, but it has not run since. */
+		if (expired)
+			t->timed_out = false;
+		else
+			thread_make_ready(t);
 	}
 	if (e->handler && !ring_empty(e))
 		e->handler(e->handler_arg);
@@ -248,13 +255,16 @@ static bool message_wait(struct lmp_endpoint *e, struct lmp_message *in, cycles_
 
 	t->timed_out = false;
 	e->buffer = in;
-	if (deadline) {
+	/* A waiter goes on by the message upcall alone, behind the back of a scheduler that is not the short one. */
+	if (deadline || thread_is_special())
 		e->timed = t;
-		sleep_add(t, deadline);
-	} else {
+	else
 		e->waiter = t;
-	}
+	if (deadline)
+		sleep_add(t, deadline);
+	t->pins++; /* the endpoint is this core's */
 	thread_suspend(t);
+	t->pins--;
 	e->timed = NULL;
 	return !t->timed_out;
 }

@@ -16,6 +16,7 @@
 #include "kernel/abi/cap.h"
 #include "kernel/abi/syscall.h"
 #include "libos/core/dispatcher.h"
+#include "libos/core/local.h"
 
 struct thread;
 
@@ -37,8 +38,8 @@ struct lmp_endpoint {
 
 #define LMP_SELF_MESSAGES 16
 
-/* Endpoint 0, for answers of the monitor; its receive slot is TASK_RECV. Bound at start. */
-extern struct lmp_endpoint lmp_self;
+/* Endpoint 0 of this core, for answers of its monitor; its receive slot is TASK_RECV. Bound at start. */
+extern CORE_LOCAL struct lmp_endpoint lmp_self;
 
 /*
  * Makes an endpoint with a ring of `messages` (a power of two; 24 KiB in all are

@@ -12,10 +12,13 @@
 #include "kernel/abi/dispatcher.h"
 #include "kernel/abi/error.h"
 #include "kernel/abi/syscall.h"
+#include "libos/core/arrival.h"
 #include "libos/core/fault.h"
 #include "libos/core/invoke.h"
+#include "libos/core/local.h"
 #include "libos/core/lmp.h"
 #include "libos/core/ram.h"
+#include "libos/core/stay.h"
 #include "libos/core/syscall.h"
 #include "libos/thread/thread.h"
 
@@ -31,18 +34,18 @@ struct mon_call {
 	struct thread_queue waiting;
 };
 
-static struct mon_call *calls;
-static uint32_t last_sequence;
-static struct mutex send_lock = MUTEX_INIT;
+static CORE_LOCAL struct mon_call *calls;
+static CORE_LOCAL uint32_t last_sequence;
+static CORE_LOCAL struct mutex send_lock;
 
-static struct mon_incoming incoming[INCOMING_MAX];
-static uint32_t incoming_put, incoming_taken;
-static struct thread_queue incoming_waiting;
+static CORE_LOCAL struct mon_incoming incoming[INCOMING_MAX];
+static CORE_LOCAL uint32_t incoming_put, incoming_taken;
+static CORE_LOCAL struct thread_queue incoming_waiting;
 static void (*incoming_handler)(void);
 static void (*closed_handler)(uint32_t channel);
 
-static char log_text[MON_TEXT_MAX];
-static uint32_t log_length;
+static CORE_LOCAL char log_text[MON_TEXT_MAX];
+static CORE_LOCAL uint32_t log_length;
 static void (*log_handler)(const char *text, size_t length);
 static void (*power_handler)(unsigned how, unsigned code);
 
@@ -166,11 +169,13 @@ static err_t request_send(const struct mon_message *m, const char *text, size_t 
 
 	if (length > MON_TEXT_MAX)
 		return ERR_TOO_LONG;
+	core_stay();
 	mutex_lock(&send_lock);
 	err = text_send(text, length);
 	if (!err)
 		err = message_send(m);
 	mutex_unlock(&send_lock);
+	core_go();
 	return err;
 }
 
@@ -205,12 +210,17 @@ static err_t call_text(unsigned op, struct mon_message *m, const char *text, siz
 	struct mon_call c;
 	err_t err;
 
+	/* The answer comes to this core, and slots in the request are this core's. */
+	core_stay();
 	call_begin(&c, m, op);
 	request = *m; /* the reply may come before the send has returned */
 	err = request_send(&request, text, length);
 	call_end(&c, !err);
+	core_go();
 	return err ? err : (err_t)mon_aux(m->header);
 }
+
+err_t mon_call(unsigned op, struct mon_message *m) { return call_text(op, m, NULL, 0); }
 
 static err_t call(unsigned op, struct mon_message *m) { return call_text(op, m, NULL, 0); }
 
@@ -367,6 +377,24 @@ err_t mon_check(coreid_t core, uint64_t *violations)
 	if (!err)
 		*violations = m.word[0];
 	return err;
+}
+
+err_t mon_rounds(struct mon_rounds *r)
+{
+	struct mon_message m = { .word = { r->kind, r->scheme, r->cores, r->count, r->in_flight } };
+	err_t err = call(MON_ROUNDS, &m);
+
+	r->cycles = m.word[0];
+	r->messages = m.word[1];
+	r->lines = m.word[2];
+	return err;
+}
+
+err_t mon_core_control(coreid_t core, unsigned control, coreid_t onto)
+{
+	struct mon_message m = { .word = { core, control, onto } };
+
+	return call(MON_CORE_CONTROL, &m);
 }
 
 err_t mon_power(unsigned how, unsigned code)

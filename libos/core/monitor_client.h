@@ -14,6 +14,9 @@
 /* Takes over endpoint 0 (lmp_self), ram_source and fault_report. The libOS's start calls it before anything here. */
 err_t mon_init(void);
 
+/* Any request: the answer replaces it, and its error is returned. For what has no function of its own here. */
+err_t mon_call(unsigned op, struct mon_message *m);
+
 /* --- memory ------------------------------------------------------------------ */
 
 /* A RAM capability of 1 << bits bytes into the empty slot `slot`; taken back when the process ends. */
@@ -43,6 +46,21 @@ err_t mon_core(coreid_t core, struct mon_core *out);
 err_t mon_stat(coreid_t core, unsigned stat, uint64_t *value);
 /* Lets a core's CPU driver check its own invariants. */
 err_t mon_check(coreid_t core, uint64_t *violations);
+/* Stops, starts or updates a core. `onto`: which one takes it in, or CORE_ANY. */
+#define CORE_ANY UINT16_MAX
+err_t mon_core_control(coreid_t core, unsigned control, coreid_t onto);
+/* Rounds of agreement that change nothing, to be measured; the cores are this one and others near it. */
+struct mon_rounds {
+	unsigned kind;      /* enum mon_round_kind */
+	unsigned scheme;    /* enum mon_dissemination */
+	unsigned cores;     /* that take part */
+	unsigned count;     /* of rounds */
+	unsigned in_flight; /* at once */
+	cycles_t cycles;    /* out: from the first to the end of the last, at the monitor that proposes */
+	uint64_t messages;  /* out: requests and acknowledgements received, on all cores */
+	uint64_t lines;     /* out: lines written for that */
+};
+err_t mon_rounds(struct mon_rounds *r);
 /* POWER_OFF, POWER_REBOOT, POWER_DEBUG_EXIT with an exit code. Returns only on failure. */
 err_t mon_power(unsigned how, unsigned code);
 /* One line to the system's log, whatever its length up to MON_TEXT_MAX. */

@@ -11,14 +11,15 @@
 
 void mon_process_pack(const struct mon_process *p, struct mon_message *m)
 {
-	m->word[0] = p->pid;
+	m->word[0] = p->pid | (uint64_t)p->cores << 48;
 	m->word[1] = (p->cycles << 8) | (p->state & 0xff);
 	memcpy(&m->word[2], p->name, MON_PROCESS_NAME);
 }
 
 void mon_process_unpack(struct mon_process *p, const struct mon_message *m)
 {
-	p->pid = m->word[0];
+	p->pid = m->word[0] & 0xffffffffffff;
+	p->cores = (uint32_t)(m->word[0] >> 48);
 	p->state = m->word[1] & 0xff;
 	p->cycles = m->word[1] >> 8;
 	memcpy(p->name, &m->word[2], MON_PROCESS_NAME);
@@ -29,7 +30,7 @@ void mon_core_pack(const struct mon_core *c, unsigned part, struct mon_message *
 {
 	if (part == 0) {
 		m->word[0] = c->core | (uint64_t)c->apic_id << 32;
-		m->word[1] = c->state | (uint64_t)c->processes << 32;
+		m->word[1] = c->state | (uint64_t)c->at << 8 | (uint64_t)c->processes << 32;
 		m->word[2] = c->uptime;
 		m->word[3] = c->tsc_hz;
 		m->word[4] = c->messages;
@@ -49,7 +50,8 @@ void mon_core_unpack(struct mon_core *c, unsigned part, const struct mon_message
 	if (part == 0) {
 		c->core = (uint32_t)m->word[0];
 		c->apic_id = (uint32_t)(m->word[0] >> 32);
-		c->state = (uint32_t)m->word[1];
+		c->state = m->word[1] & 0xff;
+		c->at = m->word[1] >> 8 & 0xffffff;
 		c->processes = (uint32_t)(m->word[1] >> 32);
 		c->uptime = m->word[2];
 		c->tsc_hz = m->word[3];

@@ -18,11 +18,16 @@
 
 #define MON_WORDS 7
 #define MON_PAYLOAD 6
-#define MON_CHUNK 48             /* bytes of text in one message */
-#define MON_TEXT_MAX 3456        /* bytes of text before one request */
-#define MON_NAME 16              /* of a service, NUL not needed when all are used */
-#define MON_PROCESS_NAME 32      /* of a process, with its NUL */
-#define MON_SERVICE_CORE 0       /* whose monitor keeps the names */
+#define MON_CHUNK 48        /* bytes of text in one message */
+#define MON_TEXT_MAX 3456   /* bytes of text before one request */
+#define MON_NAME 16         /* of a service, NUL not needed when all are used */
+#define MON_PROCESS_NAME 32 /* of a process, with its NUL */
+#define MON_SERVICE_CORE 0  /* whose monitor keeps the names */
+/*
+ * A process that spans cores: notifications of its members, by core, in a cnode at this slot of the root; its own bit.
+ */
+#define MON_PEERS_L1 63
+#define MON_PEERS_BIT 63
 #define MON_BADGE (~UINT64_C(0)) /* of the monitor's messages at endpoint 0 */
 
 struct mon_message {
@@ -70,6 +75,26 @@ enum mon_op {
 	MON_FAULT,       /* no reply. w0 = vector, w1 = error code, w2 = address, w3 = instruction */
 	MON_POWER,       /* w0 = enum kernel_power, w1 = exit code. Answered only when it cannot be done */
 	MON_LOG,         /* no reply. text: one line */
+	/* a process that spans cores: one member on each, with a capability space of its own */
+	MON_SPAN,      /* w0 = core, w1 = entry, w2 = its stack: a member there. Answered when it runs */
+	MON_ROOT_SLOT, /* w0 = slot of a PTABLE3, w1 = index: into the root of every member, by agreement */
+	MON_UNMAP,     /* w0 = core of the member, w1 to w5 = slots there, or 0, of frames mapped in shared tables */
+	MON_PROTECT,   /* w0 = core, w1 = slot, w2 = first | count << 16, w3 = MAP_ flags */
+	/* capabilities across cores; a slot is one of the asking process's member on the asking core */
+	MON_CAP_COPY,    /* w0 = core of another member, w1 = slot here, w2 = slot there, w3 = rights: copy it there */
+	MON_CAP_FETCH,   /* w0 = core of another member, w1 = slot there, w2 = slot here, w3 = rights: copy it here */
+	MON_CAP_SEND,    /* w0 = channel, w1 = slot, w2 = rights -> w0 = ticket, to be told to the peer in a message */
+	MON_CAP_RECEIVE, /* w0 = channel, w1 = ticket, w2 = slot: what the peer sent */
+	/* w0 = slot, w1 = offset, w2 = type | bits << 8 | count << 16, w3 = first slot of the results */
+	MON_CAP_RETYPE,
+	MON_CAP_DELETE, /* w0 = slot */
+	MON_CAP_REVOKE, /* w0 = slot */
+	/* w0 = enum mon_round_kind, w1 = enum mon_dissemination, w2 = cores, w3 = count, w4 = in flight at once
+	   -> w0 = cycles, w1 = messages, w2 = lines written: rounds of agreement that change nothing, to be measured */
+	MON_ROUNDS,
+	MON_CORE_CONTROL, /* w0 = core, w1 = enum mon_core_control, w2 = core that takes it in, or CORE_ANY */
+	MON_ISLAND,       /* monitors: w0 = enum island_op, w1 = core, w2 = APIC id -> w0 = value */
+	MON_WALK,         /* -> w0 = violations found when all cores' derivation trees are compared */
 	/* to a process, unasked; no reply */
 	MON_INCOMING, /* w0 = channel, w1 = service number, w2 = pid of the client */
 	MON_CLOSED,   /* w0 = channel: the other side is gone. MON_TEXT, MON_LOG and MON_POWER too
@@ -77,24 +102,39 @@ enum mon_op {
 	/* MON_CONNECT and MON_ACCEPT: -> w0 = enum mon_binding_kind, w1 = channel, w2 = frame bits, w3 = pid,
 	   w4 = 1 + byte of the server's board, or 0 */
 	/* between monitors */
-	MON_HELLO,     /* no reply. w0 = core, w1 = doorbell number, w2 = APIC id */
-	MON_INTRODUCE, /* w0 = core to reach, w1 = frame, w2 = bits, w3 = doorbell number, w4 = core that asks */
+	MON_HELLO,     /* no reply. w0 = core, w1 = doorbell number, w2 = APIC id, w3 = board (monitor/links.h) */
+	MON_INTRODUCE, /* w0 = core to reach, w1 = frame, w2 = bits, w3 = doorbell number, w4 = core that asks,
+	                    w5 = its board -> w0 = doorbell number, w1 = board */
 	MON_LOOKUP,    /* w0, w1 = name -> w0 = core, w1 = process number, w2 = service number */
 	MON_FORGET,    /* no reply. w0 = core, w1 = process number: it serves no name any more */
 	MON_UNWAIT,    /* no reply. w0 = pid; the sequence number is that of a MON_WAIT: its answer is not wanted */
-	MON_CORE_IS,   /* no reply. From monitor 0: w0 = core, w1 = enum mon_core_state, up or missing */
 	MON_OPEN, /* w0 = server's process number | service number << 32, w1 = client's channel | doorbell number << 32,
 	                    w2 = frame, w3 = bits | can hint << 8, w4 = client's pid
 	                    -> w0 = server's channel | doorbell number << 32, w1 = pid,
 	                    w2 = frame of the board, or 0, w3 = byte */
+	MON_AGREE,   /* no reply of this kind: monitor/agree/wire.h */
+	MON_CAPS,    /* no reply of this kind: monitor/caps/wire.h */
+	MON_MEMBERS, /* monitor/members.h */
 	MON_OPS
 };
+
+enum mon_round_kind { MON_ROUND_ONE_PHASE, MON_ROUND_TWO_PHASE };
+/* How a round travels: monitor/agree/dissemination.h. */
+enum mon_dissemination {
+	DISSEMINATE_BROADCAST,
+	DISSEMINATE_UNICAST,
+	DISSEMINATE_MULTICAST,
+	DISSEMINATE_NUMA,
+	DISSEMINATIONS
+};
+enum mon_core_control { MON_CORE_STOP, MON_CORE_START, MON_CORE_UPDATE };
 
 enum mon_cause { MON_EXITED, MON_KILLED, MON_FAULTED };
 enum mon_core_state { MON_CORE_ABSENT, MON_CORE_UP, MON_CORE_MISSING, MON_CORE_OFF };
 
 struct mon_process {
 	uint64_t pid;
+	uint32_t cores;  /* that it spans */
 	uint32_t state;  /* enum dispatcher_state */
 	uint64_t cycles; /* that it has run */
 	char name[MON_PROCESS_NAME];
@@ -103,6 +143,7 @@ struct mon_process {
 struct mon_core {
 	uint32_t core, apic_id;
 	uint32_t state; /* enum mon_core_state; when it is not up nothing below is known */
+	uint32_t at;    /* core on whose processor it runs */
 	uint32_t processes;
 	uint64_t uptime; /* cycles since its CPU driver started */
 	uint64_t tsc_hz;

@@ -10,7 +10,9 @@
 #include "libos/core/arrival.h"
 #include "libos/core/buddy.h"
 #include "libos/core/invoke.h"
+#include "libos/core/local.h"
 #include "libos/core/slot.h"
+#include "libos/core/stay.h"
 #include "libos/thread/control.h"
 
 #define SOURCES_MAX 256
@@ -22,16 +24,16 @@
 
 err_t (*ram_source)(unsigned bits, cptr_t slot);
 
-static struct {
+static CORE_LOCAL struct {
 	cptr_t cap;
 	paddr_t base;
 	unsigned bits;
 } sources[SOURCES_MAX];
-static unsigned source_count;
-static struct buddy buddy;
-static struct buddy_node ram_nodes[RAM_NODES_FIRST];
-static struct mutex lock = MUTEX_INIT_RECURSIVE;
-static cptr_t spare_slot; /* for the next source: asking must not need slots */
+static CORE_LOCAL unsigned source_count;
+static CORE_LOCAL struct buddy buddy;
+static CORE_LOCAL struct buddy_node ram_nodes[RAM_NODES_FIRST];
+static CORE_LOCAL struct mutex lock;
+static CORE_LOCAL cptr_t spare_slot; /* for the next source: asking must not need slots */
 
 uint64_t ram_free_bytes(void) { return buddy.free_bytes; }
 
@@ -73,19 +75,34 @@ static void ram_nodes_feed(struct buddy_node *nodes, unsigned count)
 	mutex_unlock(&lock);
 }
 
+static void ram_init_empty(void)
+{
+	mutex_init(&lock, true);
+	buddy_init(&buddy);
+	buddy_feed(&buddy, ram_nodes, RAM_NODES_FIRST);
+}
+
 void ram_init(void)
 {
 	const struct process_args *a = process_args();
 
-	buddy_init(&buddy);
-	buddy_feed(&buddy, ram_nodes, RAM_NODES_FIRST);
+	ram_init_empty();
 	if (a->ram_bits)
 		source_add(TASK_RAM, (unsigned)a->ram_bits, a->ram_used);
 }
 
+err_t ram_init_member(void)
+{
+	struct cap_info info;
+	err_t err = cap_identify(TASK_RAM, &info);
+
+	ram_init_empty();
+	return err ? err : source_add(TASK_RAM, info.bits, 0);
+}
+
 void ram_tend(void)
 {
-	static bool tending;
+	static CORE_LOCAL bool tending;
 	vaddr_t page;
 
 	if (buddy.pool_count >= RAM_NODES_LOW || tending || vspace_is_locked())
@@ -125,13 +142,17 @@ static err_t source_ask(unsigned bits)
 	return err;
 }
 
-err_t ram_reserve(uint64_t bytes)
+err_t ram_reserve(uint64_t bytes, unsigned bits)
 {
 	err_t err = 0;
+	uint64_t free;
 
 	mutex_lock(&lock);
-	while (!err && buddy.free_bytes < bytes)
-		err = source_ask(63 - (unsigned)__builtin_clzll(bytes - buddy.free_bytes));
+	while (!err && (free = buddy_free_from(&buddy, bits)) < bytes) {
+		unsigned short_of = 63 - (unsigned)__builtin_clzll(bytes - free);
+
+		err = source_ask(short_of > bits ? short_of : bits);
+	}
 	mutex_unlock(&lock);
 	return err;
 }
@@ -205,13 +226,15 @@ err_t ram_object(unsigned type, unsigned bits, cptr_t *out)
 {
 	err_t err;
 
+	core_stay();
 	ram_tend();
 	err = slot_alloc(out);
-	if (err)
-		return err;
-	err = ram_object_at(type, bits, *out);
-	if (err)
-		slot_free(*out);
+	if (!err) {
+		err = ram_object_at(type, bits, *out);
+		if (err)
+			slot_free(*out);
+	}
+	core_go();
 	return err;
 }
 
@@ -228,7 +251,7 @@ static void block_give(const struct cap_info *o)
 	}
 }
 
-err_t ram_free(cptr_t object)
+static err_t object_free(cptr_t object)
 {
 	struct cap_info info;
 	err_t err = cap_identify(object, &info);
@@ -245,6 +268,16 @@ err_t ram_free(cptr_t object)
 	mutex_unlock(&lock);
 	ram_tend();
 	return 0;
+}
+
+err_t ram_free(cptr_t object)
+{
+	err_t err;
+
+	core_stay();
+	err = object_free(object);
+	core_go();
+	return err;
 }
 
 void ram_reclaim(cptr_t slot, paddr_t base, unsigned bits)

@@ -33,8 +33,8 @@ void ram_reclaim(cptr_t slot, paddr_t base, unsigned bits);
 err_t ram_add(cptr_t ram, unsigned bits);
 /* ... but for its first `used` bytes. */
 err_t ram_add_from(cptr_t ram, unsigned bits, uint64_t used);
-/* Asks the monitor till so many bytes are free, in blocks of any size. ERR_NO_MEMORY. */
-err_t ram_reserve(uint64_t bytes);
+/* Asks the monitor till so many bytes are free in blocks of 1 << bits and more. ERR_NO_MEMORY. */
+err_t ram_reserve(uint64_t bytes, unsigned bits);
 /* Bytes that are free now. */
 uint64_t ram_free_bytes(void);
 

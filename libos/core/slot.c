@@ -10,7 +10,10 @@
 #include "libos/core/arrival.h"
 #include "libos/core/dispatcher.h"
 #include "libos/core/invoke.h"
+#include "libos/core/local.h"
+#include "libos/core/monitor_proto.h"
 #include "libos/core/ram.h"
+#include "libos/core/stay.h"
 #include "libos/thread/control.h"
 
 #define L2_SLOTS 256
@@ -18,15 +21,15 @@
 #define CNODES_MAX 256 /* 65,536 slots */
 #define SLOTS_LOW 16   /* make another cnode when fewer than this are free */
 
-static struct {
+static CORE_LOCAL struct {
 	uint64_t free[WORDS]; /* a set bit: slot is free */
 	uint32_t count;
 	uint32_t l1; /* which slot of the root holds the cnode */
 } cnodes[CNODES_MAX];
-static unsigned cnode_count;
-static uint32_t l1_next = L1_FREE, l1_end = L1_FREE;
-static uint64_t free_total;
-static struct mutex grow_lock = MUTEX_INIT;
+static CORE_LOCAL unsigned cnode_count;
+static CORE_LOCAL uint32_t l1_next, l1_end;
+static CORE_LOCAL uint64_t free_total;
+static CORE_LOCAL struct mutex grow_lock;
 
 static void cnode_add(uint32_t l1, unsigned first)
 {
@@ -43,8 +46,12 @@ void slot_init(cptr_t first)
 {
 	struct cap_info root;
 
+	l1_next = l1_end = L1_FREE;
 	if (!cap_identify(TASK_ROOT_CNODE, &root))
 		l1_end = UINT32_C(1) << (root.bits - CAP_SLOT_BITS);
+	/* The last slot of a process's root is its monitor's, for the peers. */
+	if (l1_end == MON_PEERS_L1 + 1)
+		l1_end--;
 	cnode_add(L1_TASK, (unsigned)first);
 }
 
@@ -64,7 +71,7 @@ static unsigned cnode_take(unsigned n)
 
 static bool slot_take(cptr_t *out)
 {
-	static unsigned hint;
+	static CORE_LOCAL unsigned hint;
 
 	for (unsigned i = 0; i < cnode_count; i++) {
 		if (hint >= cnode_count)
@@ -127,10 +134,12 @@ static err_t cnode_make(void)
  */
 static void grow(void)
 {
-	if (!mutex_try(&grow_lock))
-		return;
-	cnode_make();
-	mutex_unlock(&grow_lock);
+	core_stay();
+	if (mutex_try(&grow_lock)) {
+		cnode_make();
+		mutex_unlock(&grow_lock);
+	}
+	core_go();
 }
 
 err_t slot_alloc(cptr_t *out)
@@ -147,22 +156,24 @@ err_t slot_alloc(cptr_t *out)
 
 err_t slot_alloc_run(unsigned count, cptr_t *out)
 {
-	bool taken;
+	bool taken = false;
 	err_t err = 0;
 
 	if (count == 0 || count > L2_SLOTS)
 		return ERR_ARGUMENT;
+	core_stay();
 	for (unsigned tries = 0; tries < 2 && !err; tries++) {
 		dispatcher_disable();
 		taken = run_take(count, out);
 		dispatcher_enable();
 		if (taken)
-			return 0;
+			break;
 		mutex_lock(&grow_lock);
 		err = cnode_make();
 		mutex_unlock(&grow_lock);
 	}
-	return err ? err : ERR_NO_SLOTS;
+	core_go();
+	return taken ? 0 : err ? err : ERR_NO_SLOTS;
 }
 
 static void slot_give(uint32_t l1, unsigned i)

@@ -2,35 +2,55 @@
  * Stacks of threads: each has memory in the upper half of its addresses and none
  * in the lower, so that running over its end faults.
  */
+#include "libos/core/arrival.h"
 #include "libos/core/dispatcher.h"
 #include "libos/core/ram.h"
+#include "libos/core/stay.h"
 #include "libos/core/vspace.h"
+#include "libos/x86/barrier.h"
 
 #include "kernel/abi/error.h"
 
 #define STACKS_MAX (UINT64_C(1) << 20)
 
-static uint64_t count; /* of stacks ever made; changed in disabled mode */
+static uint64_t count; /* of stacks' places ever taken, by any core */
 
-static vaddr_t stack_low(uint64_t n) { return LIBOS_STACKS_VA + (2 * n + 1) * SIZE_OF_BITS(STACK_BITS); }
-
-err_t stack_map(vaddr_t *top)
+/* A larger stack takes several places; its memory is then the upper half of them. */
+static bool places_take(unsigned bits, vaddr_t *low)
 {
-	uint64_t n;
-	cptr_t frame;
-	err_t err = frame_alloc(STACK_BITS, &frame);
+	uint64_t places = SIZE_OF_BITS(bits - STACK_BITS), before, first;
 
-	if (err)
+	do {
+		before = mem_load64(&count);
+		first = (before + places - 1) & ~(places - 1);
+		if (first + places > STACKS_MAX)
+			return false;
+	} while (!mem_change64(&count, before, first + places));
+	*low = LIBOS_STACKS_VA + 2 * first * SIZE_OF_BITS(STACK_BITS) + SIZE_OF_BITS(bits);
+	return true;
+}
+
+err_t stack_map(unsigned bits, vaddr_t *top)
+{
+	vaddr_t low;
+	cptr_t frame;
+	err_t err;
+
+	if (bits < STACK_BITS || bits > STACK_BITS_MAX)
+		return ERR_ARGUMENT;
+	core_stay();
+	err = frame_alloc(bits, &frame);
+	if (err) {
+		core_go();
 		return err;
-	dispatcher_disable();
-	n = count++;
-	dispatcher_enable();
-	err = n < STACKS_MAX ? vspace_map_at(stack_low(n), frame, SIZE_OF_BITS(STACK_BITS), 0, MAP_READ | MAP_WRITE)
-			     : ERR_NO_MEMORY;
+	}
+	err = places_take(bits, &low) ? vspace_map_at(low, frame, SIZE_OF_BITS(bits), 0, MAP_READ | MAP_WRITE)
+				      : ERR_NO_MEMORY;
 	if (err)
 		ram_free(frame);
 	else
-		*top = stack_low(n) + SIZE_OF_BITS(STACK_BITS);
+		*top = low + SIZE_OF_BITS(bits);
+	core_go();
 	return err;
 }
 
@@ -40,6 +60,6 @@ bool stack_guard_holds(vaddr_t va)
 
 	if (first - va - 1 < SIZE_OF_BITS(STACK_BITS))
 		return true; /* below the first thread's */
-	return va - LIBOS_STACKS_VA < count * 2 * SIZE_OF_BITS(STACK_BITS) &&
-	       !((va - LIBOS_STACKS_VA) >> STACK_BITS & 1);
+	/* What is there of a stack does not fault. */
+	return va - LIBOS_STACKS_VA < count * 2 * SIZE_OF_BITS(STACK_BITS);
 }

@@ -10,51 +10,54 @@
 
 #include "libos/core/arrival.h"
 #include "libos/core/invoke.h"
+#include "libos/core/local.h"
 #include "libos/core/ram.h"
 #include "libos/core/slot.h"
+#include "libos/core/span.h"
+#include "libos/core/stay.h"
 #include "libos/thread/control.h"
+#include "libos/x86/barrier.h"
 
-#define LEVELS 4
 #define ENTRIES 512
 
-static struct mutex pool_lock = MUTEX_INIT;
-static struct vspace_node *pool;
-static unsigned pool_count;
+static CORE_LOCAL struct vspace_node *pool; /* changed in disabled mode */
+static CORE_LOCAL unsigned pool_count;
+
+/* Our own space's mappings, of all cores; a bucket's lock is taken when there is more than one. */
+static struct vspace_node *own_mappings[VSPACE_BUCKETS];
+static uint32_t own_locks[VSPACE_BUCKETS];
+
+#define LOOKS 64 /* at a lock before others may run */
 
 /* --- nodes --------------------------------------------------------------------- */
 
 void vspace_nodes_feed(struct vspace_node *nodes, unsigned count)
 {
-	mutex_lock(&pool_lock);
-	for (unsigned i = 0; i < count; i++) {
-		nodes[i].next = pool;
-		pool = &nodes[i];
-	}
-	pool_count += count;
-	mutex_unlock(&pool_lock);
+	for (unsigned i = 0; i < count; i++)
+		vspace_node_give(&nodes[i]);
 }
 
-static struct vspace_node *node_take(void)
+struct vspace_node *vspace_node_take(void)
 {
 	struct vspace_node *n;
 
-	mutex_lock(&pool_lock);
+	dispatcher_disable();
 	n = pool;
 	if (n) {
 		pool = n->next;
 		pool_count--;
 	}
-	mutex_unlock(&pool_lock);
+	dispatcher_enable();
 	return n;
 }
 
-static void node_give(struct vspace_node *n)
+void vspace_node_give(struct vspace_node *n)
 {
-	mutex_lock(&pool_lock);
+	dispatcher_disable();
 	n->next = pool;
 	pool = n;
 	pool_count++;
-	mutex_unlock(&pool_lock);
+	dispatcher_enable();
 }
 
 unsigned vspace_nodes_left(void) { return pool_count; }
@@ -64,62 +67,65 @@ unsigned vspace_nodes_left(void) { return pool_count; }
 /* Shift of the addresses that an entry of a table at a level covers. */
 static unsigned level_shift(unsigned level) { return PAGE_BITS + 9 * (level - 1); }
 
-static unsigned table_index(unsigned level, vaddr_t va) { return va >> level_shift(level) & (ENTRIES - 1); }
+unsigned vspace_table_index(unsigned level, vaddr_t va) { return va >> level_shift(level) & (ENTRIES - 1); }
 
 static struct vspace_node **table_bucket(struct vspace *v, uint64_t key)
 {
 	return &v->tables[(key >> 3 ^ key >> 9 ^ key) % VSPACE_BUCKETS];
 }
 
-static err_t table_make(struct vspace_node *n, unsigned level, cptr_t parent, unsigned index)
+err_t vspace_table_make(unsigned level, cptr_t parent, unsigned index, bool in_root, cptr_t *out)
 {
-	err_t err = slot_alloc(&n->cap);
+	err_t err = slot_alloc(out);
 
 	if (err)
 		return err;
-	err = ram_object_at(CAP_PTABLE1 + level - 1, CAP_PTABLE_BITS, n->cap);
+	err = ram_object_at(CAP_PTABLE1 + level - 1, CAP_PTABLE_BITS, *out);
 	if (err) {
-		slot_free(n->cap);
+		slot_free(*out);
 		return err;
 	}
-	err = ptable_map(n->cap, parent, index);
+	err = in_root ? mon_root_slot(*out, index) : ptable_map(*out, parent, index);
 	if (err)
-		ram_free(n->cap);
+		ram_free(*out);
 	return err;
 }
 
-static err_t table_get(struct vspace *v, unsigned level, vaddr_t va, cptr_t *out);
+static err_t table_make(struct vspace *v, unsigned level, vaddr_t va, cptr_t *out)
+{
+	cptr_t parent;
+	err_t err = vspace_table_get(v, level + 1, va, &parent);
+
+	return err ? err : vspace_table_make(level, parent, vspace_table_index(level + 1, va), false, out);
+}
 
 static err_t table_add(struct vspace *v, unsigned level, vaddr_t va, uint64_t key, cptr_t *out)
 {
+	bool shared = v == &vspace_self && process_spans;
 	struct vspace_node **bucket, *n;
-	cptr_t parent;
-	err_t err = table_get(v, level + 1, va, &parent);
+	err_t err = shared ? vspace_shared_table(level, va, key, out) : table_make(v, level, va, out);
 
 	if (err)
 		return err;
-	n = node_take();
-	if (!n)
+	n = vspace_node_take();
+	if (!n) {
+		if (!shared)
+			ram_free(*out);
 		return ERR_NO_MEMORY;
-	err = table_make(n, level, parent, table_index(level + 1, va));
-	if (err) {
-		node_give(n);
-		return err;
 	}
 	bucket = table_bucket(v, key);
 	n->key = key;
+	n->cap = *out;
 	n->next = *bucket;
 	*bucket = n;
-	*out = n->cap;
 	return 0;
 }
 
-/* The table of a level that covers va; it is made when it is not there. */
-static err_t table_get(struct vspace *v, unsigned level, vaddr_t va, cptr_t *out)
+err_t vspace_table_get(struct vspace *v, unsigned level, vaddr_t va, cptr_t *out)
 {
 	uint64_t key = va >> level_shift(level + 1) << 3 | level;
 
-	if (level == LEVELS) {
+	if (level == VSPACE_LEVELS) {
 		*out = v->root;
 		return 0;
 	}
@@ -134,11 +140,43 @@ static err_t table_get(struct vspace *v, unsigned level, vaddr_t va, cptr_t *out
 
 /* --- mappings ---------------------------------------------------------------------- */
 
-static struct vspace_node **mapping_bucket(struct vspace *v, vaddr_t va)
+static unsigned mapping_hash(vaddr_t va)
 {
 	uint64_t page = va >> PAGE_BITS;
 
-	return &v->mappings[(page ^ page >> 6 ^ page >> 12) % VSPACE_BUCKETS];
+	return (page ^ page >> 6 ^ page >> 12) % VSPACE_BUCKETS;
+}
+
+static struct vspace_node **mapping_bucket(struct vspace *v, unsigned hash)
+{
+	return v == &vspace_self ? &own_mappings[hash] : &v->mappings[hash];
+}
+
+/*
+ * For a few loads and stores, in disabled mode, so the holder is not held up but by its CPU driver: who waits
+ * gives way now and then.
+ */
+static void bucket_lock(const struct vspace *v, unsigned hash)
+{
+	if (v != &vspace_self || !process_spans)
+		return;
+	dispatcher_disable();
+	for (unsigned looks = 1; mem_swap32(&own_locks[hash], 1); looks++) {
+		cpu_pause();
+		if (looks % LOOKS)
+			continue;
+		dispatcher_enable();
+		dispatcher_yield();
+		dispatcher_disable();
+	}
+}
+
+static void bucket_unlock(const struct vspace *v, unsigned hash)
+{
+	if (v != &vspace_self || !process_spans)
+		return;
+	mem_store32_release(&own_locks[hash], 0);
+	dispatcher_enable();
 }
 
 static err_t piece_copy(struct vspace_node *n, cptr_t frame)
@@ -166,10 +204,11 @@ static void piece_remove(struct vspace_node *n)
 /* Maps one piece, through the frame's own capability if that is wanted and free. */
 static err_t piece_map(struct vspace_node *n, cptr_t frame, cptr_t table, uint64_t first, unsigned flags, bool direct)
 {
-	unsigned index = table_index(1, n->key);
+	unsigned index = vspace_table_index(1, n->key);
 	err_t err = ERR_MAP_MAPPED;
 
 	n->cap = frame;
+	n->core = dispatcher_core();
 	n->copy = false;
 	n->place_bits = 0;
 	if (direct)
@@ -189,14 +228,14 @@ static err_t piece_map(struct vspace_node *n, cptr_t frame, cptr_t table, uint64
 static err_t piece_make(struct vspace *v, vaddr_t va, cptr_t frame, uint64_t pages, uint64_t first, unsigned flags,
 			struct vspace_node **out)
 {
-	uint64_t room = ENTRIES - table_index(1, va);
+	uint64_t room = ENTRIES - vspace_table_index(1, va);
 	struct vspace_node *n;
 	cptr_t table;
-	err_t err = table_get(v, 1, va, &table);
+	err_t err = vspace_table_get(v, 1, va, &table);
 
 	if (err)
 		return err;
-	n = node_take();
+	n = vspace_node_take();
 	if (!n)
 		return ERR_NO_MEMORY;
 	n->key = va;
@@ -204,7 +243,7 @@ static err_t piece_make(struct vspace *v, vaddr_t va, cptr_t frame, uint64_t pag
 	n->pages = pages < room ? pages : room;
 	err = piece_map(n, frame, table, first, flags, v == &vspace_self);
 	if (err)
-		node_give(n);
+		vspace_node_give(n);
 	else
 		*out = n;
 	return err;
@@ -216,14 +255,16 @@ void vspace_mapping_remove(struct vspace_node *n)
 		struct vspace_node *more = n->more;
 
 		piece_remove(n);
-		node_give(n);
+		vspace_node_give(n);
 		n = more;
 	}
 }
 
-err_t vspace_mapping_make(struct vspace *v, vaddr_t va, cptr_t frame, uint64_t pages, uint64_t first, unsigned flags)
+err_t vspace_mapping_make(struct vspace *v, vaddr_t va, cptr_t frame, uint64_t pages, uint64_t first, unsigned flags,
+			  uint8_t place_bits)
 {
-	struct vspace_node *head = NULL, **link = &head, **bucket = mapping_bucket(v, va);
+	struct vspace_node *head = NULL, **link = &head, **bucket;
+	unsigned hash = mapping_hash(va);
 	err_t err = 0;
 
 	for (vaddr_t at = va; pages && !err;) {
@@ -236,50 +277,73 @@ err_t vspace_mapping_make(struct vspace *v, vaddr_t va, cptr_t frame, uint64_t p
 		link = &(*link)->more;
 	}
 	if (err) {
-		vspace_mapping_remove(head);
+		if (v == &vspace_self && process_spans)
+			vspace_shared_remove(head);
+		else
+			vspace_mapping_remove(head);
 		return err;
 	}
+	head->place_bits = place_bits;
+	bucket_lock(v, hash);
+	bucket = mapping_bucket(v, hash);
 	head->next = *bucket;
 	*bucket = head;
+	bucket_unlock(v, hash);
 	return 0;
 }
 
 /* Takes the mapping that begins at va out of the hash; NULL when none does. */
 struct vspace_node *vspace_mapping_take(struct vspace *v, vaddr_t va)
 {
-	for (struct vspace_node **link = mapping_bucket(v, va); *link; link = &(*link)->next) {
-		struct vspace_node *n = *link;
+	unsigned hash = mapping_hash(va);
+	struct vspace_node **link, *n;
 
-		if (n->key == va) {
-			*link = n->next;
-			return n;
-		}
-	}
-	return NULL;
-}
-
-struct vspace_node *vspace_mapping_find(struct vspace *v, vaddr_t va)
-{
-	struct vspace_node *n = *mapping_bucket(v, va);
-
-	while (n && n->key != va)
-		n = n->next;
+	bucket_lock(v, hash);
+	for (link = mapping_bucket(v, hash); *link && (*link)->key != va; link = &(*link)->next)
+		;
+	n = *link;
+	if (n)
+		*link = n->next;
+	bucket_unlock(v, hash);
 	return n;
 }
 
-/* The piece that holds va, or NULL: at once when a mapping begins there. */
-struct vspace_node *vspace_piece_find(struct vspace *v, vaddr_t va)
+bool vspace_mapping_is(struct vspace *v, vaddr_t va)
 {
-	struct vspace_node *begins = vspace_mapping_find(v, va);
+	unsigned hash = mapping_hash(va);
+	struct vspace_node *n;
 
-	if (begins)
-		return begins;
-	for (unsigned i = 0; i < VSPACE_BUCKETS; i++)
-		for (struct vspace_node *n = v->mappings[i]; n; n = n->next)
-			for (struct vspace_node *p = n; p; p = p->more)
-				if (va - p->key < p->pages << PAGE_BITS)
-					return p;
-	return NULL;
+	bucket_lock(v, hash);
+	for (n = *mapping_bucket(v, hash); n && n->key != va; n = n->next)
+		;
+	bucket_unlock(v, hash);
+	return n != NULL;
+}
+
+static bool piece_find_in(struct vspace *v, unsigned hash, vaddr_t va, struct vspace_node *out)
+{
+	bool found = false;
+
+	bucket_lock(v, hash);
+	for (struct vspace_node *n = *mapping_bucket(v, hash); n && !found; n = n->next) {
+		for (struct vspace_node *p = n; p && !found; p = p->more) {
+			found = va - p->key < p->pages << PAGE_BITS;
+			if (found)
+				*out = *p;
+		}
+	}
+	bucket_unlock(v, hash);
+	return found;
+}
+
+/* At once when a mapping begins there. */
+bool vspace_piece_find(struct vspace *v, vaddr_t va, struct vspace_node *out)
+{
+	bool found = piece_find_in(v, mapping_hash(va), va, out);
+
+	for (unsigned i = 0; i < VSPACE_BUCKETS && !found; i++)
+		found = piece_find_in(v, i, va, out);
+	return found;
 }
 
 /* --- any space ------------------------------------------------------------------------ */
@@ -297,9 +361,11 @@ err_t vspace_map_in(struct vspace *v, vaddr_t va, cptr_t frame, uint64_t bytes, 
 	if (bytes == 0 || ((va | bytes | offset) & (PAGE_SIZE - 1)) || va >= USER_END_VA || bytes > USER_END_VA - va)
 		return ERR_ARGUMENT;
 	vspace_tend();
+	core_stay();
 	mutex_lock(&v->lock);
-	err = vspace_mapping_make(v, va, frame, bytes >> PAGE_BITS, offset >> PAGE_BITS, flags);
+	err = vspace_mapping_make(v, va, frame, bytes >> PAGE_BITS, offset >> PAGE_BITS, flags, 0);
 	mutex_unlock(&v->lock);
+	core_go();
 	return err;
 }
 
@@ -323,7 +389,7 @@ static void tables_destroy(struct vspace *v)
 
 			v->tables[i] = n->next;
 			ram_free(n->cap);
-			node_give(n);
+			vspace_node_give(n);
 		}
 	}
 }

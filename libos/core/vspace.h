@@ -13,6 +13,7 @@
 
 #include "kernel/abi/cap.h"
 #include "kernel/abi/syscall.h"
+#include "libos/core/local.h"
 #include "libos/thread/thread.h"
 
 #define LIBOS_VA UINT64_C(0x8000000000)
@@ -32,7 +33,8 @@ struct vspace {
 	struct vspace_node *mappings[VSPACE_BUCKETS];
 };
 
-extern struct vspace vspace_self;
+/* The part of our own space that is this core's: its root, the capabilities to its tables. */
+extern CORE_LOCAL struct vspace vspace_self;
 
 /* --- one's own space --------------------------------------------------- */
 
@@ -87,9 +89,10 @@ err_t heap_populate(vaddr_t va);
 
 /* --- stacks ------------------------------------------------------------------- */
 
-#define STACK_BITS 16 /* bytes of a thread's stack; unmapped addresses of that size lie below it */
+#define STACK_BITS 16     /* bytes of a thread's stack; as many unmapped addresses lie below it */
+#define STACK_BITS_MAX 23 /* of one that is asked for to be larger */
 
-/* A stack with its guard; `top` is its upper end. */
-err_t stack_map(vaddr_t *top);
+/* A stack of 1 << bits bytes with its guard; `top` is its upper end. ERR_ARGUMENT, ERR_NO_MEMORY. */
+err_t stack_map(unsigned bits, vaddr_t *top);
 /* Does an address lie in a stack's guard? */
 bool stack_guard_holds(vaddr_t va);

@@ -8,7 +8,10 @@
 #include "libos/core/arrival.h"
 #include "libos/core/buddy.h"
 #include "libos/core/invoke.h"
+#include "libos/core/local.h"
 #include "libos/core/ram.h"
+#include "libos/core/span.h"
+#include "libos/core/stay.h"
 #include "libos/core/vspace_map.h"
 #include "libos/thread/control.h"
 
@@ -16,7 +19,7 @@
 #define NODES_LOW 16 /* feeding the pool itself takes a few */
 #define AREA_NODES 128
 
-struct vspace vspace_self;
+CORE_LOCAL struct vspace vspace_self;
 
 static struct vspace_node first_nodes[NODES_FIRST];
 static struct buddy area;
@@ -25,7 +28,7 @@ static struct mutex area_lock = MUTEX_INIT;
 
 /* --- nodes ---------------------------------------------------------------------- */
 
-bool vspace_is_locked(void) { return vspace_self.lock.owner == thread_current(); }
+bool vspace_is_locked(void) { return mutex_held(&vspace_self.lock); }
 
 static void area_feed(void *page)
 {
@@ -36,8 +39,11 @@ static void area_feed(void *page)
 
 void vspace_tend(void)
 {
-	static bool tending;
+	static CORE_LOCAL bool tending;
 	vaddr_t page;
+
+	if (process_spans)
+		vspace_shared_tidy();
 
 	if ((vspace_nodes_left() >= NODES_LOW && area.pool_count >= BUDDY_RESERVE) || tending)
 		return;
@@ -57,6 +63,12 @@ void vspace_self_init(void)
 	buddy_init(&area);
 	buddy_feed(&area, area_nodes, AREA_NODES);
 	buddy_add(&area, LIBOS_AREA_VA, SIZE_OF_BITS(LIBOS_AREA_BITS), 0);
+	vspace_init(&vspace_self, TASK_VSPACE);
+}
+
+void vspace_self_init_member(struct vspace_node *nodes)
+{
+	vspace_nodes_feed(nodes, VSPACE_NODES_MEMBER);
 	vspace_init(&vspace_self, TASK_VSPACE);
 }
 
@@ -86,12 +98,12 @@ err_t vspace_map_frame(cptr_t frame, unsigned bits, unsigned flags, vaddr_t *out
 
 	if (err)
 		return err;
+	core_stay();
 	vspace_tend();
 	mutex_lock(&vspace_self.lock);
-	err = vspace_mapping_make(&vspace_self, *out, frame, SIZE_OF_BITS(bits) >> PAGE_BITS, 0, flags);
-	if (!err)
-		vspace_mapping_find(&vspace_self, *out)->place_bits = (uint8_t)bits;
+	err = vspace_mapping_make(&vspace_self, *out, frame, SIZE_OF_BITS(bits) >> PAGE_BITS, 0, flags, (uint8_t)bits);
 	mutex_unlock(&vspace_self.lock);
+	core_go();
 	if (err)
 		vspace_release(*out, bits);
 	return err;
@@ -106,31 +118,41 @@ err_t vspace_unmap(vaddr_t va)
 {
 	struct vspace_node *n;
 	unsigned place_bits = 0;
+	err_t err = ERR_OK;
 
+	core_stay();
 	mutex_lock(&vspace_self.lock);
 	n = vspace_mapping_take(&vspace_self, va);
-	if (n) {
+	if (n)
 		place_bits = n->place_bits;
+	if (n && !process_spans)
 		vspace_mapping_remove(n);
-	}
 	mutex_unlock(&vspace_self.lock);
-	if (place_bits)
+	if (!n)
+		err = ERR_NOT_FOUND;
+	else if (process_spans)
+		err = vspace_shared_remove(n);
+	core_go();
+	if (place_bits && !err)
 		vspace_release(va, place_bits);
-	return n ? 0 : ERR_NOT_FOUND;
+	return err;
 }
 
 static err_t protect(vaddr_t va, uint64_t pages, unsigned flags)
 {
 	while (pages) {
-		struct vspace_node *p = vspace_piece_find(&vspace_self, va);
+		struct vspace_node p;
 		uint64_t first, n;
 		err_t err;
 
-		if (!p)
+		if (!vspace_piece_find(&vspace_self, va, &p))
 			return ERR_MAP_UNMAPPED;
-		first = (va - p->key) >> PAGE_BITS;
-		n = p->pages - first < pages ? p->pages - first : pages;
-		err = frame_protect(p->cap, (unsigned)first, (unsigned)n, flags);
+		first = (va - p.key) >> PAGE_BITS;
+		n = p.pages - first < pages ? p.pages - first : pages;
+		if (process_spans)
+			err = mon_protect(p.core, p.cap, (unsigned)first, (unsigned)n, flags);
+		else
+			err = frame_protect(p.cap, (unsigned)first, (unsigned)n, flags);
 		if (err)
 			return err;
 		va += n << PAGE_BITS;
@@ -145,9 +167,11 @@ err_t vspace_protect(vaddr_t va, uint64_t bytes, unsigned flags)
 
 	if ((va | bytes) & (PAGE_SIZE - 1))
 		return ERR_ARGUMENT;
+	core_stay();
 	mutex_lock(&vspace_self.lock);
 	err = protect(va, bytes >> PAGE_BITS, flags);
 	mutex_unlock(&vspace_self.lock);
+	core_go();
 	return err;
 }
 
@@ -155,9 +179,11 @@ bool vspace_begins(vaddr_t va)
 {
 	bool found;
 
+	core_stay();
 	mutex_lock(&vspace_self.lock);
-	found = vspace_mapping_find(&vspace_self, va) != NULL;
+	found = vspace_mapping_is(&vspace_self, va);
 	mutex_unlock(&vspace_self.lock);
+	core_go();
 	return found;
 }
 
@@ -171,14 +197,17 @@ err_t frame_alloc(unsigned bits, cptr_t *out)
 err_t frame_alloc_map(unsigned bits, cptr_t *frame, vaddr_t *out)
 {
 	cptr_t cap;
-	err_t err = frame_alloc(bits, &cap);
+	err_t err;
 
-	if (err)
-		return err;
-	err = vspace_map_frame(cap, bits, MAP_READ | MAP_WRITE, out);
-	if (err)
-		ram_free(cap);
-	else if (frame)
-		*frame = cap;
+	core_stay();
+	err = frame_alloc(bits, &cap);
+	if (!err) {
+		err = vspace_map_frame(cap, bits, MAP_READ | MAP_WRITE, out);
+		if (err)
+			ram_free(cap);
+		else if (frame)
+			*frame = cap;
+	}
+	core_go();
 	return err;
 }

@@ -8,40 +8,53 @@ static const struct channel_options no_options;
 
 err_t channel_open(struct fabric *f, const char *name, const struct channel_options *o, struct channel *c)
 {
+	uint32_t back = fabric_enter(f);
 	err_t err;
 
 	*c = (struct channel){ .fabric = f };
 	err = f->ops->open(f, name, o ? o : &no_options, c);
 	if (err)
 		c->ops = NULL;
+	fabric_leave(f, back);
 	return err;
 }
 
 void channel_close(struct channel *c)
 {
+	uint32_t back;
+
 	if (!c->ops)
 		return;
+	back = fabric_enter(c->fabric);
 	wait_set_remove(c);
 	if (c->alone.fabric)
 		wait_set_destroy(&c->alone);
 	c->ops->close(c);
 	c->ops = NULL;
+	fabric_leave(c->fabric, back);
 }
 
 err_t service_export(struct fabric *f, const char *name, struct service *s)
 {
+	uint32_t back = fabric_enter(f);
+	err_t err;
+
 	*s = (struct service){ .fabric = f };
-	return f->ops->export(f, name, s);
+	err = f->ops->export(f, name, s);
+	fabric_leave(f, back);
+	return err;
 }
 
 err_t service_accept(struct service *s, const struct channel_options *o, struct channel *c)
 {
+	uint32_t back = fabric_enter(s->fabric);
 	err_t err;
 
 	*c = (struct channel){ .fabric = s->fabric, .side = 1 };
 	err = s->fabric->ops->accept(s, o ? o : &no_options, c);
 	if (err)
 		c->ops = NULL;
+	fabric_leave(s->fabric, back);
 	return err;
 }
 
@@ -84,8 +97,8 @@ static err_t room_wait(struct channel *c, cycles_t deadline)
 	return ERR_OK;
 }
 
-err_t channel_send_lines(struct channel *c, const struct urpc_message *m, unsigned lines, cycles_t deadline,
-			 unsigned *sent)
+static err_t lines_send(struct channel *c, const struct urpc_message *m, unsigned lines, cycles_t deadline,
+			unsigned *sent)
 {
 	unsigned done = 0;
 	err_t err = ERR_OK;
@@ -105,6 +118,16 @@ err_t channel_send_lines(struct channel *c, const struct urpc_message *m, unsign
 		c->ops->flush(c);
 	if (sent)
 		*sent = done;
+	return err;
+}
+
+err_t channel_send_lines(struct channel *c, const struct urpc_message *m, unsigned lines, cycles_t deadline,
+			 unsigned *sent)
+{
+	uint32_t back = fabric_enter(c->fabric);
+	err_t err = lines_send(c, m, lines, deadline, sent);
+
+	fabric_leave(c->fabric, back);
 	return err;
 }
 
@@ -135,7 +158,7 @@ static err_t set_alone(struct channel *c)
 	return err;
 }
 
-err_t channel_receive_wait(struct channel *c, struct urpc_message *m, cycles_t deadline)
+static err_t line_wait(struct channel *c, struct urpc_message *m, cycles_t deadline)
 {
 	uint32_t looks = c->ops->near ? 0 : c->fabric->looks;
 	err_t err = channel_receive(c, m);
@@ -151,12 +174,30 @@ err_t channel_receive_wait(struct channel *c, struct urpc_message *m, cycles_t d
 	return err ? err : receive_sleeping(c, m, c->set, deadline);
 }
 
-err_t channel_call(struct channel *c, const struct urpc_message *request, struct urpc_message *reply)
+err_t channel_receive_wait(struct channel *c, struct urpc_message *m, cycles_t deadline)
+{
+	uint32_t back = fabric_enter(c->fabric);
+	err_t err = line_wait(c, m, deadline);
+
+	fabric_leave(c->fabric, back);
+	return err;
+}
+
+static err_t request_answer(struct channel *c, const struct urpc_message *request, struct urpc_message *reply)
 {
 	err_t err;
 
 	if (c->ops->call && (!c->set || c->set == &c->alone))
 		return c->ops->call(c, request, reply);
-	err = channel_send_lines(c, request, 1, 0, NULL);
-	return err ? err : channel_receive_wait(c, reply, 0);
+	err = lines_send(c, request, 1, 0, NULL);
+	return err ? err : line_wait(c, reply, 0);
+}
+
+err_t channel_call(struct channel *c, const struct urpc_message *request, struct urpc_message *reply)
+{
+	uint32_t back = fabric_enter(c->fabric);
+	err_t err = request_answer(c, request, reply);
+
+	fabric_leave(c->fabric, back);
+	return err;
 }

@@ -12,6 +12,10 @@
  * Messages of a channel arrive in order, once; when the peer closes or dies, what
  * it sent before can still be received, then every call says ERR_CLOSED.
  *
+ * A process that spans cores has its channels on one of them, where the fabric was first asked
+ * for. The calls that may block go there and back by themselves. Those defined in here
+ * do not: they are for threads that stay there (thread_visit of the fabric's core).
+ *
  * Deadlines are values of fabric_now(); 0 means none.
  */
 #pragma once
@@ -77,6 +81,12 @@ struct fabric_ops {
 	/* Memory for hints that openers can write: sets b->shared. NULL: there is no such thing. */
 	err_t (*board_open)(struct wait_board *b);
 	void (*board_close)(struct wait_board *b);
+	/*
+	 * A call that may block comes from a thread that may be elsewhere: takes it to where the fabric's
+	 * channels are, and back to what enter returned. NULL: they are everywhere.
+	 */
+	uint32_t (*enter)(struct fabric *f);
+	void (*leave)(struct fabric *f, uint32_t back);
 	/* Waits until the set was woken since the last return from here, or the deadline has passed. */
 	void (*block)(struct wait_set *w, cycles_t deadline);
 };
@@ -84,6 +94,7 @@ struct fabric_ops {
 struct fabric {
 	const struct fabric_ops *ops;
 	uint32_t looks; /* at idle channels that take about as long as a wake-up: measured at start */
+	uint32_t core;  /* the implementation's: where its channels are */
 };
 
 /*
@@ -227,6 +238,14 @@ err_t wait_set_wait(struct wait_set *w, struct channel **out, cycles_t deadline)
 #define FABRIC_POLL 1
 /* One look at the set's channels, by their lines or its board: one that is ready, or NULL. Never blocks. */
 struct channel *wait_set_poll(struct wait_set *w);
+
+/* To where the fabric's channels are, and back. */
+static inline uint32_t fabric_enter(struct fabric *f) { return f->ops->enter ? f->ops->enter(f) : 0; }
+static inline void fabric_leave(struct fabric *f, uint32_t back)
+{
+	if (f->ops->leave)
+		f->ops->leave(f, back);
+}
 
 static inline cycles_t fabric_now(struct fabric *f) { return f->ops->now(f); }
 

@@ -10,7 +10,8 @@
 #include "libos/core/dispatcher.h"
 #include "libos/core/invoke.h"
 #include "libos/core/monitor_client.h"
-#include "libos/thread/thread.h"
+#include "libos/thread/control.h"
+#include "libos/thread/cpu.h"
 #include "libos/x86/context.h"
 
 #include <stdlib.h>
@@ -206,6 +207,17 @@ static err_t metal_accept(struct service *s, const struct channel_options *o, st
 	return metal_link_attach(c, link, &b);
 }
 
+/* --- a process on several cores: its capabilities and handlers are this one's -------------------- */
+
+static uint32_t metal_enter(struct fabric *f) { return thread_has_cpus() ? thread_visit(f->core) : CORES_MAX; }
+
+static void metal_leave(struct fabric *f, uint32_t back)
+{
+	(void)f;
+	if (back != CORES_MAX)
+		thread_return(back);
+}
+
 /* --- start ------------------------------------------------------------------------------------ */
 
 static const struct fabric_ops metal_ops = {
@@ -220,6 +232,8 @@ static const struct fabric_ops metal_ops = {
 	.set_close = metal_set_close,
 	.board_open = metal_board_open,
 	.board_close = metal_board_close,
+	.enter = metal_enter,
+	.leave = metal_leave,
 	.block = metal_block,
 };
 
@@ -278,6 +292,7 @@ static err_t metal_make(void)
 	if (err)
 		return err;
 	metal.fabric.ops = &metal_ops;
+	metal.fabric.core = cpu_current();
 	err = looks_measure();
 	if (err)
 		return err;
@@ -292,10 +307,12 @@ err_t fabric_metal(struct fabric **out)
 {
 	err_t err = ERR_OK;
 
+	thread_pin();
 	mutex_lock(&metal.lock);
 	if (!metal.made)
 		err = metal_make();
 	mutex_unlock(&metal.lock);
+	thread_unpin();
 	*out = &metal.fabric;
 	return err;
 }

@@ -14,6 +14,14 @@
 /* This process's fabric; made, and the time to poll measured, at the first call. */
 err_t fabric_metal(struct fabric **out);
 
+/*
+ * A copy of a capability, with the rights in `rights` only, for the channel's peer, which takes it by the ticket; tell
+ * it that in a message. On another core that can be RAM, frames, page tables below the root. Needs RIGHT_GRANT.
+ */
+err_t channel_send_cap(struct channel *c, cptr_t cap, unsigned rights, uint64_t *ticket);
+/* What the peer has sent, into an empty slot. */
+err_t channel_receive_cap(struct channel *c, uint64_t ticket, cptr_t slot);
+
 /* --- between the files of the metal fabric ----------------------------------------- */
 
 #define METAL_LMP_MESSAGES 8 /* that wait at an endpoint */

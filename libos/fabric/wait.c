@@ -211,9 +211,14 @@ static struct channel *set_find(struct wait_set *w, cycles_t deadline)
 
 err_t wait_set_wait(struct wait_set *w, struct channel **out, cycles_t deadline)
 {
+	uint32_t back = fabric_enter(w->fabric);
+	bool found;
+
 	set_tend(w);
 	w->given = *out = set_find(w, deadline);
-	if (*out || set_incoming(w))
+	found = *out || set_incoming(w);
+	fabric_leave(w->fabric, back);
+	if (found)
 		return ERR_OK;
 	return deadline == FABRIC_POLL ? ERR_AGAIN : ERR_TIMEOUT;
 }

@@ -12,7 +12,9 @@
 #include <unistd.h>
 
 #include "libos/core/dispatcher.h"
+#include "libos/posix/clock.h"
 #include "libos/posix/errno.h"
+#include "libos/posix/pthread_self.h"
 #include "libos/thread/thread.h"
 #include "libos/x86/context.h"
 
@@ -77,11 +79,27 @@ int gettimeofday(struct timeval *restrict out, void *restrict zone)
 	return 0;
 }
 
+int clock_deadline(clockid_t clock, const struct timespec *at, cycles_t *out)
+{
+	const struct process_args *args = process_args();
+	struct timespec t = *at;
+
+	if (t.tv_nsec < 0 || t.tv_nsec >= (long)NANO || (clock == CLOCK_REALTIME && !args->wall_seconds) ||
+	    (clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC))
+		return EINVAL;
+	if (clock == CLOCK_REALTIME)
+		t.tv_sec -= (time_t)args->wall_seconds;
+	*out = t.tv_sec < 0 ? 1 : args->boot_tsc + time_to_ticks(&t);
+	return 0;
+}
+
 int nanosleep(const struct timespec *t, struct timespec *left)
 {
 	if (t->tv_sec < 0 || t->tv_nsec < 0 || t->tv_nsec >= (long)NANO)
 		return errno_fail(EINVAL);
-	thread_sleep_until(context_now() + time_to_ticks(t));
+	pthread_cancel_point();
+	thread_sleep_interruptible(context_now() + time_to_ticks(t));
+	pthread_cancel_point();
 	/* No signal ends a sleep early. */
 	if (left)
 		*left = (struct timespec){ 0 };

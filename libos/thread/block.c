@@ -2,7 +2,8 @@
  * Where a thread's things lie in the memory of its stack, from the top down:
  * control block, thread-local storage, stack.
  */
-#include "libos/thread/control.h"
+#include "libos/core/vspace.h"
+#include "libos/thread/cpu_private.h"
 
 #define BLOCK_ALIGN 64
 
@@ -26,9 +27,12 @@ static vaddr_t tls_start(const struct thread *t)
 void thread_tls_init(struct thread *t)
 {
 	const struct process_args *a = process_args();
-	char *out = (char *)tls_start(t);
 	const char *in = (const char *)a->tls_image;
+	char *out;
 
+	if (!a->tls_size)
+		return;
+	out = (char *)tls_start(t);
 	for (uint64_t i = 0; i < a->tls_file; i++)
 		out[i] = in[i];
 	for (uint64_t i = a->tls_file; i < a->tls_size; i++)
@@ -45,6 +49,11 @@ struct thread *thread_lay(vaddr_t low, vaddr_t top)
 		*word = 0;
 	t->self = t;
 	t->stack_low = low;
+	/* By size; one that is no stack of stack_map's is not used again. */
+	t->pool = (top - low >= SIZE_OF_BITS(STACK_BITS) ? 63 - (unsigned)__builtin_clzll(top - low)
+							 : STACK_BITS_MAX + 1) -
+		  STACK_BITS;
+	t->maker = cpu_self;
 	t->stack_top = round_down(tls_start(t), 16);
 	thread_tls_init(t);
 	return t;

@@ -10,33 +10,66 @@
 
 #include "kernel/abi/regs.h"
 #include "libos/core/dispatcher.h"
+#include "libos/core/local.h"
+#include "libos/thread/inbox.h"
 #include "libos/thread/thread.h"
 
 #define THREAD_REENT_BYTES 2048 /* room for newlib's struct _reent */
+#define THREAD_POSIX_BYTES 64   /* room for struct posix_thread */
 
 struct thread {
 	struct thread *self;
 	uint64_t rsp;               /* of the saved context; 0: preempted, state in the last three members */
 	struct thread *next, *prev; /* in `queue` */
-	struct thread_queue *queue; /* NULL: runs, or waits for a message or a deadline alone */
+	struct thread_queue *queue;
+	struct thread_queue *waits; /* the queue that it waits in; changed under its guard */
 	struct thread *sleep_next, *sleep_prev;
-	cycles_t deadline; /* 0: not among the sleepers */
-	bool timed_out;    /* why thread_block ended */
-	bool ended, detached;
 	thread_fn *fn;
 	void *arg, *result;
-	struct thread_queue joiners;
+	struct cpu *cpu;              /* where it runs or ran last; NULL: where the process started */
+	struct cpu *maker;            /* whose memory it is; NULL: likewise */
 	vaddr_t stack_low, stack_top; /* the stack proper, guard excluded */
-	void *local;
-	void *reent; /* newlib's state once it is used */
+	struct inbox_item item;       /* while it is sent to another cpu */
+	uint64_t pool;                /* which of the pools of blocks this one goes to */
+	/* From here to the end 0 when it starts. */
+	_Alignas(16) struct {
+		cycles_t deadline; /* 0: not among the sleepers */
+		struct thread_queue joiners;
+		/* Why and how it waits: libos/thread/wait.c. */
+		bool timed_out;     /* not woken: its deadline came, or thread_interrupt */
+		bool queued;        /* waits in a queue, with or without a deadline */
+		bool interruptible; /* ... and thread_interrupt may end that */
+		bool handed;        /* a mutex was handed over */
+		bool tried;         /* a mutex was free when it was woken, but gone when it came */
+		bool ended, detached;
+		bool bound; /* to the cores of `affinity` */
+		uint32_t interrupted;
+		uint32_t pins; /* stays on its cpu while it is not 0 */
+		uint64_t policy_word;
+		void *local;
+		void *posix; /* what libos/posix keeps for it, once it does: the room below */
+		void *reent; /* newlib's state once it is used */
+	};
+	uint64_t affinity[CORES_MAX / 64];
+	_Alignas(16) uint8_t posix_room[THREAD_POSIX_BYTES];
 	_Alignas(16) uint8_t reent_room[THREAD_REENT_BYTES];
 	struct regs regs;
 	uint64_t fs;
 	_Alignas(64) uint8_t fpu[DISPATCHER_FPU_BYTES];
 };
 
-/* Runnable threads; the running one is not among them. */
-extern struct thread_queue thread_ready;
+/*
+ * What makes the paths of a process with one cpu and the default policy too short to go:
+ * changed in disabled mode, while there is one cpu.
+ */
+enum { SPECIAL_CPUS = 1, SPECIAL_POLICY = 2 };
+extern uint32_t thread_special;
+
+static inline bool thread_is_special(void) { return __builtin_expect(thread_special != 0, 0); }
+static inline bool thread_has_cpus(void) { return __builtin_expect(thread_special & SPECIAL_CPUS, 0); }
+
+/* What the default policy has ready on this cpu; the running one is not among them. */
+extern CORE_LOCAL struct thread_queue thread_ready;
 
 static inline struct thread *thread_current(void) { return (struct thread *)dispatcher_page()->libos[0]; }
 
@@ -83,10 +116,20 @@ static inline struct thread *thread_queue_take(struct thread_queue *q)
 	return t;
 }
 
+/* Takes the first of a locked queue, which then is the caller's to make ready once it has unlocked; or NULL. */
+static inline struct thread *wait_take(struct thread_queue *q)
+{
+	struct thread *t = thread_queue_take(q);
+
+	if (t)
+		__atomic_store_n(&t->waits, NULL, __ATOMIC_RELEASE);
+	return t;
+}
+
 /* Brings memory of the heap in before disabled mode, which must not fault, uses it. In enabled mode. */
 static inline void memory_touch(const void *p) { (void)*(const volatile char *)p; }
 
-/* Makes a thread that waits runnable: out of its queue and of the sleepers. */
+/* Makes a thread that waits, and is in no queue any more, runnable: where it ran last. */
 void thread_make_ready(struct thread *t);
 /* Goes on with the next runnable thread, or sleeps. What ran is saved or has ended. */
 void thread_schedule(void) __attribute__((noreturn));
@@ -99,15 +142,58 @@ void thread_give_way(void);
 /* After a run upcall with events handled: goes on with the thread that it interrupted, or the next. */
 void thread_after_upcall(struct thread *interrupted) __attribute__((noreturn));
 
+/* Loses the processor at the end of a slice. */
+extern bool thread_preemptive;
+
+/* --- waiting, in libos/thread/wait.c ------------------------------------------- */
+
+/*
+ * A queue and the state that goes with it are changed in disabled mode and, when the process has
+ * several cpus, under the queue's guard: one of some spin locks, which it hashes to, so that a guard
+ * outlives every queue.  A holder neither blocks nor gives way, and takes no second one.
+ */
+void wait_guard(struct thread_queue *q);
+void wait_unguard(struct thread_queue *q);
+static inline void wait_lock(struct thread_queue *q)
+{
+	if (thread_has_cpus())
+		wait_guard(q);
+}
+static inline void wait_unlock(struct thread_queue *q)
+{
+	if (thread_has_cpus())
+		wait_unguard(q);
+}
+/* Waits in a locked queue, which it unlocks; false when it was not woken, but its deadline came or an interrupt. */
+bool wait_in(struct thread_queue *q, cycles_t deadline, bool interruptible);
+/* The first half of that: once unlocked the thread may be woken, but it goes on till wait_finish. */
+void wait_begin(struct thread_queue *q, bool interruptible);
+bool wait_finish(cycles_t deadline);
+/* A thread whose deadline is past; true: it is to be made ready now, false: somebody else has woken it. */
+bool wait_expired(struct thread *t);
+/* The guards, once there are several cpus. */
+#define WAIT_GUARDS 64
+struct wait_guard {
+	_Alignas(CACHE_LINE) uint32_t taken;
+};
+extern struct wait_guard *wait_guards;
+/* Releases a mutex; what mutex_unlock does in disabled mode. */
+void mutex_release(struct mutex *m);
+
 /* --- sleepers, in libos/thread/sleep.c ------------------------------------ */
 
 /* The one with the first deadline, or NULL. */
-extern struct thread *sleep_first;
+extern CORE_LOCAL struct thread *sleep_first;
 /* Inserts by deadline. */
 void sleep_add(struct thread *t, cycles_t deadline);
 void sleep_remove(struct thread *t);
 /* Makes those ready whose deadline is past. */
-void sleep_expire(void);
+void sleep_expire_some(void);
+static inline void sleep_expire(void)
+{
+	if (__builtin_expect(sleep_first != NULL, 0))
+		sleep_expire_some();
+}
 /* The first deadline, or 0. */
 cycles_t sleep_next_deadline(void);
 

@@ -7,7 +7,7 @@
 #include "libos/thread/control.h"
 #include "libos/x86/context.h"
 
-struct thread *sleep_first;
+CORE_LOCAL struct thread *sleep_first;
 
 void sleep_add(struct thread *t, cycles_t deadline)
 {
@@ -39,13 +39,16 @@ void sleep_remove(struct thread *t)
 	t->deadline = 0;
 }
 
-void sleep_expire(void)
+void sleep_expire_some(void)
 {
 	while (sleep_first && sleep_first->deadline <= context_now()) {
 		struct thread *t = sleep_first;
 
-		t->timed_out = true;
-		thread_make_ready(t);
+		/* Woken just now by another core: it comes from there. */
+		if (wait_expired(t))
+			thread_make_ready(t);
+		else
+			sleep_remove(t);
 	}
 }
 

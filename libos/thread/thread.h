@@ -1,10 +1,11 @@
 /*
- * Threads of one dispatcher, and what they wait on.
+ * Threads of a process, and what they wait on.
  *
+ * They run on the cpus that the process has (libos/thread/cpu.h): one at start.
  * Cooperative unless made preemptive: then a thread also loses the processor to
  * the next at the end of a time slice, and its registers are kept in its control
- * block.  Scheduler state is changed in disabled mode only (libos/core/dispatcher.h),
- * which is the one lock there is.  Nothing here needs the heap.
+ * block.  Scheduler state is changed in disabled mode only (libos/core/dispatcher.h).
+ * What threads wait on may be used from all cpus.  Nothing here needs the heap.
  *
  * A deadline is a TSC value; 0 means none.
  */
@@ -26,8 +27,22 @@ typedef void *thread_fn(void *arg);
 
 /* Starts fn(arg) in a new thread. It must be joined or detached. ERR_NO_MEMORY when there is none for its stack. */
 err_t thread_create(struct thread **out, thread_fn *fn, void *arg);
+
+struct thread_options {
+	unsigned stack_bits;   /* of its stack, STACK_BITS to STACK_BITS_MAX; 0: STACK_BITS */
+	bool detached;         /* from the start */
+	const uint64_t *cores; /* a bit for each core that it may run on, CORES_MAX of them; NULL: any */
+	bool held;             /* does not run before thread_start */
+};
+/* The same with options. ERR_ARGUMENT. */
+err_t thread_create_with(struct thread **out, const struct thread_options *o, thread_fn *fn, void *arg);
+void thread_start(struct thread *held);
+/* A held one that is never to run. */
+void thread_drop(struct thread *held);
 /* Waits till the thread has ended, and frees it. `result` may be NULL. */
 err_t thread_join(struct thread *t, void **result);
+/* ERR_TIMEOUT: the deadline came first, or an interrupt if that may end it. */
+err_t thread_join_until(struct thread *t, void **result, cycles_t deadline, bool interruptible);
 /* The thread is freed when it ends. */
 void thread_detach(struct thread *t);
 void thread_exit(void *result) __attribute__((noreturn));
@@ -38,6 +53,14 @@ void thread_yield(void);
 bool thread_others(void);
 /* Sleeps till the TSC has reached `deadline`. */
 void thread_sleep_until(cycles_t deadline);
+/* The same (0: for ever); false when thread_interrupt ended it. */
+bool thread_sleep_interruptible(cycles_t deadline);
+/* From now on the thread's interruptible waits end at once, and so does one that is under way. */
+void thread_interrupt(struct thread *t);
+/* Has the calling thread been interrupted? */
+bool thread_interrupted(void);
+/* The thread runs on these cores only, as far as the process spans them: a bit each, CORES_MAX. */
+void thread_bind(struct thread *t, const uint64_t *cores);
 /* From now on threads lose the processor at the end of a slice, or do not. Off at start. */
 void thread_set_preemptive(bool on);
 /* For libraries: a pointer of theirs in each thread (errno and stdio of newlib are kept apart from it). */
@@ -55,7 +78,7 @@ struct thread *thread_wake(struct thread_queue *q);
 /* --- mutexes, recursive or not -------------------------------------------- */
 
 struct mutex {
-	struct thread *owner;
+	uint64_t word; /* the owner, and a bit: libos/thread/mutex.c */
 	uint32_t depth;
 	uint32_t recursive;
 	struct thread_queue waiting;
@@ -71,9 +94,13 @@ struct mutex {
 
 void mutex_init(struct mutex *m, bool recursive);
 void mutex_lock(struct mutex *m);
+/* False when the deadline came first. */
+bool mutex_lock_until(struct mutex *m, cycles_t deadline);
 bool mutex_try(struct mutex *m);
 /* The caller holds it. */
 void mutex_unlock(struct mutex *m);
+/* Does the caller hold it? */
+bool mutex_held(const struct mutex *m);
 
 /* --- condition variables --------------------------------------------------- */
 
@@ -90,6 +117,8 @@ struct cond {
 void cond_init(struct cond *c);
 /* Releases the mutex, waits, takes the mutex again; false when the deadline came first. */
 bool cond_wait(struct cond *c, struct mutex *m, cycles_t deadline);
+/* ... or thread_interrupt. */
+bool cond_wait_interruptible(struct cond *c, struct mutex *m, cycles_t deadline);
 void cond_signal(struct cond *c);
 void cond_broadcast(struct cond *c);
 
@@ -106,6 +135,8 @@ struct semaphore {
 
 void semaphore_init(struct semaphore *s, uint64_t count);
 bool semaphore_wait(struct semaphore *s, cycles_t deadline);
+/* False also after thread_interrupt. */
+bool semaphore_wait_interruptible(struct semaphore *s, cycles_t deadline);
 bool semaphore_try(struct semaphore *s);
 void semaphore_post(struct semaphore *s);
 
@@ -130,3 +161,25 @@ void event_init(struct event *e);
 void event_signal(struct event *e);
 void event_raise(struct event *e);
 bool event_wait(struct event *e, cycles_t deadline);
+
+/* --- barriers ------------------------------------------------------------------ */
+
+/* `count` threads wait for each other, again and again. */
+struct barrier {
+	uint32_t count, arrived;
+	struct thread_queue waiting;
+};
+
+void barrier_init(struct barrier *b, uint32_t count);
+/* True for the one that came last. */
+bool barrier_wait(struct barrier *b);
+
+/* For threads that each have a cpu to themselves: they look instead of sleeping. */
+struct spin_barrier {
+	_Alignas(CACHE_LINE) uint32_t arrived; /* all write */
+	uint32_t count;
+	_Alignas(CACHE_LINE) uint32_t round; /* all but the last only read */
+};
+
+void spin_barrier_init(struct spin_barrier *b, uint32_t count);
+bool spin_barrier_wait(struct spin_barrier *b);

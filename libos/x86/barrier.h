@@ -40,6 +40,15 @@ static inline void mem_store64_release(uint64_t *p, uint64_t v) { __atomic_store
 /* Swaps; a full fence. */
 static inline uint32_t mem_swap32(uint32_t *p, uint32_t v) { return __atomic_exchange_n(p, v, __ATOMIC_SEQ_CST); }
 
+/* Adds 1 and gives the sum; a full fence. */
+static inline uint32_t mem_increment32(uint32_t *p) { return __atomic_add_fetch(p, 1, __ATOMIC_SEQ_CST); }
+static inline uint64_t mem_swap64(uint64_t *p, uint64_t v) { return __atomic_exchange_n(p, v, __ATOMIC_SEQ_CST); }
+/* Stores `to` if *p is `from`; a full fence either way. */
+static inline bool mem_change64(uint64_t *p, uint64_t from, uint64_t to)
+{
+	return __atomic_compare_exchange_n(p, &from, to, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
+
 #ifdef MEM_BY_COMPILER
 
 static inline bool mem_equals_acquire(const uint32_t *p, uint32_t v) { return mem_load32_acquire(p) == v; }

@@ -33,10 +33,10 @@ SYS_YIELD    equ 3
 SYS_WAIT     equ 4
 LMP_WAIT     equ 0x40
 
-global context_switch, context_load, context_wait, context_sleep, context_yield, context_call, lmp_call
-global upcall_run, upcall_message, upcall_fault, upcall_trap
-extern dispatcher_run, dispatcher_fault, dispatcher_trap, lmp_upcall_unclaimed
-extern thread_resume, thread_ready, sleep_first, lmp_endpoints, lmp_call_slow, dispatcher_catch_up
+global context_switch, context_load, context_wait, context_sleep, context_yield, context_call, context_leave, lmp_call
+global upcall_run, upcall_message, upcall_fault, upcall_trap, member_start
+extern libos_join, dispatcher_run, dispatcher_fault, dispatcher_trap, lmp_upcall_unclaimed
+extern thread_resume, thread_ready, thread_special, sleep_first, lmp_endpoints, lmp_call_slow, dispatcher_catch_up
 
 %macro context_push 0
 	push rbp
@@ -71,6 +71,14 @@ extern thread_resume, thread_ready, sleep_first, lmp_endpoints, lmp_call_slow, d
 %endmacro
 
 section .text
+
+; The first run upcall of a member on another core: its stack is where its struct member_start lies.
+align 16
+member_start:
+	xor ebp, ebp
+	mov rdi, rsp
+	call libos_join
+	ud2
 
 ; err_t context_switch(struct thread *from, struct thread *to)
 align 16
@@ -126,6 +134,8 @@ lmp_call:
 	mov al, [r9]
 	mov al, [r9 + MSG_BYTES - 1]
 	mov qword [abs PAGE_DISABLED], 1
+	cmp dword [thread_special], 0
+	jne .slow
 	cmp qword [thread_ready], 0
 	jne .slow
 	cmp qword [sleep_first], 0
@@ -182,6 +192,14 @@ lmp_call:
 	mov [abs PAGE_CURRENT], rbp
 	mov rcx, rbx
 	context_restore
+
+; void context_leave(struct thread *from, void (*fn)(struct thread *), vaddr_t stack)
+context_leave:
+	context_save
+	mov rsp, rdx
+	xor ebp, ebp
+	call rsi
+	ud2
 
 ; void context_call(void (*fn)(void *), void *arg, vaddr_t stack)
 context_call:

@@ -39,8 +39,7 @@ uint64_t context_make(vaddr_t stack, void (*entry)(void))
 	*--sp = (uint64_t)entry;
 	sp -= CONTEXT_WORDS;
 	sp[0] = MXCSR_DEFAULT | (uint64_t)FCW_DEFAULT << 32;
-	for (unsigned i = 1; i < CONTEXT_WORDS; i++)
-		sp[i] = 0;
+	__builtin_memset(sp + 1, 0, (CONTEXT_WORDS - 1) * sizeof(*sp));
 	return (uint64_t)sp;
 }
 

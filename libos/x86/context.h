@@ -9,6 +9,7 @@
 
 #include "kernel/abi/dispatcher.h"
 #include "kernel/abi/types.h"
+#include "libos/core/local.h"
 
 struct thread;
 struct lmp_endpoint;
@@ -24,6 +25,8 @@ err_t context_wait(struct thread *from, cycles_t deadline);
 void context_sleep(cycles_t deadline) __attribute__((noreturn));
 /* Saves into `from` and lets another dispatcher run by SYS_YIELD. */
 err_t context_yield(struct thread *from);
+/* Saves into `from` and calls fn(from) on another stack: from then on others may go on in `from`. */
+void context_leave(struct thread *from, void (*fn)(struct thread *from), vaddr_t stack);
 /* Calls fn(arg) on another stack. */
 void context_call(void (*fn)(void *arg) __attribute__((noreturn)), void *arg, vaddr_t stack) __attribute__((noreturn));
 
@@ -50,7 +53,7 @@ err_t lmp_call_slow(cptr_t to, uint64_t header, const uint64_t *words, cptr_t ca
 		    struct lmp_message *in);
 
 /* By message upcalls: endpoint of each index. */
-extern struct lmp_endpoint *lmp_endpoints[];
+extern CORE_LOCAL struct lmp_endpoint *lmp_endpoints[];
 
 static inline void context_set_thread_pointer(void *tp) { __asm__ volatile("wrfsbase %0" : : "r"(tp) : "memory"); }
 

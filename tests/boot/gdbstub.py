@@ -52,6 +52,17 @@ class Stub:
         self.socket.sendall(b"+")
         return data.split(b"$", 1)[1].split(b"#")[0].decode()
 
+    def select(self, core):
+        """Further questions are about that core. The stub counts processors from 1."""
+        self.ask(f"Hg{core + 1:x}")
+        # That it has stopped the machine for us may be said before the answer, or behind it.
+        self.socket.settimeout(0.1)
+        try:
+            while self.socket.recv(4096):
+                pass
+        except TimeoutError:
+            self.socket.settimeout(LIMIT)
+
     def demand(self, text):
         answer = self.ask(text)
         if answer != "OK":

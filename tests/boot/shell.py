@@ -34,7 +34,7 @@ def test_completion(report):
         g.prompt()
         answer(g, "ech\tall\r", r"^all$")
         g.send("c\t\t")
-        g.wait(r"^cores  clear  .*crash$")
+        g.wait(r"^cores  core  check  clear  .*crash$")
         answer(g, KILL_LINE + "run hel\tthere\r", r"^Hello from core 0 there$")
         answer(g, "run --c\t0 hel\tagain\r", r"^Hello from core 0 again$")
 

@@ -12,11 +12,9 @@ OFF = "02000000"  # interrupts off
 
 
 def silence(path, core):
-    """Takes interrupts from a core that is halted: it does not go on. The stub counts processors from 1."""
+    """Takes interrupts from a core that is halted: it does not go on."""
     stub = gdbstub.Stub(path)
-    # That it has stopped the machine for us may be said before the answer.
-    while stub.ask(f"Hg{core + 1:x}") != "OK":
-        pass
+    stub.select(core)
     registers = stub.ask("g")
     stub.demand("G" + registers[:RFLAGS] + OFF + registers[RFLAGS + len(OFF):])
     stub.detach()

@@ -52,6 +52,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct memory m = { .data = data, .size = size };
 	uint8_t rsdp[ACPI_RSDP_BYTES] = { 0 };
 	uint32_t apic_id[CORES];
+	uint8_t node[CORES];
+	static uint8_t distance[NODES_MAX][NODES_MAX];
+	const struct acpi_cores cores = { apic_id, node, distance, CORES };
 	struct acpi_info info;
 	bool ok;
 
@@ -59,13 +62,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(rsdp, "RSD PTR ", 8);
 	checksum_fix(rsdp, 20, rsdp + 8);
 	checksum_fix(rsdp, sizeof rsdp, rsdp + 32);
-	ok = acpi_parse(rsdp, sizeof rsdp, map, &m, &info, apic_id, CORES);
+	ok = acpi_parse(rsdp, sizeof rsdp, map, &m, &info, &cores);
 	if (info.cores > CORES || info.ioapics > ACPI_IOAPICS || (!ok && info.cores) || info.off_a > 7 ||
 	    info.off_b > 7)
 		abort();
 	for (unsigned i = 0; i < info.cores; i++)
 		for (unsigned j = 0; j < i; j++)
-			if (apic_id[i] == apic_id[j])
+			if (apic_id[i] == apic_id[j] || node[i] >= NODES_MAX)
 				abort();
 	acpi_find_rsdp(data, size);
 	while (m.count > 0)

@@ -3,16 +3,19 @@
  * them with arguments of a sensible kind, some with the input's bytes as they are.
  * The invariants are walked after each, and at the end all must be revocable.
  */
-/* needs: tests/unit/arch_hosted.c kernel/core/mdb.c kernel/core/cap_lookup.c kernel/core/cap_copy.c kernel/core/cap_retype.c kernel/core/cap_delete.c kernel/core/cap_revoke.c kernel/core/cap_map.c kernel/core/cap_forge.c kernel/core/cap_check.c kernel/core/cap_invoke.c */
+/* needs: tests/unit/arch_hosted.c kernel/core/mdb.c kernel/core/cap_lookup.c kernel/core/cap_copy.c kernel/core/cap_retype.c kernel/core/cap_delete.c kernel/core/cap_revoke.c kernel/core/cap_share.c kernel/core/cap_map.c kernel/core/cap_forge.c kernel/core/cap_check.c kernel/core/cap_invoke.c */
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernel/core/cap_state.h"
 #include "kernel/core/mdb.h"
 #include "kernel/x86/arch.h"
 #include "tests/unit/arch_hosted.h"
 
 #define SLOTS 24
-#define FAR UINT64_C(0x40000000)
+#define FAR (HOSTED_OWN + 0x100000) /* another core's memory */
+#define FAR_BYTES 0x100000
+enum { FLUSHED = 1, STOPPED = 2 };
 
 static const uint8_t *input;
 static size_t left;
@@ -67,18 +70,32 @@ static cptr_t victim(void)
 	return vital(cap_lookup_slot(&world_root, c)) ? W_FREE : c;
 }
 
+static struct sys_result run(struct sys_result (*operation)(struct cap *, uint64_t), struct cap *c, uint64_t flags)
+{
+	struct sys_result r;
+
+	do
+		r = operation(c, flags);
+	while (r.err == ERR_RESTART);
+	return r;
+}
+
 /* A capability to the first root is in no victim's reach, or the world would end. */
+static bool revocable(const struct cap *s)
+{
+	for (cptr_t w = W_RAM; s && w <= W_ROOT; w++)
+		if (s != world_slot(w) && cap_same_object(s, world_slot(w)))
+			return false;
+	if (s && s != world_slot(CPTR_L1(0)) && cap_same_object(s, world_slot(CPTR_L1(0))))
+		return false;
+	return s != world_slot(W_ROOT);
+}
+
 static err_t revoke(void)
 {
 	cptr_t c = slot();
-	struct cap *s = cap_lookup(&world_root, c);
 
-	for (cptr_t w = W_RAM; s && w <= W_ROOT; w++)
-		if (s != world_slot(w) && cap_same_object(s, world_slot(w)))
-			return ERR_OK;
-	if (s && s != world_slot(CPTR_L1(0)) && cap_same_object(s, world_slot(CPTR_L1(0))))
-		return ERR_OK;
-	return s == world_slot(W_ROOT) ? ERR_OK : invoke(c, CAP_OP_REVOKE, 0, 0);
+	return revocable(cap_lookup(&world_root, c)) ? invoke(c, CAP_OP_REVOKE, 0, 0) : ERR_OK;
 }
 
 static err_t make(void)
@@ -126,12 +143,38 @@ static err_t monitor_call(void)
 				 byte(), slot());
 	if (way < 100)
 		return cap_forge(&world_root, word(), word(), word(), slot());
+	if (way < 120)
+		return cap_adopt(&world_root, CAP_INFO(byte() % CAP_TYPES, byte() % 16, byte() % 24, 0),
+				 FAR + byte() * UINT64_C(4096), byte(), slot());
 	if (!c)
 		return ERR_CAP_LOOKUP;
 	for (cptr_t w = W_RAM; w <= W_ROOT; w++)
 		if (cap_same_object(c, world_slot(w)))
 			return ERR_OK;
-	return way < 240 ? cap_share(c, way & 1) : cap_give(c);
+	if (way < 220)
+		return cap_share(c, way & 1);
+	return way < 240 ? cap_give(c) : cap_give_undo(c);
+}
+
+/* The monitor's operations on what may be mapped in shared tables, and its questions. */
+static err_t pass(void)
+{
+	unsigned way = byte(), flags = way % 3;
+	struct cap *c = cap_lookup(&world_root, slot());
+
+	if (way < 10)
+		return cap_next(word(), word(), word(), way & 1).err;
+	if (!c)
+		return ERR_CAP_LOOKUP;
+	if (way < 90)
+		return revocable(c) ? run(cap_revoke_shared, c, flags).err : ERR_OK;
+	if (way < 160)
+		return vital(c) ? ERR_OK : run(cap_delete_shared, c, flags).err;
+	if (way < 230)
+		return cap_unmap_shared(c, way & 1);
+	if (way < 240)
+		return cap_place(c).err;
+	return way < 248 ? cap_protect_shared(c, word(), MAP_READ) : cap_sole(c);
 }
 
 static err_t map(void)
@@ -164,10 +207,12 @@ static err_t step(void)
 		return revoke();
 	if (op < 215)
 		return map();
-	if (op < 225)
+	if (op < 220)
 		return embed();
-	if (op < 250)
+	if (op < 237)
 		return monitor_call();
+	if (op < 252)
+		return pass();
 	/* One part of a long operation, whose caller then never comes back. */
 	return cap_invoke(&world_root, victim(), CAP_OP_DELETE, 0, 0).err;
 }
@@ -198,7 +243,7 @@ static void prepare(void)
 /* Does c say that it is what entry `index` of the table shows? */
 static bool claims(const struct cap *c, const struct cap *table, unsigned index, uint64_t pte)
 {
-	unsigned first = c->mapping & 0x1ff, count = (unsigned)(c->mapping >> 52) + 1;
+	unsigned first = c->mapping & 0x1ff, count = cap_is_table(c) ? 1 : (unsigned)(c->mapping >> 52 & 0x1ff) + 1;
 
 	return c->flags & CAP_FLAG_MAPPED && (c->mapping & UINT64_C(0x000ffffffffff000)) == table->base &&
 	       index >= first && index < first + count && mdb_contains(c, arch_pte_paddr(pte));
@@ -231,12 +276,31 @@ static void check_entries(void)
 	}
 }
 
-/* Other cores let go of everything; then this one must be able to. */
+static struct cap *first_foreign(void)
+{
+	for (unsigned space = 0; space < SPACES; space++)
+		for (struct cap *c = mdb_first(space); c; c = mdb_next(c))
+			if (c->flags & CAP_FLAG_FOREIGN)
+				return c;
+	return NULL;
+}
+
+/* Other cores let go of everything, and no one runs; then this one must be able to. */
 static void unshare(void)
 {
 	for (unsigned space = 0; space < SPACES; space++)
 		for (struct cap *c = mdb_first(space); c; c = mdb_next(c))
-			c->flags &= (uint8_t)~CAP_FLAG_REMOTE;
+			if (!cap_is_stuck(c))
+				c->flags &= (uint8_t)~CAP_FLAG_REMOTE;
+	for (struct cap *c = first_foreign(); c; c = first_foreign())
+		if (run(cap_delete_shared, c, STOPPED).err)
+			abort();
+	for (cptr_t w = W_RAM; w < W_ROOT; w++)
+		if (run(cap_revoke_shared, world_slot(w), STOPPED).err)
+			abort();
+	for (cptr_t c = W_FREE; c < 256; c++)
+		if (!cap_empty(world_slot(c)) && run(cap_delete_shared, world_slot(c), STOPPED).err)
+			abort();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -248,6 +312,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	ready = true;
 	input = data;
 	left = size;
+	memset(arch_window(FAR), 0, FAR_BYTES);
 	prepare();
 	for (unsigned i = 0; left; i++) {
 		step();

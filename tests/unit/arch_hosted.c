@@ -107,6 +107,8 @@ HOOK void notification_destroy(paddr_t base)
 	hosted.notification++;
 }
 
+HOOK void notification_watch_raise(void) { hosted.watched++; }
+
 HOOK void irq_destroy(uint64_t base, uint64_t count)
 {
 	(void)base, (void)count;

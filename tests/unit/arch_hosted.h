@@ -12,7 +12,7 @@
 #define HOSTED_DEVICE UINT64_C(0x80000000)                       /* device memory from here on */
 
 struct hosted_counts {
-	unsigned flush_page, flush_all, dispatcher, lost, endpoint, notification, irq;
+	unsigned flush_page, flush_all, dispatcher, lost, endpoint, notification, irq, watched;
 	vaddr_t flushed; /* last page */
 	struct cap *lost_cap;
 };

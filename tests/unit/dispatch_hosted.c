@@ -13,6 +13,9 @@ paddr_t hosted_root;
 vaddr_t hosted_gs;
 unsigned hosted_ipis, hosted_fpu_saves;
 uint64_t hosted_masked;
+uint32_t hosted_apic_id, hosted_ipi_apic, hosted_started, hosted_stopped;
+unsigned hosted_vector;
+err_t hosted_start_error;
 struct arch_start arch_start = { .info = { .cores = 4 } };
 struct dispatcher *disp_a, *disp_b;
 
@@ -69,6 +72,36 @@ void arch_ipi(coreid_t core)
 	if (core >= 4)
 		abort();
 	hosted_ipis++;
+}
+
+unsigned arch_apic_id(void) { return hosted_apic_id; }
+void arch_apic_init(uint32_t apic_id) { hosted_stopped = apic_id; }
+void arch_interrupt(unsigned vector) { hosted_vector = vector; }
+
+void arch_ipi_apic(uint32_t apic_id)
+{
+	hosted_ipis++;
+	hosted_ipi_apic = apic_id;
+}
+
+void arch_island_enter(paddr_t root, enum arrival how)
+{
+	leave = (struct leave){ .way = WAY_ISLAND, .a = root, .b = how };
+	longjmp(leave_point, 1);
+}
+
+void arch_park(uint64_t *to, paddr_t root, uint32_t apic_id)
+{
+	*to = root;
+	leave = (struct leave){ .way = WAY_PARK, .a = apic_id };
+	longjmp(leave_point, 1);
+}
+
+err_t arch_processor_start(uint32_t apic_id, paddr_t root)
+{
+	(void)root;
+	hosted_started = apic_id;
+	return hosted_start_error;
 }
 
 static void must(err_t err)

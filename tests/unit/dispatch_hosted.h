@@ -10,14 +10,14 @@
 #include "kernel/x86/arch.h"
 #include "tests/unit/arch_hosted.h"
 
-enum way { WAY_RESULT, WAY_FAST, WAY_FULL, WAY_UPCALL, WAY_IDLE };
+enum way { WAY_RESULT, WAY_FAST, WAY_FULL, WAY_UPCALL, WAY_IDLE, WAY_ISLAND, WAY_PARK };
 
 /* How the last entry into the kernel ended, and what user mode would see. */
 struct leave {
 	enum way way;
 	struct sys_result result; /* WAY_RESULT: back to the caller, with this */
 	vaddr_t entry, stack;     /* WAY_UPCALL */
-	uint64_t a, b;
+	uint64_t a, b;            /* WAY_ISLAND: root and enum arrival; WAY_PARK: APIC id */
 };
 extern struct leave leave;
 extern jmp_buf leave_point;
@@ -26,7 +26,10 @@ extern cycles_t hosted_now, hosted_timer;
 extern paddr_t hosted_root;
 extern vaddr_t hosted_gs;
 extern unsigned hosted_ipis, hosted_fpu_saves;
-extern uint64_t hosted_masked; /* interrupts 0-63 */
+extern uint64_t hosted_masked;                                                   /* interrupts 0-63 */
+extern uint32_t hosted_apic_id, hosted_ipi_apic, hosted_started, hosted_stopped; /* our APIC; the last to hear of us */
+extern unsigned hosted_vector;                                                   /* served for another island */
+extern err_t hosted_start_error;                                                 /* of the next start */
 
 /* A system call, or an interrupt: afterwards `leave` says how it ended. */
 #define ENTER(call) (leave.way = WAY_RESULT, setjmp(leave_point) ? (void)0 : (void)(leave.result = (call)))

@@ -21,11 +21,15 @@
 #define FADT 0xa07
 #define HPET 0xc09
 #define DSDT 0xe01
+#define SRAT 0x1001
+#define SLIT 0x1203
 #define CORES 8
 
 static uint8_t memory[MEMORY];
 static uint8_t rsdp[ACPI_RSDP_BYTES];
 static uint32_t apic_id[CORES];
+static uint8_t node[CORES];
+static uint8_t distance[NODES_MAX][NODES_MAX];
 static struct acpi_info info;
 
 /* A copy of exactly what was asked for: the address sanitizer sees any step outside. */
@@ -141,16 +145,49 @@ static void hpet_make(void)
 	table_close(HPET, "HPET", 56);
 }
 
-static void roots_make(void)
+/* APIC ids 2 and 6 in domain 1, 0x12345 in domain 2, 0 in one that is not usable, another beyond all. */
+static void srat_make(void)
 {
-	static const uint64_t table[] = { 0x3fff, FADT, MADT, HPET }; /* the first cannot be read */
+	static const uint16_t domain[] = { 5, 1, 0, 1 };
+	uint32_t at = 48;
 
 	for (unsigned i = 0; i < 4; i++) {
+		put(SRAT + at, 0, 1);
+		put(SRAT + at + 1, 16, 1);
+		put(SRAT + at + 2, domain[i], 1);
+		put(SRAT + at + 3, 2 * i, 1);
+		put(SRAT + at + 4, i != 0, 4);
+		at += 16;
+	}
+	put(SRAT + at, 1, 1); /* of memory: stepped over */
+	put(SRAT + at + 1, 40, 1);
+	at += 40;
+	put(SRAT + at, 2, 1);
+	put(SRAT + at + 1, 24, 1);
+	put(SRAT + at + 4, 2, 4);
+	put(SRAT + at + 8, 0x12345, 4);
+	put(SRAT + at + 12, 1, 4);
+	table_close(SRAT, "SRAT", at + 24);
+}
+
+static void slit_make(unsigned count)
+{
+	put(SLIT + 36, count, 8);
+	for (unsigned i = 0; i < 9; i++)
+		put(SLIT + 44 + i, i % 4 == 0 ? 10 : 20 + i, 1);
+	table_close(SLIT, "SLIT", 44 + 9);
+}
+
+static void roots_make(void)
+{
+	static const uint64_t table[] = { 0x3fff, SRAT, FADT, MADT, HPET, SLIT }; /* the first cannot be read */
+
+	for (unsigned i = 0; i < 6; i++) {
 		put(XSDT + 36 + 8 * i, table[i], 8);
 		put(RSDT + 36 + 4 * i, table[i], 4);
 	}
-	table_close(XSDT, "XSDT", 36 + 32);
-	table_close(RSDT, "RSDT", 36 + 16);
+	table_close(XSDT, "XSDT", 36 + 48);
+	table_close(RSDT, "RSDT", 36 + 24);
 	memcpy(rsdp, "RSD PTR ", 8);
 	rsdp[15] = 2;
 	memcpy(rsdp + 16, &(uint32_t){ RSDT }, 4);
@@ -169,6 +206,8 @@ static int machine_make(void **state)
 	dsdt_make("xx\x08_S5_\x12\x06\x04\x0a\x05\x01\x00", 14);
 	fadt_make();
 	hpet_make();
+	srat_make();
+	slit_make(3);
 	roots_make();
 	return 0;
 }
@@ -180,7 +219,13 @@ static int machine_end(void **state)
 	return 0;
 }
 
-static bool parse(uint64_t bytes, unsigned max) { return acpi_parse(rsdp, bytes, map, NULL, &info, apic_id, max); }
+static bool parse(uint64_t bytes, unsigned max)
+{
+	const struct acpi_cores cores = { apic_id, node, distance, max };
+
+	memset(distance, 0, sizeof distance);
+	return acpi_parse(rsdp, bytes, map, NULL, &info, &cores);
+}
 
 static void whole_machine(void **state)
 {
@@ -240,7 +285,9 @@ static void core_listed_twice(void **state)
 static void bad_rsdp(void **state)
 {
 	(void)state;
-	assert_false(acpi_parse(NULL, 0, map, NULL, &info, apic_id, CORES));
+	const struct acpi_cores cores = { apic_id, node, distance, CORES };
+
+	assert_false(acpi_parse(NULL, 0, map, NULL, &info, &cores));
 	assert_false(parse(19, CORES));
 	rsdp[3] ^= 1;
 	assert_false(parse(ACPI_RSDP_BYTES, CORES));
@@ -321,6 +368,58 @@ static void short_fadt(void **state)
 	assert_int_equal(info.pm_timer, 0);
 }
 
+static void nodes_and_distances(void **state)
+{
+	(void)state;
+	assert_true(parse(ACPI_RSDP_BYTES, CORES));
+	assert_int_equal(node[0], 0);
+	assert_int_equal(node[1], 1);
+	assert_int_equal(node[2], 1);
+	assert_int_equal(node[3], 2);
+	assert_int_equal(distance[0][0], 10);
+	assert_int_equal(distance[1][2], 25);
+	assert_int_equal(distance[2][1], 27);
+	assert_int_equal(distance[3][0], 0);
+}
+
+static void bad_distances(void **state)
+{
+	static const unsigned count[] = { 0, 4, 1000 };
+
+	(void)state;
+	for (unsigned i = 0; i < 3; i++) {
+		slit_make(count[i]);
+		assert_true(parse(ACPI_RSDP_BYTES, CORES));
+		assert_int_equal(distance[0][0], 0);
+		give_back();
+	}
+	put(SLIT + 36, UINT64_MAX / 2 + 2, 8); /* whose square is 4 */
+	table_close(SLIT, "SLIT", 44 + 9);
+	assert_true(parse(ACPI_RSDP_BYTES, CORES));
+	assert_int_equal(distance[0][0], 0);
+}
+
+static void bad_nodes(void **state)
+{
+	(void)state;
+	put(SRAT + 48 + 16 + 1, 0xff, 1); /* the second entry leaves the table */
+	table_close(SRAT, "SRAT", 48 + 64);
+	assert_true(parse(ACPI_RSDP_BYTES, CORES));
+	assert_int_equal(info.cores, 4);
+	assert_int_equal(node[1], 0);
+	give_back();
+	srat_make();
+	put(SRAT + 48 + 16 + 2, NODES_MAX, 1); /* more nodes than there is room for */
+	table_close(SRAT, "SRAT", 48 + 64);
+	assert_true(parse(ACPI_RSDP_BYTES, CORES));
+	assert_int_equal(node[1], 0);
+	assert_int_equal(node[2], 1);
+	give_back();
+	table_close(SRAT, "SRAT", 40); /* not even a whole header */
+	assert_true(parse(ACPI_RSDP_BYTES, CORES));
+	assert_int_equal(node[2], 0);
+}
+
 static void rsdp_search(void **state)
 {
 	(void)state;
@@ -337,7 +436,8 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, machine_make, machine_end)
 		TEST(whole_machine),   TEST(old_root),     TEST(cores_limited),  TEST(core_listed_twice),
 		TEST(bad_rsdp),        TEST(bad_checksum), TEST(entry_too_long), TEST(bad_lengths),
-		TEST(power_off_forms), TEST(short_fadt),   TEST(rsdp_search),
+		TEST(power_off_forms), TEST(short_fadt),   TEST(rsdp_search),    TEST(nodes_and_distances),
+		TEST(bad_distances),   TEST(bad_nodes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

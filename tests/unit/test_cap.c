@@ -2,7 +2,7 @@
  * Capability operations one by one, with each error they can give, as a process
  * makes them: through cap_invoke(), on the hosted machine of arch_hosted.c.
  */
-/* needs: tests/unit/arch_hosted.c kernel/core/mdb.c kernel/core/cap_lookup.c kernel/core/cap_copy.c kernel/core/cap_retype.c kernel/core/cap_delete.c kernel/core/cap_revoke.c kernel/core/cap_map.c kernel/core/cap_forge.c kernel/core/cap_check.c kernel/core/cap_invoke.c */
+/* needs: tests/unit/arch_hosted.c kernel/core/mdb.c kernel/core/cap_lookup.c kernel/core/cap_copy.c kernel/core/cap_retype.c kernel/core/cap_delete.c kernel/core/cap_revoke.c kernel/core/cap_share.c kernel/core/cap_map.c kernel/core/cap_forge.c kernel/core/cap_check.c kernel/core/cap_invoke.c */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -702,7 +702,9 @@ static void test_map_copies(void **state)
 
 static err_t forge(unsigned type, unsigned bits, uint64_t base, cptr_t to)
 {
-	return cap_forge(&world_root, CAP_INFO(type, RW, bits, 0), base, 5, to);
+	bool table = type >= CAP_PTABLE1 && type <= CAP_PTABLE4;
+
+	return cap_forge(&world_root, CAP_INFO(type, RW, bits, 0), base, table ? 0 : 5, to);
 }
 
 static void test_forge(void **state)
@@ -713,7 +715,9 @@ static void test_forge(void **state)
 	OK(forge(CAP_FRAME, 12, FAR, S(1))); /* once more: a copy */
 	OK(forge(CAP_RAM, 20, FAR, S(2)));   /* around it */
 	FAILS(forge(CAP_FRAME, 12, HOSTED_BASE, S(3)), ERR_RETYPE_OVERLAP);
-	FAILS(forge(CAP_RAM, 30, 0, S(3)), ERR_RETYPE_OVERLAP);
+	FAILS(forge(CAP_FRAME, 30, 0, S(3)), ERR_RETYPE_OVERLAP);
+	OK(forge(CAP_RAM, 30, 0, S(3))); /* another core may have given what lies in it */
+	OK(invoke(S(3), CAP_OP_DELETE, 0, 0));
 	FAILS(forge(CAP_NULL, 12, FAR, S(3)), ERR_CAP_TYPE);
 	FAILS(forge(200, 12, FAR, S(3)), ERR_CAP_TYPE);
 	FAILS(forge(CAP_FRAME, 60, 0, S(3)), ERR_RETYPE_SIZE);
@@ -740,7 +744,9 @@ static void test_forge_map(void **state)
 	make_tables();
 	OK(forge(CAP_PTABLE3, 12, FAR, S(0)));
 	OK(invoke(S(0), CAP_OP_MAP, T4, MAP_ARGS(1, 1, 0)));
-	FAILS(invoke(T2, CAP_OP_MAP, S(0), MAP_ARGS(1, 1, 0)), ERR_CAP_REMOTE);
+	OK(forge(CAP_PTABLE4, 12, FAR + 0x1000, S(1)));
+	FAILS(invoke(T3, CAP_OP_MAP, S(1), MAP_ARGS(1, 1, 0)), ERR_CAP_REMOTE);
+	OK(invoke(S(1), CAP_OP_DELETE, 0, 0));
 	OK(invoke(T3, CAP_OP_MAP, T4, MAP_ARGS(2, 1, 0)));
 	OK(invoke(T2, CAP_OP_MAP, T3, MAP_ARGS(2, 1, 0)));
 	OK(forge(CAP_FRAME, 21, FAR + 0x200000, S(1)));
@@ -780,10 +786,14 @@ static void test_share(void **state)
 	OK(cap_share(world_slot(S(3)), false));
 	OK(invoke(S(3), CAP_OP_DELETE, 0, 0));
 	OK(cap_share(world_slot(S(0)), true));
-	FAILS(retype(S(0), 0x8000, CAP_FRAME, 12, 1, S(4)), ERR_CAP_REMOTE);
+	OK(retype(S(0), 0x8000, CAP_FRAME, 12, 1, S(4))); /* this core's tree has all that is made of it */
+	OK(invoke(S(4), CAP_OP_DELETE, 0, 0));
 	OK(cap_share(world_slot(S(0)), false));
 	OK(forge(CAP_FRAME, 12, FAR, S(4)));
 	FAILS(cap_share(world_slot(S(4)), true), ERR_CAP_REMOTE);
+	FAILS(invoke(S(4), CAP_OP_REVOKE, 0, 0), ERR_CAP_RIGHTS);
+	OK(cap_forge(&world_root, CAP_INFO(CAP_FRAME, RIGHT_ALL, 12, 0), FAR, 0, S(5)));
+	FAILS(invoke(S(5), CAP_OP_REVOKE, 0, 0), ERR_CAP_REMOTE);
 }
 
 /* Memory that was given to another core: its block stays taken, its objects may be named here. */
@@ -792,8 +802,12 @@ static void test_give(void **state)
 	(void)state;
 	OK(retype(W_RAM, 0, CAP_RAM, 20, 1, S(0)));
 	OK(retype(S(0), 0, CAP_FRAME, 12, 1, S(1)));
-	FAILS(cap_give(world_slot(S(1))), ERR_CAP_TYPE);
+	FAILS(cap_give(world_slot(W_IRQ)), ERR_CAP_TYPE);
 	FAILS(cap_give(world_slot(S(0))), ERR_CAP_BUSY);
+	OK(cap_give(world_slot(S(1)))); /* a frame may change hands, too */
+	FAILS(cap_give(world_slot(S(1))), ERR_CAP_REMOTE);
+	OK(cap_give_undo(world_slot(S(1))));
+	FAILS(cap_give_undo(world_slot(S(1))), ERR_ARGUMENT);
 	OK(invoke(S(1), CAP_OP_DELETE, 0, 0));
 	OK(cap_give(world_slot(S(0))));
 	FAILS(retype(S(0), 0, CAP_FRAME, 12, 1, S(1)), ERR_CAP_REMOTE);
@@ -803,7 +817,7 @@ static void test_give(void **state)
 	OK(forge(CAP_FRAME, 12, HOSTED_BASE + 0x1000, S(1)));
 	assert_int_equal(cap_check(), 0);
 	OK(invoke(S(1), CAP_OP_DELETE, 0, 0));
-	cap_give_undo(world_slot(S(0)));
+	OK(cap_give_undo(world_slot(S(0))));
 	OK(invoke(S(0), CAP_OP_DELETE, 0, 0));
 }
 

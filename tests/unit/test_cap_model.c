@@ -4,7 +4,7 @@
  * all of them.  After each operation the result, every slot and the kernel's own
  * invariants are compared.  A run is its seed; the seed is printed by a failure.
  */
-/* needs: tests/unit/arch_hosted.c kernel/core/mdb.c kernel/core/cap_lookup.c kernel/core/cap_copy.c kernel/core/cap_retype.c kernel/core/cap_delete.c kernel/core/cap_revoke.c kernel/core/cap_map.c kernel/core/cap_check.c kernel/core/cap_invoke.c */
+/* needs: tests/unit/arch_hosted.c kernel/core/mdb.c kernel/core/cap_lookup.c kernel/core/cap_copy.c kernel/core/cap_retype.c kernel/core/cap_delete.c kernel/core/cap_revoke.c kernel/core/cap_share.c kernel/core/cap_map.c kernel/core/cap_check.c kernel/core/cap_invoke.c */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -107,7 +107,7 @@ static void process_and_core_survive_packing(void **state)
 					.cycles = 123456789,
 					.name = "bench" },
 				  q;
-	static struct mon_core c = { 7, 14, MON_CORE_UP, 3, 1000, 2000, 30, 40, 50, 60, 70, 80 }, d;
+	static struct mon_core c = { 7, 14, MON_CORE_UP, 5, 3, 1000, 2000, 30, 40, 50, 60, 70, 80 }, d;
 	struct mon_message m;
 
 	(void)state;
@@ -277,12 +277,12 @@ static struct elf_image program(uint64_t data_bytes)
 	struct elf_image e = { .count = 3 };
 
 	e.segment[0] = (struct elf_segment){
-		.address = PLAN_LOW, .file_bytes = 150000, .memory_bytes = 150000, .flags = ELF_READ | ELF_EXECUTE
+		.address = USER_TEXT_VA, .file_bytes = 150000, .memory_bytes = 150000, .flags = ELF_READ | ELF_EXECUTE
 	};
 	e.segment[1] = (struct elf_segment){
-		.address = PLAN_LOW + 0x26000, .file_bytes = 100, .memory_bytes = 100, .flags = ELF_READ
+		.address = USER_TEXT_VA + 0x26000, .file_bytes = 100, .memory_bytes = 100, .flags = ELF_READ
 	};
-	e.segment[2] = (struct elf_segment){ .address = PLAN_LOW + 0x28e00,
+	e.segment[2] = (struct elf_segment){ .address = USER_TEXT_VA + 0x28e00,
 					     .file_bytes = 100,
 					     .memory_bytes = data_bytes,
 					     .flags = ELF_READ | ELF_WRITE };

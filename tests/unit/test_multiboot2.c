@@ -283,10 +283,6 @@ static void options(void **state)
 	const char *c = "init=\"tests cores=9\" cores=12 verbose debugexitx";
 
 	(void)state;
-	assert_int_equal(cmdline_number(c, "cores", 7), 12);
-	assert_int_equal(cmdline_number("cores=x", "cores", 7), 7);
-	assert_int_equal(cmdline_number("xcores=3", "cores", 7), 7);
-	assert_int_equal(cmdline_number("", "cores", 7), 7);
 	assert_true(cmdline_has(c, "verbose"));
 	assert_false(cmdline_has(c, "debugexit"));
 	assert_false(cmdline_has("debugexit=1", "debugexit"));

@@ -2,7 +2,7 @@
  * Events and who runs: notifications, doorbells, interrupts, the timer, faults,
  * save areas and upcalls.
  */
-/* needs: tests/unit/dispatch_hosted.c tests/unit/arch_hosted.c kernel/core/mdb.c kernel/core/cap_lookup.c kernel/core/cap_copy.c kernel/core/cap_retype.c kernel/core/cap_delete.c kernel/core/cap_revoke.c kernel/core/cap_map.c kernel/core/cap_forge.c kernel/core/cap_check.c kernel/core/cap_invoke.c kernel/core/dispatch.c kernel/core/schedule.c kernel/core/upcall.c kernel/core/lmp.c kernel/core/notify.c kernel/core/doorbell.c kernel/core/irq.c kernel/core/syscall.c */
+/* needs: tests/unit/dispatch_hosted.c tests/unit/arch_hosted.c kernel/core/mdb.c kernel/core/cap_lookup.c kernel/core/cap_copy.c kernel/core/cap_retype.c kernel/core/cap_delete.c kernel/core/cap_revoke.c kernel/core/cap_share.c kernel/core/cap_map.c kernel/core/cap_forge.c kernel/core/cap_check.c kernel/core/cap_invoke.c kernel/core/dispatch.c kernel/core/schedule.c kernel/core/upcall.c kernel/core/lmp.c kernel/core/notify.c kernel/core/doorbell.c kernel/core/island.c kernel/core/irq.c kernel/core/syscall.c */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -88,6 +88,40 @@ static void signal_to_one_that_waits(void **state)
 	ENTER(sys_wait(0));
 	upcall_is(disp_b, EVENT_NOTIFY);
 	assert_int_equal(disp_b->page->notify, 1 << BIT);
+}
+
+/* A shared object is left with one capability: whoever asked hears of it, until its notification or dispatcher goes. */
+static void watch_shared(void **state)
+{
+	const cptr_t kept = SLOT_TEST + 1, used = SLOT_TEST + 2;
+
+	(void)state;
+	assert_int_equal(notification_watch(world_slot(W_RAM)), ERR_CAP_TYPE);
+	assert_int_equal(copy(SLOT_NTFN, used, RIGHT_READ), ERR_OK);
+	assert_int_equal(notification_watch(world_slot(used)), ERR_CAP_RIGHTS);
+	assert_int_equal(invoke(used, CAP_OP_DELETE, 0, 0), ERR_OK);
+	ntfn(CAP_OP_NTFN_BIND, SLOT_B, BIT);
+	assert_int_equal(notification_watch(world_slot(SLOT_NTFN)), ERR_OK);
+	assert_int_equal(retype(W_RAM, 0x302000, CAP_FRAME, 12, 1, kept), ERR_OK);
+	assert_int_equal(cap_share(world_slot(kept), true), ERR_OK);
+	dispatch_b_waits();
+	for (unsigned i = 0; i < 3; i++) {
+		disp_b->page->events = 0;
+		if (i == 1) { /* another one in its place is not meant */
+			assert_int_equal(invoke(SLOT_NTFN, CAP_OP_DELETE, 0, 0), ERR_OK);
+			assert_int_equal(retype(W_RAM, 0x300000, CAP_NOTIFICATION, 6, 1, SLOT_NTFN), ERR_OK);
+			ntfn(CAP_OP_NTFN_BIND, SLOT_B, BIT);
+		} else if (i == 2) {
+			assert_int_equal(notification_watch(world_slot(SLOT_NTFN)), ERR_OK);
+			notification_unbind_all(disp_b);
+		}
+		assert_int_equal(copy(kept, used, RIGHT_READ), ERR_OK);
+		assert_int_equal(disp_b->page->events, 0);
+		assert_int_equal(invoke(used, CAP_OP_DELETE, 0, 0), ERR_OK);
+		assert_int_equal(disp_b->page->events, i ? 0 : EVENT_NOTIFY);
+	}
+	assert_int_equal(disp_b->state, DISP_RUNNABLE);
+	assert_int_equal(cap_share(world_slot(kept), false), ERR_OK);
 }
 
 /* To oneself: as if interrupted after the call when enabled, just a bit when disabled. */
@@ -371,23 +405,15 @@ static void space_goes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(start_and_yield),
-		T(bind_refusals),
-		T(signal_to_one_that_waits),
-		T(signal_to_oneself),
-		T(notification_goes),
-		T(dispatcher_goes),
-		T(doorbell),
-		T(device_interrupt),
-		T(slices),
-		T(alarm_while_running),
-		T(sleep_till_deadline),
-		T(wait_with_event),
-		T(page_fault_upcall),
-		T(resume_with_event),
-		T(fatal_fault),
-		T(setup_refusals),
-		T(space_goes),
+		T(start_and_yield),          T(bind_refusals),
+		T(signal_to_one_that_waits), T(watch_shared),
+		T(signal_to_oneself),        T(notification_goes),
+		T(dispatcher_goes),          T(doorbell),
+		T(device_interrupt),         T(slices),
+		T(alarm_while_running),      T(sleep_till_deadline),
+		T(wait_with_event),          T(page_fault_upcall),
+		T(resume_with_event),        T(fatal_fault),
+		T(setup_refusals),           T(space_goes),
 	};
 
 	world_init();

@@ -4,7 +4,7 @@
  * Oracles: the CPU driver refuses what overlaps or is not empty; its invariants
  * are walked; what was given back can be had again, to the last byte.
  */
-/* needs: tests/unit/libos_world.c tests/unit/arch_hosted.c kernel/core/mdb.c kernel/core/cap_lookup.c kernel/core/cap_copy.c kernel/core/cap_retype.c kernel/core/cap_delete.c kernel/core/cap_revoke.c kernel/core/cap_map.c kernel/core/cap_forge.c kernel/core/cap_check.c kernel/core/cap_invoke.c libos/core/buddy.c libos/thread/mutex.c */
+/* needs: tests/unit/libos_world.c tests/unit/arch_hosted.c kernel/core/mdb.c kernel/core/cap_lookup.c kernel/core/cap_copy.c kernel/core/cap_retype.c kernel/core/cap_delete.c kernel/core/cap_revoke.c kernel/core/cap_share.c kernel/core/cap_map.c kernel/core/cap_forge.c kernel/core/cap_check.c kernel/core/cap_invoke.c libos/core/buddy.c libos/thread/mutex.c */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -30,17 +30,11 @@ struct sys_result sys_invoke(cptr_t cap, uint64_t op, uint64_t a0, uint64_t a1, 
 	return libos_world_invoke(cap, op, a0, a1, a2, a3);
 }
 
+#include "tests/unit/one_thread.h"
+
 /* --- what of the libOS is not here ------------------------------------------------- */
 
 void dispatcher_catch_up(void) { fail_msg("there are no events here"); }
-
-bool thread_block(struct thread_queue *q, cycles_t deadline)
-{
-	fail_msg("one thread only, and it waits in %p till %lu", (void *)q, (unsigned long)deadline);
-	return false;
-}
-
-struct thread *thread_wake(struct thread_queue *q) { return q->head; }
 
 bool vspace_is_locked(void) { return false; }
 
@@ -196,7 +190,7 @@ static void test_more_from_the_monitor(void **state)
 	OK(ram_alloc(RAM_BITS + 1, &whole));
 	OK(ram_free(whole));
 	/* Two thirds of what there is are taken; the rest comes in smaller pieces. */
-	assert_int_equal(ram_reserve(SIZE_OF_BITS(24)), ERR_NO_MEMORY);
+	assert_int_equal(ram_reserve(SIZE_OF_BITS(24), PAGE_BITS), ERR_NO_MEMORY);
 	assert_true(ram_free_bytes() > SIZE_OF_BITS(22));
 	OK(ram_object(CAP_FRAME, 12, &frame));
 	OK(ram_free(frame));

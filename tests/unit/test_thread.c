@@ -5,7 +5,7 @@
  * The scheduler and all that blocks is the libOS's own code; only switching stacks
  * (context.asm) and getting stacks is stood in for here.  Sleeping is real time.
  */
-/* needs: libos/thread/thread.c libos/thread/sleep.c libos/thread/mutex.c libos/thread/cond.c */
+/* needs: libos/thread/thread.c libos/thread/sleep.c libos/thread/mutex.c libos/thread/cond.c libos/thread/cpu.c libos/thread/wait.c libos/thread/policy.c */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,8 +16,10 @@
 
 #include <cmocka.h>
 
+#include "kernel/abi/error.h"
 #include "libos/core/vspace.h"
 #include "libos/thread/control.h"
+#include "libos/thread/cpu.h"
 #include "libos/x86/context.h"
 
 #define STACK_BYTES 65536
@@ -45,8 +47,9 @@ static ucontext_t *context_of(struct thread *t)
 
 void dispatcher_catch_up(void) { fail_msg("there are no events here"); }
 
-err_t stack_map(vaddr_t *top)
+err_t stack_map(unsigned bits, vaddr_t *top)
 {
+	assert_int_equal(bits, STACK_BITS);
 	assert_true(host_count < THREADS_MAX);
 	*top = (vaddr_t)malloc(STACK_BYTES) + STACK_BYTES;
 	return 0;
@@ -118,6 +121,27 @@ err_t context_wait(struct thread *from, cycles_t deadline)
 }
 
 void context_sleep(cycles_t deadline) { context_load(wait_for_ready(deadline)); }
+
+void context_leave(struct thread *from, void (*fn)(struct thread *), vaddr_t stack)
+{
+	fail_msg("%p leaves %p for %lu", (void *)from, (void *)(uintptr_t)fn, stack);
+}
+
+void context_call(void (*fn)(void *) __attribute__((noreturn)), void *arg, vaddr_t stack)
+{
+	fail_msg("one cpu ends its threads on their own stacks, not on %lu", stack);
+	fn(arg);
+}
+
+err_t cpu_add(coreid_t core) { return core ? ERR_UNSUPPORTED : ERR_EXISTS; }
+
+void cpu_wake(coreid_t core) { fail_msg("there is no core %u", core); }
+
+err_t frame_alloc_map(unsigned bits, cptr_t *frame, vaddr_t *out)
+{
+	*out = (vaddr_t)aligned_alloc(CACHE_LINE, SIZE_OF_BITS(bits));
+	return frame ? ERR_ARGUMENT : 0;
+}
 
 err_t context_yield(struct thread *from) { return from->rsp ? 0 : -1; }
 

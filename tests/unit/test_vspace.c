@@ -5,7 +5,7 @@
  * page of every mapping, with its frame and its access, and nothing else; and
  * what a space took is free again when it goes.
  */
-/* needs: tests/unit/libos_world.c tests/unit/arch_hosted.c kernel/core/mdb.c kernel/core/cap_lookup.c kernel/core/cap_copy.c kernel/core/cap_retype.c kernel/core/cap_delete.c kernel/core/cap_revoke.c kernel/core/cap_map.c kernel/core/cap_forge.c kernel/core/cap_check.c kernel/core/cap_invoke.c libos/core/buddy.c libos/thread/mutex.c */
+/* needs: tests/unit/libos_world.c tests/unit/arch_hosted.c kernel/core/mdb.c kernel/core/cap_lookup.c kernel/core/cap_copy.c kernel/core/cap_retype.c kernel/core/cap_delete.c kernel/core/cap_revoke.c kernel/core/cap_share.c kernel/core/cap_map.c kernel/core/cap_forge.c kernel/core/cap_check.c kernel/core/cap_invoke.c libos/core/buddy.c libos/thread/mutex.c tests/unit/one_member.c */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -40,13 +40,7 @@ struct sys_result sys_invoke(cptr_t cap, uint64_t op, uint64_t a0, uint64_t a1, 
 
 void dispatcher_catch_up(void) { fail_msg("there are no events here"); }
 
-bool thread_block(struct thread_queue *q, cycles_t deadline)
-{
-	fail_msg("one thread only, and it waits in %p till %lu", (void *)q, (unsigned long)deadline);
-	return false;
-}
-
-struct thread *thread_wake(struct thread_queue *q) { return q->head; }
+#include "tests/unit/one_thread.h"
 
 static struct thread self;
 

@@ -47,6 +47,11 @@ extern const struct measure idle_measures[];
 extern const struct measure thread_measures[];
 extern const struct measure process_measures[];
 extern const struct measure shared_measures[];
+extern const struct measure member_measures[];
+extern const struct measure caps_measures[];
+extern const struct measure span_measures[];
+extern const struct measure island_measures[];
+extern const struct measure agree_measures[];
 
 /* Number of cores that are up, as the monitors say; asked once. */
 unsigned bench_cores(void);
@@ -96,3 +101,5 @@ int serve_switch(int argc, char **argv);
 int serve_urpc(int argc, char **argv);
 int serve_notify(int argc, char **argv);
 int serve_shared(int argc, char **argv);
+int serve_members(int argc, char **argv);
+int serve_caps(int argc, char **argv);

@@ -109,11 +109,9 @@ int bench_serve(int argc, char **argv)
 	static const struct {
 		const char *role;
 		int (*serve)(int, char **);
-	} roles[] = { { "lmp", serve_lmp },
-		      { "switch", serve_switch },
-		      { "urpc", serve_urpc },
-		      { "notify", serve_notify },
-		      { "shared", serve_shared } };
+	} roles[] = { { "lmp", serve_lmp },       { "switch", serve_switch }, { "urpc", serve_urpc },
+		      { "notify", serve_notify }, { "shared", serve_shared }, { "members", serve_members },
+		      { "caps", serve_caps } };
 	for (size_t i = 0; argc >= 3 && i < sizeof roles / sizeof *roles; i++)
 		if (strcmp(argv[0], roles[i].role) == 0)
 			return roles[i].serve(argc, argv);

@@ -100,7 +100,10 @@ static int poweroff_command(const struct command_line *line)
 const struct command commands[] = {
 	{ "help", "[command]", "lists the commands and programs", help_command },
 	{ "cores", "", "the cores: state, uptime, messages, what runs there", cores_command },
+	{ "core", "stop N [M] | start N | update N", "stops a core, whose island goes on at M; starts it",
+	  core_command },
 	{ "ps", "", "the processes of all cores", ps_command },
+	{ "check", "", "compares the capabilities of all cores", check_command },
 	{ "run", "[--core N|all] program ... [&]", "runs a program on a core", run_command },
 	{ "kill", "pid...", "ends processes", kill_command },
 	{ "bench", "list | all | name...", "measures the system", bench_command },

@@ -1,6 +1,6 @@
 /*
  * Completion: first words are commands and programs; after `run` come its option
- * and programs, after `help` commands.
+ * and programs, after `help` commands, after `core` what is done to one.
  */
 #include "user/shell/complete.h"
 
@@ -72,6 +72,14 @@ static void offer_programs(struct candidates *out, const struct place *p)
 		offer(out, p, name[i]);
 }
 
+static void offer_core(struct candidates *out, const struct place *p)
+{
+	static const char *const verb[] = { "stop", "start", "update" };
+
+	for (unsigned i = 0; i < sizeof verb / sizeof *verb; i++)
+		offer(out, p, verb[i]);
+}
+
 void complete_line(void *arg, const char *line, size_t cursor, struct candidates *out)
 {
 	struct place p = place_find(line, cursor);
@@ -86,4 +94,6 @@ void complete_line(void *arg, const char *line, size_t cursor, struct candidates
 		offer(out, &p, "--core");
 	if (first_is(&p, "run") && p.index == 2)
 		offer(out, &p, "all");
+	if (first_is(&p, "core") && p.index == 1)
+		offer_core(out, &p);
 }

@@ -10,8 +10,8 @@
 
 static bool is_program(const struct boot_file *f)
 {
-	/* A second one of either would find its name, or its devices, taken. */
-	static const char *const system[] = { "monitor", "console" };
+	/* A second one of the first two would find its name, or its devices, taken; the last is no program. */
+	static const char *const system[] = { "monitor", "console", "kernel" };
 
 	for (unsigned i = 0; i < sizeof(system) / sizeof(*system); i++)
 		if (strcmp(f->name, system[i]) == 0)

@@ -58,4 +58,4 @@ bool number_parse(const char *text, uint64_t limit, uint64_t *out);
 unsigned core_count(void);
 /* Starts argv[0] on this core and waits for it, unless `line` says otherwise. */
 int program_run(const struct command_line *line, int first);
-command_run run_command, kill_command, cores_command, ps_command;
+command_run run_command, kill_command, cores_command, core_command, ps_command, check_command;

@@ -1,5 +1,5 @@
 /*
- * What the system is doing: `cores` and `ps`.
+ * What the system is doing: `cores` and `ps`; whether its cores agree: `check`.
  *
  * Each core's monitor is asked in turn, so the table is not of one moment.
  */
@@ -9,9 +9,11 @@
 
 #include "kernel/abi/dispatcher.h"
 #include "kernel/abi/error.h"
+#include "kernel/abi/syscall.h"
 #include "libos/core/dispatcher.h"
 #include "libos/core/error_text.h"
 #include "libos/core/monitor_client.h"
+#include "libos/core/shared_cap.h"
 #include "user/shell/shell.h"
 
 #define RUNNING_TEXT 64
@@ -88,7 +90,7 @@ static const char *core_state_text(unsigned state)
 
 static void core_print(coreid_t core)
 {
-	char up[24], running[RUNNING_TEXT];
+	char up[24], state[16], running[RUNNING_TEXT];
 	struct mon_core c;
 	err_t err = mon_core(core, &c);
 	uint64_t busy;
@@ -97,15 +99,19 @@ static void core_print(coreid_t core)
 		printf("%4u  %s\n", (unsigned)core, error_text(err));
 		return;
 	}
+	if (c.state == MON_CORE_UP && c.at != core)
+		snprintf(state, sizeof(state), "on %u", (unsigned)c.at);
+	else
+		snprintf(state, sizeof(state), "%s", core_state_text(c.state));
 	if (c.state != MON_CORE_UP) {
-		printf("%4u %5u  %s\n", (unsigned)core, (unsigned)c.apic_id, core_state_text(c.state));
+		printf("%4u %5u  %s\n", (unsigned)core, (unsigned)c.apic_id, state);
 		return;
 	}
 	busy = c.uptime > c.idle ? c.uptime - c.idle : 0;
 	printf("%4u %5u  %-7s %9s %4" PRIu64 "%% %9" PRIu64 " %9" PRIu64 " %5" PRIu64 " %7" PRIu64 " M  %s\n",
-	       (unsigned)core, (unsigned)c.apic_id, core_state_text(c.state),
-	       time_text(c.uptime, c.tsc_hz, up, sizeof(up)), c.uptime / 100 ? busy / (c.uptime / 100) : 0, c.messages,
-	       c.ipis_sent, c.ipis_received, c.ram_free >> 20, running_text(core, running));
+	       (unsigned)core, (unsigned)c.apic_id, state, time_text(c.uptime, c.tsc_hz, up, sizeof(up)),
+	       c.uptime / 100 ? busy / (c.uptime / 100) : 0, c.messages, c.ipis_sent, c.ipis_received, c.ram_free >> 20,
+	       running_text(core, running));
 }
 
 int cores_command(const struct command_line *line)
@@ -117,6 +123,32 @@ int cores_command(const struct command_line *line)
 	for (coreid_t core = 0; core < n; core++)
 		core_print(core);
 	return 0;
+}
+
+int core_command(const struct command_line *line)
+{
+	static const char *const verb[] = { "stop", "start", "update" }; /* enum mon_core_control */
+	uint64_t core, onto = CORE_ANY, times;
+	unsigned control = 0;
+	err_t err;
+
+	while (control < 3 && (line->count < 3 || strcmp(line->word[1], verb[control])))
+		control++;
+	if (control == 3 || line->count > (control == MON_CORE_STOP ? 4 : 3)) {
+		printf("core: usage: core stop N [M], core start N, core update N\n");
+		return 2;
+	}
+	if (!number_parse(line->word[2], CORE_ANY, &core) ||
+	    (line->count > 3 && !number_parse(line->word[3], CORE_ANY, &onto))) {
+		printf("core: %s\n", error_text(ERR_CORE_ID));
+		return 1;
+	}
+	err = mon_core_control((coreid_t)core, control, (coreid_t)onto);
+	if (err)
+		printf("core %s: %s\n", line->word[1], error_text(err));
+	else if (control == MON_CORE_UPDATE && !mon_stat((coreid_t)core, STAT_UPDATES, &times))
+		printf("core %u: CPU driver replaced, %u times since its start\n", (unsigned)core, (unsigned)times);
+	return err ? 1 : 0;
 }
 
 static const char *process_state_text(unsigned state)
@@ -135,9 +167,11 @@ static void processes_print(coreid_t core)
 	struct mon_process p;
 	err_t err;
 
-	for (unsigned i = 0; !(err = mon_ps(core, i, &p)); i++)
-		printf("%-9s %4u  %-8s %9s  %s\n", pid_text(p.pid, pid), (unsigned)core, process_state_text(p.state),
+	for (unsigned i = 0; !(err = mon_ps(core, i, &p)); i++) {
+		printf("%-9s %4u  %-8s %9s  %s", pid_text(p.pid, pid), (unsigned)core, process_state_text(p.state),
 		       time_text(p.cycles, dispatcher_tsc_hz(), time, sizeof(time)), p.name);
+		printf(p.cores > 1 ? " (on %u cores)\n" : "\n", (unsigned)p.cores);
+	}
 	/* ERR_NOT_FOUND is the list's end; a core that is not there has no processes. */
 	if (err == ERR_TIMEOUT)
 		printf("%-9s %4u  %s\n", "-", (unsigned)core, error_text(err));
@@ -152,4 +186,22 @@ int ps_command(const struct command_line *line)
 	for (coreid_t core = 0; core < n; core++)
 		processes_print(core);
 	return 0;
+}
+
+/* What is on its way between cores looks like a violation; that is over soon, a violation is not. */
+#define CHECK_TRIES 4
+
+int check_command(const struct command_line *line)
+{
+	uint64_t violations = 0;
+	err_t err = ERR_OK;
+
+	(void)line;
+	for (unsigned i = 0; i < CHECK_TRIES && (i == 0 || (!err && violations)); i++)
+		err = mon_walk(&violations);
+	if (err)
+		printf("check: %s\n", error_text(err));
+	else
+		printf("check: %u violations\n", (unsigned)violations);
+	return err || violations ? 1 : 0;
 }

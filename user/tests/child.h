@@ -26,6 +26,21 @@ int deed_connect_and_go(const char *arg);
 int deed_revoke_own(const char *arg);
 int deed_revoke_dispatcher(const char *arg);
 int deed_sleep_long(const char *arg);
+int deed_rounds(const char *arg);
+
+/* child_span.c */
+int deed_span_visit(const char *arg);
+int deed_span_still(const char *arg);
+int deed_span_heap(const char *arg);
+int deed_span_touch(const char *arg);
+int deed_span_unmap(const char *arg);
+int deed_span_gone(const char *arg);
+int deed_span_protect(const char *arg);
+int deed_span_root(const char *arg);
+int deed_span_exit(const char *arg);
+int deed_span_fault(const char *arg);
+int deed_span_spin(const char *arg);
+int deed_span_refused(const char *arg);
 
 /* child_limits.c */
 int deed_use_memory(const char *arg);

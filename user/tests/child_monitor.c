@@ -3,6 +3,7 @@
  * requests from one core to another.
  */
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -11,6 +12,7 @@
 #include "kernel/abi/cap.h"
 #include "kernel/abi/error.h"
 #include "kernel/abi/syscall.h"
+#include "libos/core/error_text.h"
 #include "libos/core/invoke.h"
 #include "libos/core/lmp.h"
 #include "libos/core/monitor_client.h"
@@ -48,7 +50,8 @@ static uint64_t likely_word(void)
 /* What would end this process, or others that have no part in this, is left out. */
 static bool harmless(unsigned op)
 {
-	return op != MON_EXIT && op != MON_FAULT && op != MON_POWER && op != MON_KILL && op != MON_LOG;
+	return op != MON_EXIT && op != MON_FAULT && op != MON_POWER && op != MON_KILL && op != MON_LOG &&
+	       op != MON_SPAN && op != MON_CAP_DELETE && op != MON_CAP_REVOKE && op != MON_CORE_CONTROL;
 }
 
 static bool babble_once(void)
@@ -233,4 +236,38 @@ int deed_wait_for(const char *arg)
 	err_t err = mon_wait(strtoull(arg, NULL, 10), NULL, NULL);
 
 	return err == ERR_CORE_TIMEOUT ? 77 : err != ERR_OK;
+}
+
+static unsigned cores_count(void)
+{
+	struct mon_core c;
+	unsigned up = 0;
+
+	for (coreid_t core = 0; mon_core(core, &c) == ERR_OK; core++)
+		up += c.state == MON_CORE_UP;
+	return up;
+}
+
+/* Thousands of rounds of a protocol among all cores, `arg` times; they end well, whoever dies meanwhile. */
+int deed_rounds(const char *arg)
+{
+	unsigned long times = strtoul(arg, NULL, 10);
+
+	if (times == 0)
+		return 1;
+	for (unsigned long i = 0; i < 2 * times; i++) {
+		struct mon_rounds r = { .kind = i < times ? MON_ROUND_ONE_PHASE : MON_ROUND_TWO_PHASE,
+					.scheme = DISSEMINATE_NUMA,
+					.cores = cores_count(),
+					.count = 20000,
+					.in_flight = 8 };
+		err_t err = mon_rounds(&r);
+
+		if (err || i % times == times - 1)
+			printf("rounds kind %u end: %s\n", r.kind, error_text(err));
+		fflush(stdout);
+		if (err)
+			return 1;
+	}
+	return 0;
 }

@@ -1,5 +1,6 @@
 /*
- * tests [GROUP...]: the in-guest tests of the system, all or the named groups.
+ * tests [GROUP...]: the in-guest tests of the system, all or the named groups (pthread
+ * only by name).
  *
  * Prints a TAP plan and a line per test.  Exit status 0 if all passed.
  */
@@ -21,7 +22,12 @@ static const struct group {
 	{ "protection", protection_tests },
 	{ "core", core_tests },
 	{ "monitor", monitor_tests },
+	{ "agreement", agreement_tests },
+	{ "span", span_tests },
 	{ "load", load_tests },
+	{ "pthread", pthread_tests },
+	/* Last: a process that has taken all memory keeps it. */
+	{ "memory", memory_tests },
 };
 #define GROUPS (sizeof groups / sizeof *groups)
 
@@ -30,7 +36,8 @@ static bool wanted(const struct group *g, int argc, char **argv)
 	for (int i = 1; i < argc; i++)
 		if (strcmp(argv[i], g->name) == 0)
 			return true;
-	return argc < 2;
+	/* A process that has spread over cores stays so: not in one with the others. */
+	return argc < 2 && g->tests != pthread_tests;
 }
 
 static unsigned count_tests(int argc, char **argv)

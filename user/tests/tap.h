@@ -21,12 +21,16 @@ extern const struct test cap_tests[];
 extern const struct test page_tests[];
 extern const struct test lmp_tests[];
 extern const struct test thread_tests[];
+extern const struct test pthread_tests[];
 extern const struct test load_tests[];
+extern const struct test memory_tests[];
 extern const struct test libc_tests[];
 extern const struct test process_tests[];
 extern const struct test protection_tests[];
 extern const struct test core_tests[];
 extern const struct test monitor_tests[];
+extern const struct test agreement_tests[];
+extern const struct test span_tests[];
 
 /* Fails the test unless the expression is true. */
 #define EXPECT(x)                                                                  \

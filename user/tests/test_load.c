@@ -266,6 +266,10 @@ static bool memory_runs_out(void)
 const struct test load_tests[] = {
 	{ "many threads, cooperative", cooperative },
 	{ "many threads, preempted", preempted },
-	{ "memory runs out and comes back", memory_runs_out },
+	{ 0 },
+};
+
+const struct test memory_tests[] = {
+	{ "it runs out and comes back", memory_runs_out },
 	{ 0 },
 };

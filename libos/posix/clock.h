@@ -1,0 +1,11 @@
+/*
+ * Points in time of POSIX clocks as the thread library counts them.
+ */
+#pragma once
+
+#include <time.h>
+
+#include "kernel/abi/types.h"
+
+/* The TSC's value at that time of that clock, never 0; 0 or EINVAL. */
+int clock_deadline(clockid_t clock, const struct timespec *at, cycles_t *out);

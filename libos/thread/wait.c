@@ -1,0 +1,153 @@
+/*
+ * Waiting in queues.
+ *
+ * On one cpu disabled mode keeps everybody else away.  With several there are guards besides.
+ * A thread that waits is in its queue before its guard is free again, but goes on for a
+ * few instructions on its own stack: who wakes it meanwhile, on another core, sends it to its own cpu, which
+ * does not look before it has left that stack.  So nobody ever runs a thread
+ * that still runs.
+ *
+ * Three may want to end the same wait: who wakes, the deadline, an interrupt.  The one that takes the thread
+ * out of its queue, under the guard, has it.
+ */
+#include "libos/thread/control.h"
+#include "libos/x86/barrier.h"
+
+struct wait_guard *wait_guards;
+
+static uint32_t *guard_of(const struct thread_queue *q)
+{
+	uint64_t a = (uint64_t)q;
+
+	return &wait_guards[(a >> 4 ^ a >> 10) % WAIT_GUARDS].taken;
+}
+
+void wait_guard(struct thread_queue *q)
+{
+	uint32_t *g = guard_of(q);
+
+	while (mem_swap32(g, 1))
+		while (mem_load32(g))
+			cpu_pause();
+}
+
+void wait_unguard(struct thread_queue *q) { mem_store32_release(guard_of(q), 0); }
+
+static void waits_set(struct thread *t, struct thread_queue *q) { __atomic_store_n(&t->waits, q, __ATOMIC_RELEASE); }
+
+static struct thread_queue *waits_get(struct thread *t) { return __atomic_load_n(&t->waits, __ATOMIC_ACQUIRE); }
+
+/* Takes the thread out of the queue it waits in, unless somebody has already. */
+static bool wait_leave(struct thread *t, bool only_interruptible)
+{
+	struct thread_queue *q = waits_get(t);
+	bool leaves;
+
+	if (!q)
+		return false;
+	wait_lock(q);
+	leaves = waits_get(t) == q && (t->interruptible || !only_interruptible);
+	if (leaves) {
+		thread_queue_remove(t);
+		waits_set(t, NULL);
+		t->timed_out = true;
+	}
+	wait_unlock(q);
+	return leaves;
+}
+
+static inline void begin(struct thread_queue *q, bool interruptible)
+{
+	struct thread *t = thread_current();
+
+	t->timed_out = false;
+	t->queued = true;
+	t->interruptible = interruptible;
+	thread_queue_add(q, t);
+	waits_set(t, q);
+	wait_unlock(q);
+}
+
+void wait_begin(struct thread_queue *q, bool interruptible) { begin(q, interruptible); }
+
+/*
+ * Has an interrupt come before it could find us waiting?  Store buffering: we wrote `waits`, fence, read
+ * `interrupted`; thread_interrupt swaps `interrupted`, a fence, and reads `waits`.
+ */
+static bool interrupted_early(struct thread *t)
+{
+	if (thread_has_cpus())
+		mem_fence();
+	return mem_load32(&t->interrupted) && wait_leave(t, true);
+}
+
+static inline bool finish(cycles_t deadline)
+{
+	struct thread *t = thread_current();
+
+	if (!t->interruptible || !interrupted_early(t)) {
+		if (deadline)
+			sleep_add(t, deadline);
+		thread_suspend(t);
+	}
+	t->queued = false;
+	return !t->timed_out;
+}
+
+bool wait_finish(cycles_t deadline) { return finish(deadline); }
+
+bool wait_in(struct thread_queue *q, cycles_t deadline, bool interruptible)
+{
+	begin(q, interruptible);
+	return finish(deadline);
+}
+
+bool wait_expired(struct thread *t)
+{
+	if (t->queued)
+		return wait_leave(t, false);
+	t->timed_out = true;
+	return true;
+}
+
+bool thread_block(struct thread_queue *q, cycles_t deadline)
+{
+	wait_lock(q);
+	return wait_in(q, deadline, false);
+}
+
+struct thread *thread_wake(struct thread_queue *q)
+{
+	struct thread *t;
+
+	wait_lock(q);
+	t = wait_take(q);
+	wait_unlock(q);
+	if (t)
+		thread_make_ready(t);
+	return t;
+}
+
+void thread_interrupt(struct thread *t)
+{
+	dispatcher_disable();
+	mem_swap32(&t->interrupted, 1);
+	if (wait_leave(t, true))
+		thread_make_ready(t);
+	dispatcher_enable();
+}
+
+bool thread_interrupted(void) { return mem_load32(&thread_current()->interrupted) != 0; }
+
+bool thread_sleep_interruptible(cycles_t deadline)
+{
+	struct thread_queue nobody = { NULL, NULL };
+	bool interrupted;
+
+	dispatcher_disable();
+	wait_lock(&nobody);
+	wait_in(&nobody, deadline, true);
+	interrupted = thread_interrupted();
+	dispatcher_enable();
+	return !interrupted;
+}

@@ -1,0 +1,43 @@
+/*
+ * Between spawn.c and member_make.c: the parts of a process that are made alike for its
+ * first member and for one on another core.
+ */
+#pragma once
+
+#include "monitor/archive.h"
+#include "monitor/monitor.h"
+#include "monitor/plan.h"
+
+#define DISP_PAGES (SIZE_OF_BITS(DISPATCHER_FRAME_BITS) / PAGE_SIZE)
+
+struct spawn {
+	struct process *p;
+	const struct archive_entry *entry;
+	struct elf_image elf;
+	struct plan plan;
+	cptr_t next;   /* free slot of the process's task cnode */
+	cptr_t tables; /* first PTABLE1 there */
+	cptr_t image;  /* frame there */
+};
+
+/* A slot of the process's space; of the monitor's. */
+static inline cptr_t theirs(const struct spawn *s, cptr_t slot) { return process_cap(s->p, slot); }
+static inline cptr_t ours(const struct spawn *s, unsigned slot) { return s->p->slots + slot; }
+
+/* Objects of the process's block, at an offset of the plan's. */
+err_t spawn_object(const struct spawn *s, uint64_t offset, unsigned type, unsigned bits, unsigned count, cptr_t to);
+/* The cnodes and what lies in the first, but for the next. */
+err_t spawn_cspace(struct spawn *s);
+/* The dispatcher, its endpoint 0, and the way to us. */
+err_t spawn_dispatcher(struct spawn *s);
+/* The page tables; their slots are the next free ones. */
+err_t spawn_tables(struct spawn *s);
+/* The dispatcher frame, mapped in the process. */
+err_t spawn_disp_frame(struct spawn *s);
+/* Maps `count` pages, all in one table, of the frame at `cap` from its page `first` on. */
+err_t spawn_map(const struct spawn *s, cptr_t cap, vaddr_t va, unsigned count, uint64_t first, unsigned flags);
+/* The dispatcher page, in the window, till spawn_page_done. */
+struct dispatcher_page *spawn_page(struct spawn *s, err_t *err);
+void spawn_page_done(struct spawn *s);
+/* All that the dispatcher needs to run. */
+err_t spawn_setup(struct spawn *s);

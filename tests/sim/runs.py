@@ -1,0 +1,100 @@
+"""The simulator: seeds in which every invariant holds, and faults made on purpose that it finds."""
+import os
+import random
+import re
+import subprocess
+
+import guest
+import qemu
+
+SIM = os.path.join(qemu.BUILD, "sim/sim")
+IMAGE = os.path.join(qemu.BUILD, "sim/island.so")
+LIMIT = 600
+
+
+def sim(*options, limit=LIMIT):
+    """(whether no run failed, standard output, standard error)"""
+    line = ["nice", SIM, "--image", IMAGE, *map(str, options)]
+    done = subprocess.run(line, cwd=qemu.ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                          errors="replace", timeout=limit)
+    if done.returncode > 1:
+        raise guest.Failure(f"exit status {done.returncode}", done.stdout + done.stderr)
+    return done.returncode == 0, done.stdout, done.stderr
+
+
+def seeds(report, cores, operations, count, *more):
+    """Runs so many seeds; in a soak others each time, for as long as it is given."""
+    first = random.randrange(1 << 32) if report.soak else 1
+    limit = [] if not report.soak else ["--seconds", report.soak]
+    ok, out, err = sim("--cores", cores, "--operations", operations, "--seed", first,
+                       "--seeds", 1 << 31 if report.soak else count, *limit, *more, limit=LIMIT + report.soak)
+    if not ok:
+        raise guest.Failure(out.strip().splitlines()[-1], out + err)
+
+
+def test_2_cores(report):
+    """200 operations on 2 cores"""
+    seeds(report, 2, 200, 300)
+
+
+def test_5_cores(report):
+    """200 operations on 5 cores"""
+    seeds(report, 5, 200, 300)
+
+
+def test_16_cores(report):
+    """200 operations on 16 cores"""
+    seeds(report, 16, 200, 500)
+
+
+def test_100_cores(report):
+    """300 operations on 100 cores"""
+    seeds(report, 100, 300, 20)
+
+
+def test_1024_cores(report):
+    """500 operations on 1,024 cores"""
+    seeds(report, 1024, 500, 4)
+
+
+def found(fault, *options):
+    """The report of the first run in which a fault that is made is found, and the command that makes it again."""
+    for at in range(1, 400, 7):
+        ok, _, err = sim("--seed", at, "--fault", f"{fault}:{at}", *options)
+        again = re.search(r"^again: \S+ (.*)$", err, re.MULTILINE)
+        if not ok:
+            return err, again[1].split() if again else None
+    raise guest.Failure(f"a {fault} that is made on purpose is not found")
+
+
+def replay(fault, *options):
+    err, again = found(fault, *options)
+    if not again:
+        raise guest.Failure("the report does not say how to make the run again", err)
+    said = [line for line in err.splitlines() if line.startswith("seed ")]
+    for _ in range(2):
+        ok, _, told = sim(*again)
+        if ok or said != [line for line in told.splitlines() if line.startswith("seed ")]:
+            raise guest.Failure("the run again ends otherwise", err + told)
+
+
+def test_lost_line(report):
+    """a line that is lost is found, and the run is the same again"""
+    replay("drop", "--deaths", 0, "--only", "rounds")
+
+
+def test_line_twice(report):
+    """a line that comes twice is found, and the run is the same again"""
+    replay("twice", "--deaths", 0, "--only", "rounds")
+
+
+def test_no_flush(report):
+    """a translation that is not forgotten is found, and the run is the same again"""
+    replay("flush", "--deaths", 0, "--only", "caps", "--operations", 2000)
+
+
+def test_trace(report):
+    """two runs of a seed are the same, event by event"""
+    first, again = (sim("--seed", 7, "--trace")[2] for _ in range(2))
+    if first != again or len(first.splitlines()) < 100:
+        raise guest.Failure("the traces differ", first[:2000])

@@ -1,0 +1,388 @@
+/*
+ * Time and messages: a queue of events, and for each pair of cores a channel that keeps order.
+ *
+ * A message takes as long as the distance says and as chance adds, but never comes before one that was
+ * sent earlier from the same core to the same other.  A core that handles something is busy for a
+ * moment; what comes meanwhile waits, in order.  A dead core gets nothing and says nothing any more;
+ * what it had sent before is on its way and arrives.
+ */
+#include "tools/sim/sim.h"
+
+#include <err.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define HANDLING 300 /* a message handled */
+#define WITHIN_PACKAGE 200
+#define BETWEEN_PACKAGES 500
+#define BETWEEN_NODES 900
+
+struct core *cores;
+struct random dice;
+uint64_t fabric_steps;
+
+static cycles_t now;
+static uint64_t posted;
+static uint64_t lines_sent;
+
+/* --- the queue: a heap of places in a pool --------------------------------------------------- */
+
+struct place {
+	cycles_t time;
+	uint64_t order;
+	uint32_t event;
+};
+static struct place *heap;
+static struct event *pool;
+static uint32_t *unused;   /* of the pool */
+static uint32_t *follower; /* of one that waits for its core: 1 + the next, or 0 */
+static unsigned heap_count, heap_room, unused_count;
+
+static void queue_grow(void)
+{
+	unsigned room = heap_room ? heap_room * 2 : 4096;
+
+	heap = realloc(heap, room * sizeof *heap);
+	pool = realloc(pool, room * sizeof *pool);
+	unused = realloc(unused, room * sizeof *unused);
+	follower = realloc(follower, room * sizeof *follower);
+	if (!heap || !pool || !unused || !follower)
+		err(2, "events");
+	for (unsigned i = room; i-- > heap_room;)
+		unused[unused_count++] = i;
+	heap_room = room;
+}
+
+static bool sooner(const struct place *a, const struct place *b)
+{
+	return a->time != b->time ? a->time < b->time : a->order < b->order;
+}
+
+static void queue_put(const struct event *e)
+{
+	struct place p = { e->time, e->order, 0 };
+	unsigned at;
+
+	if (!unused_count)
+		queue_grow();
+	p.event = unused[--unused_count];
+	pool[p.event] = *e;
+	for (at = heap_count++; at && sooner(&p, &heap[(at - 1) / 2]); at = (at - 1) / 2)
+		heap[at] = heap[(at - 1) / 2];
+	heap[at] = p;
+}
+
+/* Its place in the pool is the caller's then. */
+static uint32_t queue_take(void)
+{
+	struct place top = heap[0], last = heap[--heap_count];
+	unsigned at = 0;
+
+	for (unsigned child; (child = 2 * at + 1) < heap_count; at = child) {
+		if (child + 1 < heap_count && sooner(&heap[child + 1], &heap[child]))
+			child++;
+		if (!sooner(&heap[child], &last))
+			break;
+		heap[at] = heap[child];
+	}
+	heap[at] = last;
+	return top.event;
+}
+
+void fabric_post(cycles_t delay, const struct event *e)
+{
+	struct event copy = *e;
+
+	copy.time = now + delay;
+	copy.order = posted++;
+	queue_put(&copy);
+}
+
+/* --- delays ------------------------------------------------------------------------------------ */
+
+static struct {
+	unsigned jitter;   /* cycles added at most, usually */
+	unsigned slow_in;  /* one in so many takes much longer; 0: none */
+	unsigned slow;     /* by so much at most */
+	unsigned stall_in; /* one in so many messages finds its receiver asleep; 0: none */
+	cycles_t stall;    /* for so long at most */
+} weather;
+static cycles_t *arrival; /* of the last message, by sender and receiver */
+
+void fabric_calm(void) { memset(&weather, 0, sizeof weather); }
+
+void fabric_weather(void)
+{
+	static const unsigned jitters[] = { 50, 400, 3000, 30000 };
+
+	lines_sent = 0;
+	weather.jitter = jitters[random_below(&dice, 4)];
+	weather.slow_in = random_one_in(&dice, 2) ? 20 + (unsigned)random_below(&dice, 500) : 0;
+	weather.slow = 1000u << random_below(&dice, 8);
+	weather.stall_in = random_one_in(&dice, 2) ? 100 + (unsigned)random_below(&dice, 2000) : 0;
+	weather.stall = (cycles_t)MICROSECOND << random_below(&dice, 10);
+}
+
+static cycles_t distance(coreid_t a, coreid_t b)
+{
+	if (machine_info.node[a] != machine_info.node[b])
+		return BETWEEN_NODES;
+	return machine_info.package[a] != machine_info.package[b] ? BETWEEN_PACKAGES : WITHIN_PACKAGE;
+}
+
+static cycles_t delay_draw(coreid_t from, coreid_t to)
+{
+	cycles_t d = distance(from, to);
+
+	if (weather.jitter)
+		d += random_below(&dice, weather.jitter);
+	if (weather.slow_in && random_one_in(&dice, weather.slow_in))
+		d += random_below(&dice, weather.slow);
+	return d;
+}
+
+static cycles_t *channel(coreid_t from, coreid_t to)
+{
+	if (!arrival)
+		arrival = calloc((size_t)machine_info.cores * machine_info.cores, sizeof *arrival);
+	if (!arrival)
+		err(2, "channels");
+	return &arrival[(size_t)from * machine_info.cores + to];
+}
+
+/* A fault that is wanted happens to this message; true when it is lost. */
+static bool fault_line(struct event *e)
+{
+	if (options.fault == FAULT_NONE || options.fault == FAULT_FLUSH || ++lines_sent != options.fault_at)
+		return false;
+	trace_note(e->core, "a fault is made here");
+	if (options.fault == FAULT_OVERTAKE)
+		e->time = now + 1;
+	if (options.fault == FAULT_TWICE)
+		queue_put(e);
+	return options.fault == FAULT_DROP;
+}
+
+void sim_send(coreid_t from, coreid_t to, const uint64_t line[SIM_WORDS])
+{
+	struct event e = { .kind = EVENT_LINE, .core = to, .from = from };
+	cycles_t *last = channel(from, to);
+
+	memcpy(e.line, line, sizeof e.line);
+	e.time = now + delay_draw(from, to);
+	if (e.time < *last)
+		e.time = *last;
+	*last = e.time;
+	e.order = posted++;
+	trace_send(&e);
+	if (!fault_line(&e))
+		queue_put(&e);
+}
+
+void sim_ipi(coreid_t from, coreid_t to)
+{
+	struct event e = { .kind = EVENT_DOORBELL, .core = to, .from = from };
+
+	fabric_post(delay_draw(from, to), &e);
+}
+
+void sim_answer(coreid_t core, uint32_t process, const uint64_t line[SIM_WORDS])
+{
+	struct event e = { .kind = EVENT_ANSWER, .core = core, .process = process };
+
+	sim_answered(core, process, line);
+	memcpy(e.line, line, sizeof e.line);
+	fabric_post(HANDLING, &e);
+}
+
+uint64_t *sim_doorbell(coreid_t core)
+{
+	if (!cores[core].doorbell)
+		cores[core].doorbell = calloc(1, PAGE_SIZE);
+	return cores[core].doorbell;
+}
+
+cycles_t sim_now(void) { return now; }
+
+/* --- fate ------------------------------------------------------------------------------------------ */
+
+void fabric_kill(coreid_t core, cycles_t thaws)
+{
+	struct event e = { .kind = EVENT_FATE, .core = core };
+
+	cores[core].life = thaws ? CORE_FROZEN : CORE_DEAD;
+	cores[core].thaws = now + thaws;
+	trace_note(core, thaws ? "falls silent" : "dies");
+	trace_model("%s %u", thaws ? "freeze" : "die", core);
+	if (thaws)
+		fabric_post(thaws, &e);
+	work_core_gone(core);
+}
+
+void fabric_stall(coreid_t core, cycles_t length)
+{
+	if (cores[core].busy < now + length)
+		cores[core].busy = now + length;
+}
+
+void sim_fence(coreid_t by, coreid_t core)
+{
+	trace_note(core, "is fenced by core %u", by);
+	trace_model("fence %u %u", core, by);
+	if (cores[core].life == CORE_ALIVE)
+		work_core_gone(core);
+	cores[core].life = CORE_DEAD;
+}
+
+static void thaw(coreid_t core)
+{
+	if (cores[core].life != CORE_FROZEN)
+		return;
+	trace_note(core, "goes on");
+	trace_model("thaw %u", core);
+	cores[core].life = CORE_ALIVE;
+	cores[core].busy = now;
+}
+
+/* --- events ----------------------------------------------------------------------------------------- */
+
+/* A core that has something to look at looks when it is not busy any more. */
+static void core_call(coreid_t core)
+{
+	struct core *c = &cores[core];
+	struct event e = { .kind = EVENT_READY, .core = core };
+	cycles_t at = c->life == CORE_FROZEN ? c->thaws + 1 : c->busy;
+
+	if (!c->called)
+		fabric_post(at > now ? at - now : 0, &e);
+	c->called = true;
+}
+
+static void inbox_add(coreid_t core, uint32_t event)
+{
+	struct core *c = &cores[core];
+
+	follower[event] = 0;
+	if (c->inbox_first)
+		follower[c->inbox_last - 1] = event + 1;
+	else
+		c->inbox_first = event + 1;
+	c->inbox_last = event + 1;
+	core_call(core);
+}
+
+/* UINT32_MAX: none. */
+static uint32_t inbox_take(coreid_t core)
+{
+	struct core *c = &cores[core];
+	uint32_t event = c->inbox_first - 1;
+
+	if (c->inbox_first)
+		c->inbox_first = follower[event];
+	return event;
+}
+
+static void timer_set(coreid_t core, cycles_t deadline)
+{
+	struct event e = { .kind = EVENT_TIMER, .core = core };
+	struct core *c = &cores[core];
+
+	if (deadline == 0 || (c->timer && c->timer <= deadline))
+		return;
+	c->timer = deadline > now ? deadline : now + 1;
+	fabric_post(c->timer - now, &e);
+}
+
+void fabric_soon(coreid_t core) { timer_set(core, now + 1); }
+
+static void island_event(const struct event *e)
+{
+	struct core *c = &cores[e->core];
+
+	/* Of two timers that were set the later one has nothing to say. */
+	if (e->kind == EVENT_TIMER && (!c->timer || c->timer > now))
+		return;
+	c->busy = now + HANDLING;
+	if (weather.stall_in && random_one_in(&dice, weather.stall_in))
+		fabric_stall(e->core, random_below(&dice, weather.stall));
+	switch (e->kind) {
+	case EVENT_LINE:
+		c->messages++;
+		c->island.isle_message(e->from, e->line);
+		break;
+	case EVENT_REQUEST:
+		c->island.isle_request(e->process, e->line);
+		break;
+	case EVENT_DOORBELL:
+		c->island.isle_doorbell();
+		break;
+	default:
+		c->timer = 0;
+	}
+	timer_set(e->core, c->island.isle_step());
+	check_step(e->core);
+}
+
+static void event_run(uint32_t place)
+{
+	struct event e = pool[place];
+
+	unused[unused_count++] = place;
+	fabric_steps++;
+	trace_event(&e);
+	switch (e.kind) {
+	case EVENT_ACT:
+		work_act(e.process);
+		break;
+	case EVENT_ANSWER:
+		if (core_alive(e.core))
+			work_answer(e.core, e.process, e.line);
+		break;
+	case EVENT_FATE:
+		thaw(e.core);
+		break;
+	default:
+		island_event(&e);
+	}
+}
+
+/* The first of those that wait for a core. */
+static void core_ready(coreid_t core)
+{
+	struct core *c = &cores[core];
+	uint32_t first;
+
+	c->called = false;
+	if (c->life == CORE_DEAD)
+		while ((first = inbox_take(core)) != UINT32_MAX)
+			unused[unused_count++] = first;
+	if (c->life == CORE_ALIVE && c->busy <= now && (first = inbox_take(core)) != UINT32_MAX)
+		event_run(first);
+	if (c->inbox_first)
+		core_call(core);
+}
+
+static bool for_island(const struct event *e) { return e->kind <= EVENT_TIMER; }
+
+bool fabric_step(cycles_t until)
+{
+	const struct core *c;
+	struct event *e;
+	uint32_t place;
+
+	if (!heap_count || heap[0].time > until)
+		return false;
+	place = queue_take();
+	e = &pool[place];
+	c = &cores[e->core];
+	now = e->time;
+	if (e->kind == EVENT_READY) {
+		unused[unused_count++] = place;
+		core_ready(e->core);
+	} else if (!for_island(e) || (c->life == CORE_ALIVE && c->busy <= now && !c->inbox_first)) {
+		event_run(place);
+	} else {
+		inbox_add(e->core, place);
+	}
+	return true;
+}

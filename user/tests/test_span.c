@@ -1,0 +1,174 @@
+/*
+ * Processes that span cores: members, what they share, how they end, and that nothing
+ * is left behind on any core.
+ */
+#include <stdio.h>
+
+#include "libos/core/dispatcher.h"
+#include "libos/core/monitor_client.h"
+#include "libos/thread/thread.h"
+#include "libos/x86/context.h"
+#include "user/tests/child.h"
+#include "user/tests/tap.h"
+
+#define CYCLES 200
+#define KILLS 60
+#define CYCLES_WARM 4 /* till the monitors have all the records that they keep */
+
+static unsigned cores_up(void)
+{
+	struct mon_core c;
+	unsigned n = 1;
+
+	while (n < 16 && !mon_core(n, &c) && c.state == MON_CORE_UP)
+		n++;
+	return n;
+}
+
+/* Bytes that the monitors of the first n cores have. */
+static uint64_t memory_free(unsigned n)
+{
+	uint64_t sum = 0;
+
+	for (coreid_t core = 0; core < n; core++) {
+		struct mon_core c;
+
+		if (!mon_core(core, &c))
+			sum += c.ram_free;
+	}
+	return sum;
+}
+
+static bool deed(const char *what, unsigned n, unsigned cause_wanted, uint64_t status_wanted)
+{
+	char arg[12];
+	unsigned cause;
+	uint64_t status;
+
+	snprintf(arg, sizeof arg, "%u", n);
+	EXPECT_OK(child_run(dispatcher_core(), what, arg, &cause, &status));
+	if (cause != cause_wanted || status != status_wanted)
+		printf("# %s on %u cores: cause %u, status %u\n", what, n, cause, (unsigned)status);
+	return cause == cause_wanted && status == status_wanted;
+}
+
+static bool on_each_count(const char *what, unsigned cause, uint64_t status)
+{
+	for (unsigned n = 1, up = cores_up(); n <= up; n = n < up && 2 * n > up ? up : 2 * n)
+		EXPECT(deed(what, n, cause, status));
+	return true;
+}
+
+static bool visits(void) { return on_each_count("span_visit", MON_EXITED, 0); }
+static bool heap(void) { return on_each_count("span_heap", MON_EXITED, 0); }
+static bool touch(void) { return on_each_count("span_touch", MON_EXITED, 0); }
+static bool unmap(void) { return on_each_count("span_unmap", MON_EXITED, 0); }
+static bool root(void) { return on_each_count("span_root", MON_EXITED, 0); }
+static bool protect(void) { return on_each_count("span_protect", MON_FAULTED, ERR_FAULTED); }
+
+/* With one core there is nobody else to read. */
+static bool gone(void)
+{
+	unsigned up = cores_up();
+
+	return up == 1 ||
+	       (deed("span_gone", 2, MON_FAULTED, ERR_FAULTED) && deed("span_gone", up, MON_FAULTED, ERR_FAULTED));
+}
+
+static bool exits(void) { return on_each_count("span_exit", MON_EXITED, 7); }
+static bool faults(void) { return on_each_count("span_fault", MON_FAULTED, ERR_FAULTED); }
+static bool refusals(void) { return deed("span_refused", cores_up(), MON_EXITED, 0); }
+
+static bool killed(void)
+{
+	unsigned n = cores_up(), cause;
+	struct mon_process found = { 0 };
+	uint64_t pid, status;
+	char arg[12];
+
+	snprintf(arg, sizeof arg, "%u", n);
+	EXPECT_OK(child_start(dispatcher_core(), "span_spin", arg, &pid));
+	for (unsigned looks = 0; found.cores != n && looks < 100000; looks++)
+		for (unsigned i = 0; !mon_ps(dispatcher_core(), i, &found) && found.pid != pid; i++)
+			;
+	EXPECT(found.cores == n);
+	for (coreid_t core = 0; core < n; core++)
+		for (unsigned i = 0; core != dispatcher_core() && !mon_ps(core, i, &found); i++)
+			EXPECT(found.pid != pid);
+	EXPECT_OK(mon_kill(pid));
+	EXPECT_OK(mon_wait(pid, &cause, &status));
+	EXPECT(cause == MON_KILLED);
+	return true;
+}
+
+static bool nothing_is_left(void)
+{
+	static const char *const ways[] = { "span_visit", "span_touch", "span_exit", "span_unmap", "span_fault" };
+	unsigned n = cores_up(), cause;
+	uint64_t before = 0, status;
+	char arg[12];
+
+	n = n > 4 ? 4 : n;
+	snprintf(arg, sizeof arg, "%u", n);
+	for (unsigned i = 0; i < CYCLES_WARM + CYCLES; i++) {
+		/* Faults say a line each: not too many of them. */
+		const char *way = ways[i % 40 == 2 ? 4 : i % 4];
+
+		if (i == CYCLES_WARM)
+			before = memory_free(n);
+		EXPECT_OK(child_run(i % n, way, arg, &cause, &status));
+		if (cause == MON_EXITED && status != (way == ways[2] ? 7 : 0))
+			printf("# %s from core %u: cause %u, status %u\n", way, i % n, cause, (unsigned)status);
+		EXPECT(cause == (i % 40 == 2 ? MON_FAULTED : MON_EXITED));
+		EXPECT(cause == MON_FAULTED || status == (way == ways[2] ? 7 : 0));
+	}
+	EXPECT(memory_free(n) == before);
+	return true;
+}
+
+/* At some moment of its way to all cores, a little later each time. */
+static err_t kill_after(coreid_t core, const char *cores, cycles_t after)
+{
+	uint64_t pid;
+	cycles_t begin;
+	err_t err = child_start(core, "span_spin", cores, &pid);
+
+	for (begin = context_now(); context_now() - begin < after;)
+		thread_yield();
+	if (!err)
+		err = mon_kill(pid);
+	return err ? err : mon_wait(pid, NULL, NULL);
+}
+
+static bool killed_meanwhile(void)
+{
+	unsigned n = cores_up();
+	uint64_t before = 0;
+	char arg[12];
+
+	n = n > 4 ? 4 : n;
+	snprintf(arg, sizeof arg, "%u", n);
+	for (unsigned i = 0; i < CYCLES_WARM + KILLS; i++) {
+		if (i == CYCLES_WARM)
+			before = memory_free(n);
+		EXPECT_OK(kill_after(i % n, arg,
+				     i < CYCLES_WARM ? dispatcher_tsc_hz() / 10 : i * dispatcher_tsc_hz() / 2000));
+	}
+	EXPECT(memory_free(n) == before);
+	return true;
+}
+
+const struct test span_tests[] = { { "a thread goes to every core", visits },
+				   { "the heap, brought in on every core", heap },
+				   { "one block, brought in by all cores at once", touch },
+				   { "pages unmapped by other cores, and mapped again", unmap },
+				   { "what is unmapped is unmapped on all cores", gone },
+				   { "what is protected is protected on all cores", protect },
+				   { "a top-level slot is on all cores", root },
+				   { "exit on another core", exits },
+				   { "a fault on another core ends all", faults },
+				   { "what is refused", refusals },
+				   { "killed while it runs everywhere", killed },
+				   { "killed on its way to many cores, nothing is left", killed_meanwhile },
+				   { "200 processes leave nothing behind", nothing_is_left },
+				   { NULL, NULL } };
