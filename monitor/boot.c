@@ -79,7 +79,7 @@ static bool console_ready(void)
 	uint64_t name[2];
 
 	mon_name_pack("console", name);
-	return name_find(name, &s) == ERR_OK || !process_alive(process_table_find(&monitor.processes, console));
+	return name_find(name, monitor.core, &s) == ERR_OK || !process_alive(process_table_find(&monitor.processes, console));
 }
 
 static void init_start(void)

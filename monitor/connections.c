@@ -10,6 +10,7 @@
  */
 #include "monitor/connections.h"
 #include "monitor/boards.h"
+#include "monitor/secret.h"
 
 static void binding_reply(struct connection *c, unsigned op, uint32_t sequence)
 {
@@ -23,7 +24,7 @@ static void binding_reply(struct connection *c, unsigned op, uint32_t sequence)
 static void connect_fail(struct connection *c, err_t err)
 {
 	if (!c->local_done)
-		reply_to((struct origin){ monitor.core, c->process }, MON_CONNECT, c->sequence, err, NULL);
+		reply_to((struct origin){ monitor.core, c->process }, c->op, c->sequence, err, NULL);
 	connection_free(c);
 }
 
@@ -34,7 +35,7 @@ static void connect_fail(struct connection *c, err_t err)
 static void connect_abandon(struct connection *c, err_t err)
 {
 	if (!c->local_done)
-		reply_to((struct origin){ monitor.core, c->process }, MON_CONNECT, c->sequence, err, NULL);
+		reply_to((struct origin){ monitor.core, c->process }, c->op, c->sequence, err, NULL);
 	c->local_done = true;
 	c->state = CONNECTION_OPEN;
 }
@@ -51,11 +52,14 @@ static void offer_to(struct process *server, uint32_t service, struct connection
 	process_send(server, &m);
 }
 
-static err_t serving_side_new(uint64_t number, struct process **server, struct connection **out)
+static err_t serving_side_new(uint32_t number, uint32_t service, uint64_t secret, struct process **server,
+			      struct connection **out)
 {
-	*server = number <= UINT32_MAX ? process_table_find(&monitor.processes, (uint32_t)number) : NULL;
+	*server = process_table_find(&monitor.processes, number);
 	if (!process_alive(*server))
 		return ERR_CLOSED;
+	if (secret != secret_of(number, service))
+		return ERR_DENIED;
 	if ((*server)->offered >= CONNECTION_OFFERS)
 		return ERR_AGAIN;
 	*out = connection_new(*server, CONNECTION_OFFERED);
@@ -68,7 +72,7 @@ void connection_open(struct request *r)
 	const uint64_t *w = r->m.word;
 	struct process *server;
 	struct connection *c;
-	err_t err = serving_side_new(w[0] & UINT32_MAX, &server, &c);
+	err_t err = serving_side_new((uint32_t)w[0], (uint32_t)(w[0] >> 32), w[5], &server, &c);
 
 	if (err) {
 		request_reply(r, err, NULL);
@@ -117,7 +121,7 @@ static err_t accept_here(struct connection *c)
 	if (err)
 		return err;
 	client->state = CONNECTION_OPEN;
-	binding_reply(client, MON_CONNECT, client->sequence);
+	binding_reply(client, client->op, client->sequence);
 	return ERR_OK;
 }
 
@@ -191,7 +195,7 @@ static err_t connect_here(struct connection *c, const struct service_name *s)
 {
 	struct process *server;
 	struct connection *other;
-	err_t err = serving_side_new(s->process, &server, &other);
+	err_t err = serving_side_new(s->process, s->service, s->secret, &server, &other);
 
 	if (err)
 		return err;
@@ -228,13 +232,13 @@ static void open_done(struct pending *p, const struct mon_message *reply)
 	if (!err && !c->local_done && reply->word[2])
 		err = connection_board_take(c, reply->word[2], reply->word[3]);
 	if (err)
-		reply_to((struct origin){ monitor.core, c->process }, MON_CONNECT, c->sequence, err, NULL);
+		reply_to((struct origin){ monitor.core, c->process }, c->op, c->sequence, err, NULL);
 	if (err || c->local_done) {
 		c->local_done = true;
 		peer_tell(c);
 		return;
 	}
-	binding_reply(c, MON_CONNECT, c->sequence);
+	binding_reply(c, c->op, c->sequence);
 }
 
 static err_t connect_there(struct connection *c, const struct service_name *s)
@@ -253,6 +257,7 @@ static err_t connect_there(struct connection *c, const struct service_name *s)
 	m.word[2] = c->frame_base;
 	m.word[3] = c->frame_bits | (uint64_t)(c->offer.slot_board != 0) << 8;
 	m.word[4] = (uint64_t)monitor.core << 32 | c->process;
+	m.word[5] = s->secret;
 	return request_forward(s->core, &m, NULL, &pending);
 }
 
@@ -275,7 +280,8 @@ static void lookup_done(struct pending *p, const struct mon_message *reply)
 	struct connection *c = connection_find((uint32_t)p->context);
 	struct service_name s = { .core = (coreid_t)reply->word[0],
 				  .process = (uint32_t)reply->word[1],
-				  .service = (uint32_t)reply->word[2] };
+				  .service = (uint32_t)reply->word[2],
+				  .secret = reply->word[3] };
 	err_t err = (err_t)mon_aux(reply->header);
 
 	if (c && err)
@@ -284,28 +290,52 @@ static void lookup_done(struct pending *p, const struct mon_message *reply)
 		connect_found(c, &s);
 }
 
-void connection_connect(struct request *r)
+static struct connection *connecting_side_new(struct request *r)
 {
 	struct connection *c = connection_new(origin_process(r->from), CONNECTION_LOOKUP);
+
+	if (!c) {
+		request_reply(r, ERR_NO_MEMORY, NULL);
+		return NULL;
+	}
+	c->sequence = mon_sequence(r->m.header);
+	c->op = (uint8_t)mon_op(r->m.header);
+	c->frame_bits = (uint8_t)r->m.word[3];
+	c->shared_bits = (uint8_t)(r->m.word[3] >> 8);
+	c->lender = (uint32_t)r->m.word[5];
+	offer_unpack(c, r);
+	return c;
+}
+
+void connection_connect_at(struct request *r)
+{
+	struct service_name s = { .core = (coreid_t)(r->m.word[3] >> 16 & 0xffff),
+				  .process = (uint32_t)r->m.word[0],
+				  .service = (uint32_t)(r->m.word[0] >> 32),
+				  .secret = r->m.word[1] };
+	struct connection *c = connecting_side_new(r);
+
+	if (c && s.core >= monitor.info->cores)
+		connect_fail(c, ERR_CORE_ID);
+	else if (c)
+		connect_found(c, &s);
+}
+
+void connection_connect(struct request *r)
+{
+	struct connection *c = connecting_side_new(r);
 	struct mon_message m = { .header = mon_header(MON_LOOKUP, 0, 0, 0), .word = { r->m.word[0], r->m.word[1] } };
 	struct pending pending = { .origin = r->from, .done = lookup_done };
 	struct service_name s;
 	err_t err;
 
-	if (!c) {
-		request_reply(r, ERR_NO_MEMORY, NULL);
+	if (!c)
 		return;
-	}
-	c->sequence = mon_sequence(r->m.header);
-	c->frame_bits = (uint8_t)r->m.word[3];
-	c->shared_bits = (uint8_t)(r->m.word[3] >> 8);
-	c->lender = (uint32_t)r->m.word[5];
-	offer_unpack(c, r);
 	pending.context = c->id;
 	if (monitor.core != MON_SERVICE_CORE) {
 		err = request_forward(MON_SERVICE_CORE, &m, NULL, &pending);
 	} else {
-		err = name_find(r->m.word, &s);
+		err = name_find(r->m.word, monitor.core, &s);
 		if (!err)
 			connect_found(c, &s);
 	}

@@ -29,6 +29,7 @@ struct connection_offer {
 struct connection {
 	uint32_t id;
 	uint8_t state; /* enum connection_state */
+	uint8_t op;    /* connecting side: MON_CONNECT or MON_CONNECT_AT */
 	uint8_t frame_bits;
 	uint8_t shared_bits; /* connecting side: of the frame that it wants when both are on one core; 0: none */
 	bool local_done;     /* our process has closed it or ended */

@@ -110,6 +110,7 @@ void core_lost(coreid_t core)
 	pending_fail(&monitor.pendings, core, ERR_CORE_TIMEOUT);
 	if (monitor.core != 0)
 		return;
+	name_core_gone(core);
 	report("core %u does not answer", core);
 	control_core(core, ERR_CORE_TIMEOUT);
 }

@@ -212,8 +212,11 @@ void name_export(struct request *r);
 void name_lookup(struct request *r);
 void name_forget(struct request *r);
 void name_process_gone(struct process *p);
-err_t name_find(const uint64_t name[2], struct service_name *out);
+void name_core_gone(coreid_t core);
+/* At the monitor that keeps the names: the nearest to core `from` that has it. */
+err_t name_find(const uint64_t name[2], coreid_t from, struct service_name *out);
 void connection_connect(struct request *r);
+void connection_connect_at(struct request *r);
 void connection_open(struct request *r);
 void connection_accept(struct request *r);
 void connection_reject(struct request *r);

@@ -24,7 +24,7 @@ static struct process *console_process(void)
 	struct process *p;
 
 	mon_name_pack("console", name);
-	if (name_find(name, &s) || s.core != monitor.core)
+	if (name_find(name, monitor.core, &s) || s.core != monitor.core)
 		return NULL;
 	p = process_table_find(&monitor.processes, s.process);
 	return process_alive(p) ? p : NULL;

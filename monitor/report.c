@@ -115,7 +115,7 @@ static bool line_to_console(const char *text, size_t length)
 	struct process *p;
 
 	mon_name_pack("console", name);
-	if (name_find(name, &s) || s.core != monitor.core)
+	if (name_find(name, monitor.core, &s) || s.core != monitor.core)
 		return false;
 	p = process_table_find(&monitor.processes, s.process);
 	return process_alive(p) && line_send(text, length, send_to_process, p);

@@ -45,6 +45,7 @@ static const struct handler handlers[MON_OPS] = {
 	[MON_ISLAND] = { core_island, FROM_MONITOR, HERE, false, true },
 	[MON_EXPORT] = { name_export, FROM_BOTH, HERE, false, false },
 	[MON_CONNECT] = { connection_connect, FROM_PROCESS, HERE, false, false },
+	[MON_CONNECT_AT] = { connection_connect_at, FROM_PROCESS, HERE, false, false },
 	[MON_ACCEPT] = { connection_accept, FROM_PROCESS, HERE, false, false },
 	[MON_REJECT] = { connection_reject, FROM_PROCESS, HERE, false, false },
 	[MON_CLOSE] = { connection_close, FROM_PROCESS, HERE, false, false },

@@ -2,15 +2,30 @@
  * Names of services. One monitor keeps them; the others ask it.
  *
  * A service number is given by the monitor of the serving process and tells apart
- * the names of one process.
+ * the names of one process.  With it goes a secret (secret.h); whoever shows that may
+ * open channels to the service.
+ *
+ * The table is for what everything else needs to start: the console, the members of the
+ * name service.  All other names are with those (services/name).
  */
 #include "monitor/monitor.h"
+#include "monitor/secret.h"
 
 static uint32_t last_service;
 
-err_t name_find(const uint64_t name[2], struct service_name *out)
+static unsigned distance(coreid_t a, coreid_t b)
 {
-	const struct service_name *s = names_find(&monitor.names, name);
+	if (a == b)
+		return 0;
+	if (a >= monitor.info->cores || b >= monitor.info->cores || monitor.info->node[a] != monitor.info->node[b])
+		return 3;
+	return monitor.info->package[a] == monitor.info->package[b] ? 1 : 2;
+}
+
+err_t name_find(const uint64_t name[2], coreid_t from, struct service_name *out)
+{
+	static unsigned turn;
+	const struct service_name *s = names_nearest(&monitor.names, name, from, turn++, distance);
 
 	if (!s)
 		return ERR_NOT_FOUND;
@@ -20,7 +35,8 @@ err_t name_find(const uint64_t name[2], struct service_name *out)
 
 static void export_reply(struct origin to, uint32_t sequence, err_t err, uint32_t service)
 {
-	uint64_t words[MON_PAYLOAD] = { service };
+	uint64_t words[MON_PAYLOAD] = { service, secret_of(to.number, service),
+					(uint64_t)monitor.core << 32 | to.number };
 	struct process *p = origin_process(to);
 
 	if (!err && process_alive(p))
@@ -43,17 +59,25 @@ static void export_done(struct pending *p, const struct mon_message *reply)
 static void export_from_process(struct request *r)
 {
 	uint32_t service = ++last_service;
+	uint64_t flags = r->m.word[2], secret = secret_of(r->from.number, service);
 	struct pending pending = {
 		.origin = r->from, .origin_sequence = mon_sequence(r->m.header), .done = export_done, .context = service
 	};
 	struct mon_message m = { .header = r->m.header,
-				 .word = { r->m.word[0], r->m.word[1], r->from.number | (uint64_t)service << 32 } };
+				 .word = { r->m.word[0], r->m.word[1], r->from.number | (uint64_t)service << 32, flags,
+					   secret } };
 	struct service_name s = { .name = { r->m.word[0], r->m.word[1] },
 				  .core = monitor.core,
 				  .process = r->from.number,
-				  .service = service };
+				  .service = service,
+				  .shared = flags & MON_EXPORT_SHARED,
+				  .secret = secret };
 	err_t err;
 
+	if (flags & MON_EXPORT_UNNAMED) {
+		export_reply(r->from, mon_sequence(r->m.header), ERR_OK, service);
+		return;
+	}
 	if (monitor.core == MON_SERVICE_CORE) {
 		export_reply(r->from, mon_sequence(r->m.header), names_add(&monitor.names, &s), service);
 		return;
@@ -68,7 +92,9 @@ void name_export(struct request *r)
 	struct service_name s = { .name = { r->m.word[0], r->m.word[1] },
 				  .core = r->from.core,
 				  .process = (uint32_t)r->m.word[2],
-				  .service = (uint32_t)(r->m.word[2] >> 32) };
+				  .service = (uint32_t)(r->m.word[2] >> 32),
+				  .shared = r->m.word[3] & MON_EXPORT_SHARED,
+				  .secret = r->m.word[4] };
 
 	if (!origin_is_monitor(r->from))
 		export_from_process(r);
@@ -82,17 +108,20 @@ void name_lookup(struct request *r)
 {
 	uint64_t words[MON_PAYLOAD] = { 0 };
 	struct service_name s;
-	err_t err = name_find(r->m.word, &s);
+	err_t err = name_find(r->m.word, r->from.core, &s);
 
 	if (!err) {
 		words[0] = s.core;
 		words[1] = s.process;
 		words[2] = s.service;
+		words[3] = s.secret;
 	}
 	request_reply(r, err, words);
 }
 
 void name_forget(struct request *r) { names_forget(&monitor.names, r->from.core, (uint32_t)r->m.word[1]); }
+
+void name_core_gone(coreid_t core) { names_forget_core(&monitor.names, core); }
 
 void name_process_gone(struct process *p)
 {

@@ -413,15 +413,27 @@ void mon_log(const char *text)
 
 /* --- services and connections ---------------------------------------------------------- */
 
-err_t mon_export(const char *name, uint32_t *service)
+err_t mon_export_as(const char *name, unsigned flags, struct mon_address *out)
 {
-	struct mon_message m = { 0 };
-	err_t err = mon_name_pack(name, m.word);
+	struct mon_message m = { .word = { 0, 0, flags } };
+	err_t err = name ? mon_name_pack(name, m.word) : ERR_OK;
 
+	if (!name)
+		m.word[2] |= MON_EXPORT_UNNAMED;
 	if (!err)
 		err = call(MON_EXPORT, &m);
+	if (!err)
+		*out = (struct mon_address){ .pid = m.word[2], .secret = m.word[1], .service = (uint32_t)m.word[0] };
+	return err;
+}
+
+err_t mon_export(const char *name, uint32_t *service)
+{
+	struct mon_address at;
+	err_t err = mon_export_as(name, 0, &at);
+
 	if (!err && service)
-		*service = (uint32_t)m.word[0];
+		*service = at.service;
 	return err;
 }
 
@@ -487,6 +499,21 @@ err_t mon_connect(const char *name, const struct mon_offer *offer, struct mon_bi
 		return err;
 	offer_pack(offer, &m);
 	err = call(MON_CONNECT, &m);
+	if (!err)
+		binding_unpack(out, 0, &m);
+	return err;
+}
+
+err_t mon_connect_at(const struct mon_address *at, const struct mon_offer *offer, struct mon_binding *out)
+{
+	struct mon_message m = { .word = { (uint32_t)at->pid | (uint64_t)at->service << 32, at->secret } };
+	err_t err;
+
+	if (at->pid >> 32 >= CORES_MAX)
+		return ERR_CORE_ID;
+	offer_pack(offer, &m);
+	m.word[3] |= (at->pid >> 32) << 16;
+	err = call(MON_CONNECT_AT, &m);
 	if (!err)
 		binding_unpack(out, 0, &m);
 	return err;

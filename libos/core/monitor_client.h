@@ -105,6 +105,13 @@ struct mon_incoming {
 
 /* Announces a service under a name of up to MON_NAME bytes. ERR_EXISTS. */
 err_t mon_export(const char *name, uint32_t *service);
+/* Where a service is, and the right to open channels to it: libos/fabric/mailbox.h. */
+struct mon_address {
+	uint64_t pid, secret;
+	uint32_t service;
+};
+/* Likewise with enum mon_export_flags; `name` NULL: under none. */
+err_t mon_export_as(const char *name, unsigned flags, struct mon_address *out);
 /* The next connection that waits to be accepted; blocks the thread when `wait`, else ERR_AGAIN. */
 err_t mon_incoming(struct mon_incoming *out, bool wait);
 /* Accepts it: fills the offer's slots. */
@@ -112,6 +119,8 @@ err_t mon_accept(uint32_t channel, const struct mon_offer *offer, struct mon_bin
 err_t mon_reject(uint32_t channel, err_t reason);
 /* Connects to a service; blocks until it has accepted. ERR_NOT_FOUND, ERR_DENIED, or the reason of its refusal. */
 err_t mon_connect(const char *name, const struct mon_offer *offer, struct mon_binding *out);
+/* Connects to the service at an address. ERR_CLOSED: that process is gone. ERR_DENIED: its secret is another. */
+err_t mon_connect_at(const struct mon_address *at, const struct mon_offer *offer, struct mon_binding *out);
 /* Ends this side of a connection. The peer is told; a URPC frame is freed when both sides have ended. */
 err_t mon_close(uint32_t channel);
 /* A page for the hints of clients on other cores, zero, into the empty slot `slot`, and its number. */

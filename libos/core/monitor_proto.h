@@ -62,7 +62,9 @@ enum mon_op {
 	MON_CORE,     /* w0 = core, w1 = part -> struct mon_core packed by mon_core_pack */
 	MON_STAT,     /* w0 = core, w1 = enum kernel_stat -> w0 = value */
 	MON_CHECK,    /* w0 = core -> w0 = violations found by the CPU driver's own check */
-	MON_EXPORT,   /* w0, w1 = name -> w0 = service number. Between monitors w2 = process | that number << 32 */
+	/* w0, w1 = name, w2 = enum mon_export_flags -> w0 = service number, w1 = secret, w2 = core << 32 | process.
+	   Between monitors w2 = process | that number << 32, w3 = flags, w4 = secret */
+	MON_EXPORT,
 	MON_CONNECT,  /* w0, w1 = name, w2 = endpoint slot | notification slot << 32,
 	                    w3 = frame bits | shared bits << 8 | slot for the server's hint board << 32 (0: none),
 	                    w4 = slot for endpoint or frame | slot for notification << 32,
@@ -105,18 +107,24 @@ enum mon_op {
 	MON_HELLO,     /* no reply. w0 = core, w1 = doorbell number, w2 = APIC id, w3 = board (monitor/links.h) */
 	MON_INTRODUCE, /* w0 = core to reach, w1 = frame, w2 = bits, w3 = doorbell number, w4 = core that asks,
 	                    w5 = its board -> w0 = doorbell number, w1 = board */
-	MON_LOOKUP,    /* w0, w1 = name -> w0 = core, w1 = process number, w2 = service number */
+	MON_LOOKUP,    /* w0, w1 = name -> w0 = core, w1 = process number, w2 = service number, w3 = secret */
 	MON_FORGET,    /* no reply. w0 = core, w1 = process number: it serves no name any more */
 	MON_UNWAIT,    /* no reply. w0 = pid; the sequence number is that of a MON_WAIT: its answer is not wanted */
 	MON_OPEN, /* w0 = server's process number | service number << 32, w1 = client's channel | doorbell number << 32,
-	                    w2 = frame, w3 = bits | can hint << 8, w4 = client's pid
+	                    w2 = frame, w3 = bits | can hint << 8, w4 = client's pid, w5 = the service's secret
 	                    -> w0 = server's channel | doorbell number << 32, w1 = pid,
 	                    w2 = frame of the board, or 0, w3 = byte */
 	MON_AGREE,   /* no reply of this kind: monitor/agree/wire.h */
 	MON_CAPS,    /* no reply of this kind: monitor/caps/wire.h */
 	MON_MEMBERS, /* monitor/members.h */
+	/* from a process */
+	MON_CONNECT_AT, /* w0 = process number | service number << 32, w1 = secret, its core in bits 16 to 31 of w3;
+	                    the rest, and the answer, as of MON_CONNECT */
 	MON_OPS
 };
+
+/* Shared: others may have the name too, and who looks it up gets the nearest. Unnamed: w0 and w1 mean nothing. */
+enum mon_export_flags { MON_EXPORT_SHARED = 1, MON_EXPORT_UNNAMED = 2 };
 
 enum mon_round_kind { MON_ROUND_ONE_PHASE, MON_ROUND_TWO_PHASE };
 /* How a round travels: monitor/agree/dissemination.h. */

@@ -19,6 +19,19 @@ err_t channel_open(struct fabric *f, const char *name, const struct channel_opti
 	return err;
 }
 
+err_t channel_open_at(struct fabric *f, const struct mailbox *at, const struct channel_options *o, struct channel *c)
+{
+	uint32_t back = fabric_enter(f);
+	err_t err;
+
+	*c = (struct channel){ .fabric = f };
+	err = f->ops->open_at(f, at, o ? o : &no_options, c);
+	if (err)
+		c->ops = NULL;
+	fabric_leave(f, back);
+	return err;
+}
+
 void channel_close(struct channel *c)
 {
 	uint32_t back;
@@ -34,16 +47,18 @@ void channel_close(struct channel *c)
 	fabric_leave(c->fabric, back);
 }
 
-err_t service_export(struct fabric *f, const char *name, struct service *s)
+err_t service_export_as(struct fabric *f, const char *name, unsigned flags, struct service *s)
 {
 	uint32_t back = fabric_enter(f);
 	err_t err;
 
 	*s = (struct service){ .fabric = f };
-	err = f->ops->export(f, name, s);
+	err = f->ops->export(f, name, flags, s);
 	fabric_leave(f, back);
 	return err;
 }
+
+err_t service_export(struct fabric *f, const char *name, struct service *s) { return service_export_as(f, name, 0, s); }
 
 err_t service_accept(struct service *s, const struct channel_options *o, struct channel *c)
 {

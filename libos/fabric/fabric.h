@@ -23,6 +23,7 @@
 #include "kernel/abi/error.h"
 #include "kernel/abi/types.h"
 #include "libos/fabric/hint.h"
+#include "libos/fabric/mailbox.h"
 #include "libos/fabric/urpc.h"
 
 struct channel;
@@ -65,7 +66,10 @@ struct channel_ops {
 /* The world that a party lives in. */
 struct fabric_ops {
 	err_t (*open)(struct fabric *f, const char *name, const struct channel_options *o, struct channel *c);
-	err_t (*export)(struct fabric *f, const char *name, struct service *s);
+	err_t (*open_at)(struct fabric *f, const struct mailbox *at, const struct channel_options *o,
+			 struct channel *c);
+	/* `name` may be NULL; `flags`: SERVICE_SHARED. Sets s->mailbox. */
+	err_t (*export)(struct fabric *f, const char *name, unsigned flags, struct service *s);
 	/* ERR_AGAIN: nobody waits to be accepted. */
 	err_t (*accept)(struct service *s, const struct channel_options *o, struct channel *c);
 	/* Somebody may wait to be accepted. */
@@ -153,12 +157,15 @@ struct service {
 	struct wait_set *set; /* that it is in, or NULL */
 	uint32_t id;
 	void *link; /* the implementation's */
+	struct mailbox mailbox;
 };
 
 /* --- channels ------------------------------------------------------------- */
 
 /* Opens a channel to the service of that name; waits until it has accepted. `o` may be NULL. */
 err_t channel_open(struct fabric *f, const char *name, const struct channel_options *o, struct channel *c);
+/* Likewise to a mailbox. ERR_CLOSED: its process is gone. ERR_DENIED: that is not its secret. */
+err_t channel_open_at(struct fabric *f, const struct mailbox *at, const struct channel_options *o, struct channel *c);
 /* Closes it and takes it out of its set. Not while another thread uses it. */
 void channel_close(struct channel *c);
 
@@ -198,6 +205,14 @@ err_t channel_call(struct channel *c, const struct urpc_message *request, struct
 
 /* Announces a service. ERR_EXISTS. */
 err_t service_export(struct fabric *f, const char *name, struct service *s);
+/*
+ * The same under a name that several processes may announce (all with SERVICE_SHARED): who opens it gets the nearest
+ * living one. `name` NULL: under none; it is reached by its mailbox alone.
+ */
+#define SERVICE_SHARED 1u
+err_t service_export_as(struct fabric *f, const char *name, unsigned flags, struct service *s);
+/* The address to hand out: channel_open_at takes it, on any core. */
+static inline struct mailbox service_mailbox(const struct service *s) { return s->mailbox; }
 /* Accepts the next channel; ERR_AGAIN when nobody waits. `o` may be NULL. */
 err_t service_accept(struct service *s, const struct channel_options *o, struct channel *c);
 

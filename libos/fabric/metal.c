@@ -103,14 +103,15 @@ static void metal_relax(struct fabric *f)
 		cpu_pause();
 }
 
-static err_t metal_open(struct fabric *f, const char *name, const struct channel_options *o, struct channel *c)
+/* By name, or where that is NULL by address. */
+static err_t metal_connect(const char *name, const struct mon_address *at, const struct channel_options *o,
+			   struct channel *c)
 {
 	struct metal_link *link;
 	struct mon_binding b;
 	struct mon_offer offer;
 	err_t err = metal_link_make(&link, metal.notification, &offer);
 
-	(void)f;
 	if (err)
 		return err;
 	offer.frame_bits = o->bulk_bits < URPC_FRAME_BITS ? URPC_FRAME_BITS : o->bulk_bits;
@@ -118,7 +119,7 @@ static err_t metal_open(struct fabric *f, const char *name, const struct channel
 	offer.shared_bits = o->bulk_bits;
 	err = metal_link_offer_hints(link, &offer);
 	if (!err)
-		err = mon_connect(name, &offer, &b);
+		err = name ? mon_connect(name, &offer, &b) : mon_connect_at(at, &offer, &b);
 	if (err) {
 		metal_link_drop(link);
 		return err;
@@ -126,12 +127,34 @@ static err_t metal_open(struct fabric *f, const char *name, const struct channel
 	return metal_link_attach(c, link, &b);
 }
 
-/* --- services --------------------------------------------------------------------------------- */
-
-static err_t metal_export(struct fabric *f, const char *name, struct service *s)
+static err_t metal_open(struct fabric *f, const char *name, const struct channel_options *o, struct channel *c)
 {
 	(void)f;
-	return mon_export(name, &s->id);
+	return metal_connect(name, NULL, o, c);
+}
+
+static err_t metal_open_at(struct fabric *f, const struct mailbox *at, const struct channel_options *o,
+			   struct channel *c)
+{
+	struct mon_address address = { .pid = at->pid, .service = at->service, .secret = at->secret };
+
+	(void)f;
+	return metal_connect(NULL, &address, o, c);
+}
+
+/* --- services --------------------------------------------------------------------------------- */
+
+static err_t metal_export(struct fabric *f, const char *name, unsigned flags, struct service *s)
+{
+	struct mon_address at;
+	err_t err = mon_export_as(name, flags & SERVICE_SHARED ? MON_EXPORT_SHARED : 0, &at);
+
+	(void)f;
+	if (err)
+		return err;
+	s->id = at.service;
+	s->mailbox = (struct mailbox){ .pid = at.pid, .service = at.service, .secret = at.secret };
+	return ERR_OK;
 }
 
 /* Takes all that the monitor has for us, whichever service it is for. Under the lock. */
@@ -222,6 +245,7 @@ static void metal_leave(struct fabric *f, uint32_t back)
 
 static const struct fabric_ops metal_ops = {
 	.open = metal_open,
+	.open_at = metal_open_at,
 	.export = metal_export,
 	.accept = metal_accept,
 	.incoming = metal_incoming,

@@ -361,7 +361,8 @@ struct opener {
 	struct fabric_hosted f;
 	struct channel c;
 	struct channel_options options;
-	const char *name;
+	const char *name; /* NULL: `at` counts */
+	const struct mailbox *at;
 	err_t err;
 };
 
@@ -369,7 +370,10 @@ static void *opener_main(void *arg)
 {
 	struct opener *o = arg;
 
-	o->err = channel_open(&o->f.fabric, o->name, &o->options, &o->c);
+	if (o->name)
+		o->err = channel_open(&o->f.fabric, o->name, &o->options, &o->c);
+	else
+		o->err = channel_open_at(&o->f.fabric, o->at, &o->options, &o->c);
 	return NULL;
 }
 
@@ -429,6 +433,72 @@ static void test_names(void **state)
 	hosted_leave(&f);
 	assert_int_equal(channel_open(&f.fabric, "sixteen letters!", NULL, &c), ERR_NOT_FOUND);
 	channel_close(&c); /* was never open: nothing */
+}
+
+/* Opens a channel to a mailbox, which is accepted by `owner`. */
+static err_t mailbox_open(struct ends *e, const struct mailbox *at)
+{
+	struct opener o = { .at = at };
+	struct channel c, *ready;
+	pthread_t t;
+	err_t err;
+
+	hosted_join(&o.f, &world);
+	assert_int_equal(pthread_create(&t, NULL, opener_main, &o), 0);
+	err = wait_set_wait(&e->set, &ready, fabric_now(&e->f.fabric) + 2000000000u);
+	if (!err) {
+		assert_int_equal(service_accept(&e->service, NULL, &c), ERR_OK);
+		pthread_join(t, NULL);
+		channel_close(&c);
+		channel_close(&o.c);
+		err = o.err;
+	}
+	hosted_leave(&o.f);
+	return err;
+}
+
+static void test_mailboxes(void **state)
+{
+	struct mailbox good, other;
+	struct channel c;
+	struct ends e;
+
+	(void)state;
+	hosted_join(&e.f, &world);
+	assert_int_equal(service_export_as(&e.f.fabric, NULL, 0, &e.service), ERR_OK);
+	assert_int_equal(wait_set_init(&e.set, &e.f.fabric), ERR_OK);
+	wait_set_serve(&e.set, &e.service);
+	good = other = service_mailbox(&e.service);
+	assert_true(mailbox_same(&good, &other));
+	assert_int_equal(mailbox_open(&e, &good), ERR_OK);
+	other.secret++;
+	assert_int_equal(channel_open_at(&e.f.fabric, &other, NULL, &c), ERR_DENIED);
+	assert_false(mailbox_same(&good, &other));
+	other = good;
+	other.service += HOSTED_SERVICES;
+	assert_int_equal(channel_open_at(&e.f.fabric, &other, NULL, &c), ERR_CLOSED);
+	wait_set_destroy(&e.set);
+	hosted_leave(&e.f);
+	assert_int_equal(channel_open_at(&e.f.fabric, &good, NULL, &c), ERR_CLOSED);
+}
+
+static void test_shared_names(void **state)
+{
+	struct fabric_hosted f[3];
+	struct service s[3], more;
+
+	(void)state;
+	for (unsigned i = 0; i < 3; i++) {
+		hosted_join(&f[i], &world);
+		assert_int_equal(service_export_as(&f[i].fabric, "shared", SERVICE_SHARED, &s[i]), ERR_OK);
+	}
+	assert_int_equal(service_export_as(&f[0].fabric, "shared", SERVICE_SHARED, &more), ERR_EXISTS);
+	assert_int_equal(service_export(&f[0].fabric, "shared", &more), ERR_EXISTS);
+	assert_int_equal(service_export(&f[0].fabric, "alone", &more), ERR_OK);
+	assert_int_equal(service_export_as(&f[1].fabric, "alone", SERVICE_SHARED, &more), ERR_EXISTS);
+	assert_false(s[0].mailbox.secret == s[1].mailbox.secret);
+	for (unsigned i = 0; i < 3; i++)
+		hosted_leave(&f[i]);
 }
 
 /* Who waits to be accepted is refused when the service goes. */
@@ -662,6 +732,8 @@ int main(void)
 		cmocka_unit_test_prestate(test_close_wakes_sender, &long_looks),
 		cmocka_unit_test_prestate(test_close_wakes_sender, &short_looks),
 		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_mailboxes),
+		cmocka_unit_test(test_shared_names),
 		cmocka_unit_test(test_service_leaves),
 		cmocka_unit_test(test_deadlines),
 		cmocka_unit_test(test_close_after_messages),

@@ -1,4 +1,4 @@
-/* needs: monitor/process_table.c monitor/names.c monitor/pending.c */
+/* needs: monitor/process_table.c monitor/names.c monitor/pending.c monitor/secret_hash.c */
 /*
  * The monitor's tables: processes by number, names of services, open requests.
  */
@@ -13,6 +13,7 @@
 #include "monitor/names.h"
 #include "monitor/pending.h"
 #include "monitor/process_table.h"
+#include "monitor/secret.h"
 
 static struct process_table table;
 static struct names names;
@@ -139,6 +140,49 @@ static void names_are_unique_and_found(void **state)
 	assert_int_equal(names_forget(&names, 3, 9), 1);
 	assert_null(names_find(&names, b.name));
 	assert_non_null(names_find(&names, a.name));
+}
+
+static unsigned apart(coreid_t a, coreid_t b) { return a < b ? b - a : a - b; }
+
+static void shared_names_give_the_nearest(void **state)
+{
+	struct service_name s[4] = { service("name", 0, 1), service("name", 8, 1), service("name", 8, 2),
+				     service("name", 12, 1) };
+	bool seen[3] = { false };
+
+	(void)state;
+	for (unsigned i = 0; i < 4; i++) {
+		s[i].shared = true;
+		assert_int_equal(names_add(&names, &s[i]), ERR_OK);
+		assert_int_equal(names_add(&names, &s[i]), ERR_EXISTS);
+	}
+	s[0].shared = false;
+	s[0].process = 7;
+	assert_int_equal(names_add(&names, &s[0]), ERR_EXISTS);
+	assert_int_equal(names_nearest(&names, s[0].name, 3, 0, apart)->core, 0);
+	assert_int_equal(names_nearest(&names, s[0].name, 11, 0, apart)->core, 12);
+	for (unsigned turn = 0; turn < 4; turn++)
+		seen[names_nearest(&names, s[0].name, 8, turn, apart)->process] = true;
+	assert_true(seen[1] && seen[2]);
+	assert_int_equal(names_forget_core(&names, 8), 2);
+	assert_int_equal(names_nearest(&names, s[0].name, 5, 0, apart)->core, 0);
+	assert_int_equal(names_nearest(&names, s[0].name, 8, 0, apart)->core, 12);
+	assert_int_equal(names_forget(&names, 0, 1) + names_forget(&names, 12, 1), 2);
+	assert_null(names_nearest(&names, s[0].name, 8, 0, apart));
+	assert_int_equal(names_add(&names, &s[0]), ERR_OK);
+	s[1].process = 9;
+	assert_int_equal(names_add(&names, &s[1]), ERR_EXISTS);
+}
+
+/* Of the vectors that come with the reference implementation: no bytes, and the eight bytes 00 to 07. */
+static void secrets_are_siphash(void **state)
+{
+	const uint64_t key[2] = { UINT64_C(0x0706050403020100), UINT64_C(0x0f0e0d0c0b0a0908) };
+	const uint64_t word = UINT64_C(0x0706050403020100);
+
+	(void)state;
+	assert_true(secret_hash(key, NULL, 0) == UINT64_C(0x726fdb47dd0e0e31));
+	assert_true(secret_hash(key, &word, 1) == UINT64_C(0x93f5f5799a932462));
 }
 
 static void empty_name_and_full_table_are_refused(void **state)
@@ -274,6 +318,8 @@ int main(void)
 		cmocka_unit_test_setup(a_long_name_is_cut, reset),
 		cmocka_unit_test_setup(numbers_wrap_past_zero, reset),
 		cmocka_unit_test_setup(names_are_unique_and_found, reset),
+		cmocka_unit_test_setup(shared_names_give_the_nearest, reset),
+		cmocka_unit_test(secrets_are_siphash),
 		cmocka_unit_test_setup(empty_name_and_full_table_are_refused, reset),
 		cmocka_unit_test_setup(an_answer_is_taken_once_and_from_the_right_core, reset),
 		cmocka_unit_test_setup(requests_are_limited_and_reused, reset),

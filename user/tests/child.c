@@ -225,6 +225,8 @@ static const struct {
 	{ "use-slots", deed_use_slots },
 	{ "map-badly", deed_map_badly },
 	{ "serve-once", deed_serve_once },
+	{ "mailbox-call", deed_mailbox_call },
+	{ "shared-serve", deed_shared_serve },
 	{ "serve-never", deed_serve_never },
 };
 

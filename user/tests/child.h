@@ -28,6 +28,10 @@ int deed_revoke_dispatcher(const char *arg);
 int deed_sleep_long(const char *arg);
 int deed_rounds(const char *arg);
 
+/* test_mailbox.c */
+int deed_mailbox_call(const char *arg);
+int deed_shared_serve(const char *arg);
+
 /* child_span.c */
 int deed_span_visit(const char *arg);
 int deed_span_still(const char *arg);

@@ -22,6 +22,7 @@ static const struct group {
 	{ "protection", protection_tests },
 	{ "core", core_tests },
 	{ "monitor", monitor_tests },
+	{ "mailbox", mailbox_tests },
 	{ "agreement", agreement_tests },
 	{ "span", span_tests },
 	{ "load", load_tests },

@@ -10,6 +10,7 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <time.h>
 
 #define FRAME_BYTES SIZE_OF_BITS(URPC_FRAME_BITS)
@@ -181,12 +182,26 @@ static struct hosted_link *link_make(struct fabric_hosted *f, unsigned bulk_bits
 
 /* --- names, accepting; under the world's lock ---------------------------------------- */
 
+/* Who announced that name; shared ones take turns. An empty name is nobody's. */
 static struct hosted_service *service_find(struct hosted_world *w, const char *name)
 {
-	for (unsigned i = 0; i < HOSTED_SERVICES; i++)
-		if (w->service[i].owner && !strcmp(w->service[i].name, name))
-			return &w->service[i];
+	for (unsigned i = 0; i < HOSTED_SERVICES && *name; i++) {
+		struct hosted_service *h = &w->service[w->turn++ % HOSTED_SERVICES];
+
+		if (h->owner && !strcmp(h->name, name))
+			return h;
+	}
 	return NULL;
+}
+
+static struct hosted_service *service_at(struct hosted_world *w, const struct mailbox *at, err_t *err)
+{
+	struct hosted_service *h = &w->service[at->service % HOSTED_SERVICES];
+
+	*err = h->owner && h->mailbox.pid == at->pid && h->mailbox.service == at->service ? ERR_OK : ERR_CLOSED;
+	if (!*err && h->mailbox.secret != at->secret)
+		*err = ERR_DENIED;
+	return *err ? NULL : h;
 }
 
 static struct hosted_service *service_free(struct hosted_world *w)
@@ -197,29 +212,56 @@ static struct hosted_service *service_free(struct hosted_world *w)
 	return NULL;
 }
 
-static err_t service_make(struct fabric_hosted *f, const char *name, struct service *s)
+static uint64_t secret_draw(void)
+{
+	uint64_t secret = 0;
+
+	if (getentropy(&secret, sizeof secret))
+		abort();
+	return secret;
+}
+
+/* May it have the name too? */
+static bool name_taken(struct fabric_hosted *f, const char *name, unsigned flags)
+{
+	for (unsigned i = 0; i < HOSTED_SERVICES && *name; i++) {
+		const struct hosted_service *h = &f->world->service[i];
+
+		if (h->owner && !strcmp(h->name, name) && (!h->shared || !(flags & SERVICE_SHARED) || h->owner == f))
+			return true;
+	}
+	return false;
+}
+
+static err_t service_make(struct fabric_hosted *f, const char *name, unsigned flags, struct service *s)
 {
 	struct hosted_service *h = service_free(f->world);
+	uint32_t number;
 
-	if (service_find(f->world, name))
+	if (name_taken(f, name, flags))
 		return ERR_EXISTS;
 	if (!h)
 		return ERR_NO_MEMORY;
-	*h = (struct hosted_service){ .owner = f };
+	/* Numbers are not used again, and say which entry it is. */
+	number = ++f->world->numbers * HOSTED_SERVICES + (uint32_t)(h - f->world->service);
+	*h = (struct hosted_service){ .owner = f, .shared = flags & SERVICE_SHARED };
+	h->mailbox = (struct mailbox){ .pid = f->pid, .service = number, .secret = secret_draw() };
 	memcpy(h->name, name, strlen(name));
 	s->link = h;
+	s->id = number;
+	s->mailbox = h->mailbox;
 	return ERR_OK;
 }
 
-static err_t hosted_export(struct fabric *fabric, const char *name, struct service *s)
+static err_t hosted_export(struct fabric *fabric, const char *name, unsigned flags, struct service *s)
 {
 	struct fabric_hosted *f = party(fabric);
 	err_t err;
 
-	if (!*name || strlen(name) > HOSTED_NAME)
+	if (name && (!*name || strlen(name) > HOSTED_NAME))
 		return *name ? ERR_TOO_LONG : ERR_ARGUMENT;
 	pthread_mutex_lock(&f->world->lock);
-	err = service_make(f, name, s);
+	err = service_make(f, name ? name : "", flags, s);
 	pthread_mutex_unlock(&f->world->lock);
 	return err;
 }
@@ -235,29 +277,43 @@ static void connect_append(struct hosted_service *h, struct hosted_connect *c)
 	party_wake(h->owner);
 }
 
-static err_t hosted_open(struct fabric *fabric, const char *name, const struct channel_options *o, struct channel *c)
+/* By name, or where that is NULL by mailbox. */
+static err_t hosted_connect(struct fabric *fabric, const char *name, const struct mailbox *at,
+			    const struct channel_options *o, struct channel *c)
 {
 	struct fabric_hosted *f = party(fabric);
 	struct hosted_connect connect = { .from = f, .options = o, .result = ERR_AGAIN };
 	struct hosted_service *h;
 	struct fabric_hosted *peer;
+	err_t err = ERR_OK;
 
 	connect.link = link_make(f, o->bulk_bits);
 	if (!connect.link)
 		return ERR_NO_MEMORY;
 	pthread_mutex_lock(&f->world->lock);
-	h = service_find(f->world, name);
+	h = name ? service_find(f->world, name) : service_at(f->world, at, &err);
 	peer = h ? h->owner : NULL;
 	if (h)
 		connect_append(h, &connect);
 	else
-		connect.result = ERR_NOT_FOUND;
+		connect.result = name ? ERR_NOT_FOUND : err;
 	while (connect.result == ERR_AGAIN)
 		pthread_cond_wait(&f->world->changed, &f->world->lock);
 	if (connect.result)
 		link_drop(connect.link, 0);
 	pthread_mutex_unlock(&f->world->lock);
 	return connect.result ? connect.result : channel_attach(c, connect.link, peer, o->bulk_bits);
+}
+
+static err_t hosted_open(struct fabric *f, const char *name, const struct channel_options *o, struct channel *c)
+{
+	return hosted_connect(f, name, NULL, o, c);
+}
+
+static err_t hosted_open_at(struct fabric *f, const struct mailbox *at, const struct channel_options *o,
+			    struct channel *c)
+{
+	return hosted_connect(f, NULL, at, o, c);
 }
 
 static struct hosted_connect *connect_take(struct hosted_service *h)
@@ -313,6 +369,7 @@ static bool hosted_incoming(struct service *s)
 
 static const struct fabric_ops hosted_ops = {
 	.open = hosted_open,
+	.open_at = hosted_open_at,
 	.export = hosted_export,
 	.accept = hosted_accept,
 	.incoming = hosted_incoming,
@@ -336,6 +393,9 @@ void hosted_join(struct fabric_hosted *f, struct hosted_world *w)
 
 	pthread_once(&once, looks_measure);
 	*f = (struct fabric_hosted){ .fabric = { .ops = &hosted_ops, .looks = looks_measured }, .world = w };
+	pthread_mutex_lock(&w->lock);
+	f->pid = ++w->parties;
+	pthread_mutex_unlock(&w->lock);
 }
 
 void hosted_leave(struct fabric_hosted *f)

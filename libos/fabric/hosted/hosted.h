@@ -22,18 +22,24 @@ struct hosted_service {
 	struct fabric_hosted *owner;    /* NULL: free */
 	struct hosted_connect *waiting; /* connections to be accepted, oldest first */
 	uint32_t waiters;               /* ... their number, for looks without the lock */
+	bool shared;                    /* other parties may have the name too */
+	struct mailbox mailbox;
 };
 
 struct hosted_world {
 	pthread_mutex_t lock; /* of everything in the world but the channels' frames */
 	pthread_cond_t changed;
 	struct hosted_service service[HOSTED_SERVICES];
+	uint32_t numbers; /* of services, given out so far */
+	unsigned turn;    /* of those that share a name */
+	uint64_t parties; /* that have joined so far */
 };
 
 /* One party. */
 struct fabric_hosted {
 	struct fabric fabric;
 	struct hosted_world *world;
+	uint64_t pid;
 	struct wait_set *sets; /* of this party */
 	uint64_t notified;     /* for tests: how often it was woken */
 };

@@ -19,6 +19,7 @@ REFUSED(name_export)
 REFUSED(name_lookup)
 DROPPED(name_forget)
 REFUSED(connection_connect)
+REFUSED(connection_connect_at)
 REFUSED(connection_open)
 REFUSED(connection_accept)
 REFUSED(connection_reject)
@@ -61,6 +62,7 @@ WEAK err_t parcel_put(uint64_t channel, cptr_t source, unsigned rights, uint64_t
 }
 WEAK void core_commit_at(const struct proposal *p) { (void)p; }
 WEAK void control_core(coreid_t core, err_t err) { (void)core, (void)err; }
+WEAK void name_core_gone(coreid_t core) { (void)core; }
 WEAK void name_process_gone(struct process *p) { (void)p; }
 WEAK void connections_process_gone(struct process *p) { (void)p; }
 WEAK void boards_process_gone(struct process *p) { (void)p; }
