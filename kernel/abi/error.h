@@ -62,7 +62,8 @@
 	X(52, CORE_HOSTS, "core runs islands of others; start those first")    \
 	X(53, CORE_HOST, "that core cannot take in another")                   \
 	X(54, UPDATE_IMAGE, "not a CPU driver that can take over")             \
-	X(55, UPDATE_SIZE, "CPU driver is too large to take over")
+	X(55, UPDATE_SIZE, "CPU driver is too large to take over")             \
+	X(56, REDIRECT, "another member serves this call")
 
 enum error_code {
 #define ERROR_ENUM(code, name, text) ERR_##name = code,

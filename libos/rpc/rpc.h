@@ -1,0 +1,218 @@
+/*
+ * The runtime of the stubs that tools/rpcgen makes: calls, one-way messages, servers.
+ *
+ * Needs a fabric (libos/fabric/fabric.h) and threads (libos/thread/thread.h), nothing else,
+ * so the same service runs on metal, hosted and simulated.  Threads of a server are cooperative
+ * and all on the fabric's core: handlers are straight-line and need no locks, but what
+ * they read before a call of their own may have changed after it.
+ *
+ * A server's loop: the thread that takes a message runs its handler in place; when the
+ * handler blocks in a call of its own, another thread of the pool goes on with the loop.
+ * A handler that blocks in anything else (a mutex, mon_wait, a sleep) calls rpc_release first.
+ *
+ * docs/rpc.md has the format of the messages.
+ */
+#pragma once
+
+#include "kernel/abi/error.h"
+#include "kernel/abi/types.h"
+#include "libos/fabric/fabric.h"
+#include "libos/fabric/mailbox.h"
+#include "libos/rpc/message.h"
+#include "libos/thread/thread.h"
+
+struct rpc_connection;
+struct rpc_pending;
+struct rpc_server;
+
+/* --- clients ---------------------------------------------------------------------------- */
+
+/*
+ * One end of a channel on which calls are made, of any interfaces that the peer serves.
+ * Used by one thread at a time, unless it is a server's (whose threads are cooperative) or
+ * rpc_client_share was called.
+ */
+struct rpc_client {
+	struct channel *channel; /* NULL: not connected; the next call asks renew first */
+	struct channel own;      /* what `channel` points to, unless the user gave one */
+	struct fabric *fabric;
+	struct rpc_server *server; /* whose loop takes the answers; NULL: the caller waits itself */
+	/*
+	 * The peer is gone (or, at the first call, there was none): find another and rpc_client_open or
+	 * rpc_client_open_at it. Called by the thread that makes the call, which may make calls of other clients.
+	 * An error goes to all callers. NULL: ERR_CLOSED does.
+	 */
+	err_t (*renew)(struct rpc_client *c);
+	/* A member said: ask that one. As renew; NULL: the caller gets ERR_REDIRECT. */
+	err_t (*redirect)(struct rpc_client *c, const struct mailbox *to);
+	void *tag; /* the user's */
+	uint64_t
+		identity; /* of this client within its process, not 0: told to each peer; 0: repeated calls get ERR_CLOSED */
+	uint64_t peer;             /* pid that the channel leads to */
+	uint32_t sequence;         /* of the last call */
+	uint32_t slow;             /* a bit for each reason to leave the short path */
+	uint32_t renewals;         /* how often it was renewed */
+	uint32_t leading;          /* a thread takes the answers */
+	struct rpc_pending *calls; /* without an answer yet */
+	struct mutex lock;         /* of all this, when shared */
+	struct mutex sending;      /* of messages that have several lines */
+	struct rpc_inbox inbox;    /* the answer that is being put together */
+};
+
+/*
+ * A client without a channel. `server`: the process's own, whose loop shall take the answers; NULL for programs that
+ * serve nothing. Sets identity to a fresh number.
+ */
+void rpc_client_init(struct rpc_client *c, struct fabric *f, struct rpc_server *server);
+/* Several threads of a process without a server use it. Before the first call. */
+void rpc_client_share(struct rpc_client *c);
+/* (Re)opens its channel: a name of the fabric's, an address. What was open before is closed; calls under way stay. */
+err_t rpc_client_open(struct rpc_client *c, const char *name);
+err_t rpc_client_open_at(struct rpc_client *c, const struct mailbox *at);
+/* Init and open: the plain client of a service whose name the fabric knows. */
+err_t rpc_connect(struct rpc_client *c, struct fabric *f, struct rpc_server *server, const char *name);
+/* Calls under way end with ERR_CLOSED, without renewal. */
+void rpc_client_close(struct rpc_client *c);
+
+/*
+ * A call under way: X_method_start fills it, X_method_finish waits for its answer and unpacks it, once for
+ * each start that gave ERR_OK. Lies where the user likes until then. Several may be under way; answers come in any order.
+ */
+struct rpc_pending {
+	struct rpc_client *client;
+	struct rpc_pending *next; /* in the client's list */
+	struct urpc_message line; /* the call's first line, to repeat it; then the answer's */
+	uint64_t *more;           /* a longer call, whole; then a longer answer. NULL: none */
+	uint32_t more_room;       /* words in caller's memory at `more`; 0: from the heap */
+	uint32_t most;            /* words that the answer may have */
+	err_t err;
+	bool idempotent, sent, done;
+	struct event event;
+};
+
+/* Sends a packed call; `idempotent` as the method is. X_method_finish takes the answer, as after X_method_start. */
+err_t rpc_start_packed(struct rpc_client *c, struct rpc_pending *p, const struct rpc_packed *m, bool idempotent);
+/* Has the answer come, so that finish will not wait? */
+bool rpc_done(const struct rpc_pending *p);
+
+/*
+ * What rpcgen makes of `err_t page_take(rpc_in uint32_t bits, rpc_out uint64_t *base)` (docs/rpc.md):
+ *   page_client.h: err_t page_take(struct rpc_client *c, uint32_t bits, uint64_t *base);
+ *                  err_t page_take_start(struct rpc_client *c, struct rpc_pending *p, uint32_t bits);
+ *                  err_t page_take_finish(struct rpc_pending *p, uint64_t *base);
+ *                  err_t page_take_pack(struct rpc_packed *m, uint32_t bits);
+ *                  void page_take_broadcast(struct rpc_client *const *c, unsigned count, err_t *results,
+ *                                           uint32_t bits, uint64_t *base);      base[i], if not NULL, from c[i]
+ *   page_server.h: struct page_handlers { err_t (*take)(struct rpc_call *call, uint32_t bits, uint64_t *base); ... };
+ *                  extern const struct rpc_service page_service;
+ *                  err_t page_take_answer(struct rpc_later *l, err_t err, uint64_t base);
+ * A one-way method has no finish and no answer; its functions return err_t: ERR_CLOSED when it cannot be sent. A handler
+ * that is NULL answers ERR_UNSUPPORTED.
+ */
+
+/* --- servers ---------------------------------------------------------------------------- */
+
+struct rpc_call {
+	struct rpc_server *server;
+	struct rpc_connection *from;
+	const void *handlers; /* given to rpc_server_add */
+	uint64_t peer;        /* pid of the caller, told by the monitor */
+	uint64_t header;
+	bool later;    /* rpc_later was called */
+	bool answered; /* ... or the answer is on its way */
+};
+
+static inline uint32_t rpc_call_sequence(const struct rpc_call *call) { return rpc_header_sequence(call->header); }
+/* It was sent before, to another member or over a channel that broke. */
+static inline bool rpc_call_repeated(const struct rpc_call *call) { return call->header & RPC_REPEAT; }
+/* What the caller's client calls itself; (peer, identity, sequence) names one call for ever. 0: none was told. */
+uint64_t rpc_call_identity(const struct rpc_call *call);
+/* Core of the caller. */
+static inline coreid_t rpc_call_core(const struct rpc_call *call) { return (coreid_t)(call->peer >> 32); }
+
+/* An answer as it is on the wire, behind its header: to be kept for repeated calls. */
+struct rpc_answer {
+	err_t err;
+	uint32_t words; /* 0 unless err is ERR_OK */
+	const uint64_t *word;
+};
+
+/* What a server may want to know beside its calls. All may be NULL. */
+struct rpc_hooks {
+	/*
+	 * A call that is not idempotent came again (RPC_REPEAT). ERR_OK: it was done, *answer is what was answered (it
+	 * is sent before the hook's memory is touched again). ERR_NOT_FOUND: nobody has done it, so do it. Else the caller
+	 * gets the error. Without this hook the caller gets ERR_CLOSED.
+	 */
+	err_t (*seen)(struct rpc_call *call, struct rpc_answer *answer);
+	/* A call that is not idempotent was done, and is about to be answered. May make calls (to a mirror). */
+	void (*answered)(struct rpc_call *call, const struct rpc_answer *answer);
+	/* A client's channel has closed; the last thing that is heard of it. In the loop: does not block. */
+	void (*closed)(struct rpc_server *s, uint64_t peer);
+};
+
+struct rpc_stats {
+	uint64_t calls;     /* taken, one-way too */
+	uint64_t malformed; /* messages dropped, with their channels closed */
+	uint64_t overrun;   /* channels closed because their client did not read */
+	uint32_t running;   /* handlers that wait for something at the moment */
+	uint32_t waiting;   /* channels that wait for a thread of the pool */
+	uint32_t clients;
+	uint32_t threads;
+};
+
+/* One per process, or more. */
+struct rpc_server {
+	struct fabric *fabric;
+	struct wait_set set;
+	struct service service;
+	const struct rpc_service *interface[RPC_INTERFACES];
+	const void *handlers[RPC_INTERFACES];
+	const struct rpc_hooks *hooks;
+	void *tag; /* the user's */
+	struct rpc_stats stats;
+	uint32_t threads_max; /* of the pool; RPC_THREADS unless set before rpc_serve */
+	/* --- the runtime's own --- */
+	struct thread *leader;
+	struct rpc_worker *idle;
+	struct rpc_pending *needy; /* callers that wait while the pool is exhausted */
+	struct rpc_connection *connections;
+	struct rpc_connection *paused; /* their message waits for a thread */
+	struct rpc_connection *queued; /* with answers that did not fit */
+	cycles_t retry;                /* pause until those are tried again */
+	uint32_t workers;
+	bool stop;
+};
+
+#define RPC_THREADS 64      /* of a pool, if not said otherwise */
+#define RPC_QUEUE_LINES 512 /* answers to one client that wait for room: with more its channel is closed */
+
+err_t rpc_server_init(struct rpc_server *s, struct fabric *f);
+/* Serves an interface; `handlers` is its struct X_handlers, which stays the caller's. ERR_EXISTS. */
+err_t rpc_server_add(struct rpc_server *s, const struct rpc_service *service, const void *handlers);
+/* Announces it: under a name of the fabric's, or NULL: by its address only, service_mailbox(&s->service). */
+err_t rpc_server_export(struct rpc_server *s, const char *name);
+/* Serves a channel that is open already (heap memory of the caller's, channel_close'd by the server). */
+err_t rpc_server_adopt(struct rpc_server *s, struct channel *c);
+/* The loop: accepts, takes messages, runs handlers; until rpc_server_stop. */
+void rpc_serve(struct rpc_server *s);
+/* From a handler or another thread: rpc_serve returns when the handlers that run have ended. */
+void rpc_server_stop(struct rpc_server *s);
+/* Closes all channels and frees all. rpc_serve has returned. */
+void rpc_server_destroy(struct rpc_server *s);
+/* The calling handler is about to block in something that is not a call: another thread takes over the loop. */
+void rpc_release(struct rpc_server *s);
+
+/*
+ * The handler will not answer itself: fills *l, and what it returns does not matter. The answer is given by the
+ * generated X_method_answer(l, err, outputs), once, by any thread; ERR_CLOSED: the caller is gone.
+ */
+struct rpc_later {
+	struct rpc_server *server;
+	struct rpc_connection *from;
+	const void *handlers;
+	uint64_t header;
+};
+void rpc_later(struct rpc_call *call, struct rpc_later *l);
+/* For handlers: sends the caller to that mailbox. The handler returns what this returns. */
+err_t rpc_redirect(struct rpc_call *call, const struct mailbox *to);
