@@ -164,11 +164,13 @@ static bool words_valid(const struct mon_message *m, unsigned at, unsigned count
 	return last == 0 || at + count < set_words || m->word[2 + count - 1] >> last == 0;
 }
 
-/* What this core takes for members and others do not is none. */
-static bool group_correct(const struct mon_message *m, unsigned at, unsigned count)
+/* What this core takes for members and others do not is none. Who knows fewer joins cannot say that. */
+static bool group_correct(const struct group *g, const struct mon_message *m, unsigned at, unsigned count)
 {
 	uint64_t members[SET_WORDS_MAX];
 
+	if (mon_sequence(m->header) < g->version)
+		return true;
 	memset(members, 0xff, sizeof members);
 	memcpy(&members[at], &m->word[2], count * sizeof(uint64_t));
 	membership_exclude_others(members);
@@ -186,7 +188,7 @@ bool group_hear(coreid_t from, const struct mon_message *m)
 		return false;
 	/* A member knows better, unless exclusions have passed it by. */
 	if (g && g->state == GROUP_MEMBER)
-		return joining || group_correct(m, at, count);
+		return joining || group_correct(g, m, at, count);
 	/* Asked already, and not told the outcome: who asks now is answered afterwards. */
 	if (g && g->changing)
 		return true;

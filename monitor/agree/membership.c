@@ -28,7 +28,6 @@
 #define SILENCE_MS 5000
 
 struct doubt {
-	bool missed;    /* an exclusion has been agreed on without it */
 	bool excluding; /* proposed by this core */
 	cycles_t since;
 };
@@ -40,6 +39,8 @@ struct doubt {
 static struct doubt doubts[CORES_MAX];
 static uint64_t doubted[SET_WORDS_MAX];
 static unsigned doubts_count;
+static uint64_t missed[SET_WORDS_MAX]; /* whom this core has not asked about an exclusion, and not told of it yet */
+static unsigned exclusions;            /* proposed by this core, and not decided */
 static cycles_t silence, tick, next_tick;
 uint16_t membership_heard[CORES_MAX];
 uint64_t membership_out[SET_WORDS_MAX];
@@ -53,8 +54,9 @@ void membership_init(void)
 	uint64_t ms = 0;
 
 	memset(doubted, 0, sizeof doubted);
+	memset(missed, 0, sizeof missed);
 	memset(membership_out, 0, sizeof membership_out);
-	doubts_count = 0;
+	doubts_count = exclusions = 0;
 	membership_lost = false;
 	next_tick = 0;
 	if (option_find(monitor.info->cmdline, "silence", value, sizeof value))
@@ -105,14 +107,28 @@ static void doubt_begin(unsigned place, cycles_t since)
 	say(place_core(place), AGREE_PING, 0);
 }
 
+static void members_tell(coreid_t core)
+{
+	const struct group *all = group_find(GROUP_ALL);
+
+	if (all && group_holds(GROUP_ALL, core))
+		group_tell(all, core, false);
+}
+
+/* Not before the last exclusion is decided: it may have begun without one that has been heard of since. */
+static void missed_tell(unsigned place)
+{
+	if (exclusions || !set_has(missed, place) || set_has(doubted, place))
+		return;
+	set_remove(missed, place);
+	members_tell(place_core(place));
+}
+
 static void doubt_end(unsigned place)
 {
-	struct group *all = group_find(GROUP_ALL);
-
-	if (doubts[place].missed && all && set_has(all->set, place))
-		group_tell(all, place_core(place), false);
 	set_remove(doubted, place);
 	doubts_count--;
+	missed_tell(place);
 }
 
 void membership_doubt(coreid_t core)
@@ -140,6 +156,9 @@ static void excluded(uint64_t context, err_t err, const struct proposal *p)
 	(void)err;
 	if (d)
 		d->excluding = false;
+	exclusions--;
+	for (unsigned at = set_next(missed, 0, places); at < places; at = set_next(missed, at + 1, places))
+		missed_tell(at);
 }
 
 static void exclude(unsigned place)
@@ -151,8 +170,9 @@ static void exclude(unsigned place)
 		return;
 	for (unsigned at = set_next(doubted, 0, places); at < places; at = set_next(doubted, at + 1, places))
 		if (doubt_is_old(&doubts[at]) && at != place)
-			doubts[at].missed = true;
+			set_add(missed, at);
 	doubts[place].excluding = two_phase_over(&p, &all, excluded, place) == ERR_OK;
+	exclusions += doubts[place].excluding;
 }
 
 /* What waits for a core that no exclusion can be about, or that an exclusion shall not wait for, goes on. */
@@ -169,6 +189,13 @@ static void rounds_go_on(unsigned place, bool member)
 			r->err = ERR_CORE_TIMEOUT;
 		spread_without(r, place);
 	}
+}
+
+/* Who is told is waited for like anybody else: should it be dead too, the next lowest is told. */
+static void suspect_say(coreid_t to, coreid_t core)
+{
+	say(to, AGREE_SUSPECT, core);
+	membership_doubt(to);
 }
 
 static void doubt_step(unsigned place)
@@ -190,7 +217,7 @@ static void doubt_step(unsigned place)
 	else if (leader() == monitor.core)
 		exclude(place);
 	else
-		say(leader(), AGREE_SUSPECT, core);
+		suspect_say(leader(), core);
 }
 
 /* --- what is overdue ------------------------------------------------------------------------- */
@@ -300,10 +327,9 @@ static void exclude_one(unsigned place)
 	membership_lost = true;
 	members_core_gone(core);
 	groups_remove(place);
-	if (d) {
-		d->missed = false;
+	set_remove(missed, place);
+	if (d)
 		doubt_end(place);
-	}
 	core_lost(core);
 	rounds_without(place);
 	caps_core_gone(core);
@@ -374,9 +400,11 @@ bool membership_message(coreid_t from, const struct mon_message *m)
 	case AGREE_SUSPECT:
 		if (m->word[0] >= places || m->word[0] == monitor.core)
 			return false;
-		/* Somebody has waited for it: it is given two ticks to answer us. */
+		/* Somebody has waited for it: it is given two ticks to answer us. Or it is gone, and one does not know. */
 		if (group_holds(GROUP_ALL, (coreid_t)m->word[0]))
 			doubt_begin(place, context_now() - silence + 2 * tick);
+		else
+			members_tell(from);
 		return true;
 	default:
 		return resolve_message(from, m);

@@ -27,6 +27,13 @@ bool resolve_busy(void) { return relays; }
 
 static coreid_t settler(uint64_t group) { return group_next(group, CORES_MAX); }
 
+/* It is waited for: should it be dead too, somebody must find that out. */
+static void settler_say(coreid_t to, const struct mon_message *m)
+{
+	link_send(to, m);
+	membership_doubt(to);
+}
+
 static bool is_dead(uint64_t id) { return membership_gone(round_coordinator(id)); }
 
 /* --- two-phase ------------------------------------------------------------------------- */
@@ -125,7 +132,7 @@ static void doubt_say(const struct round *r, coreid_t to)
 	if (to == monitor.core)
 		settle(r->id, r->group, monitor.core);
 	else
-		link_send(to, &m);
+		settler_say(to, &m);
 }
 
 static bool doubt_hear(coreid_t from, const struct mon_message *m)
@@ -207,7 +214,7 @@ static void relay_say(struct recent *e)
 	else if (to == monitor.core)
 		relay_begin(e->id, e->group, e->subject, e->word);
 	else
-		link_send(to, &m);
+		settler_say(to, &m);
 }
 
 /* --- all ------------------------------------------------------------------------------------ */

@@ -160,9 +160,13 @@ bool two_phase_outcome(coreid_t from, const struct mon_message *m)
 	}
 	if (r->state == ROUND_PARKED || r->state == ROUND_SPREADING || (r->state == ROUND_REFUSED && commit))
 		return false;
-	/* Told already. As in prepare_again; and what comes late from one who is gone must not become the parent. */
+	/*
+	 * Told already, and by another, when a head above has died: both the head that is left and who serves in the
+	 * dead one's place tell those below.  The first to tell waits for those below here, and nothing ends before it
+	 * has; this one need not.
+	 */
 	if (r->state == ROUND_COMMITTING || r->state == ROUND_ABORTING) {
-		if (asked_alone(r, from, m))
+		if (from != r->parent)
 			request_acknowledge(from, m, ERR_OK, ACK_PLAIN);
 		return true;
 	}
