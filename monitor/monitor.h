@@ -188,7 +188,10 @@ err_t spawn_init(void);
 struct spawn_args {
 	const char *text; /* arguments, each NUL-terminated */
 	size_t length;
-	bool devices; /* gets the interrupts and ports of this core */
+	unsigned arguments; /* that many of them; what follows is the environment. 0: all are arguments */
+	uint32_t id;        /* the process service's number for it; 0: none */
+	uint64_t ticket;    /* of the request, so that it starts once however often it is asked for; 0: none */
+	bool devices;       /* gets the interrupts and ports of this core */
 };
 err_t process_spawn(const struct spawn_args *args, struct process **out);
 void process_end(struct process *p, unsigned cause, uint64_t status);
@@ -199,6 +202,10 @@ void process_gone(struct process *p);
 /* Looks at all processes after the CPU driver has stopped one for a fault. */
 void process_faults(void);
 void process_spawn_request(struct request *r);
+/* monitor/migrate.c: a process is asked to go on on another core, says what came of it, or ends before. */
+void process_migrate(struct request *r);
+void process_migrated(struct request *r);
+void process_migrate_forget(struct process *p);
 void process_exit(struct request *r);
 void process_wait(struct request *r);
 void process_unwait(struct request *r);

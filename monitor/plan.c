@@ -103,9 +103,10 @@ err_t plan_make(const struct elf_image *elf, struct plan *out)
 	return ERR_OK;
 }
 
-err_t plan_arguments(struct process_args *page, const char *text, size_t length)
+err_t plan_arguments(struct process_args *page, const char *text, size_t length, unsigned arguments)
 {
 	size_t room = PAGE_SIZE - offsetof(struct process_args, text), at = 0;
+	uint64_t count = 0;
 
 	if (length == 0 || text[0] == '\0')
 		return ERR_ARGUMENT;
@@ -113,11 +114,15 @@ err_t plan_arguments(struct process_args *page, const char *text, size_t length)
 		return ERR_TOO_LONG;
 	memcpy(page->text, text, length);
 	while (at < length) {
-		if (page->argc == PROCESS_ARGS_MAX)
+		if (count == PROCESS_ARGS_MAX)
 			return ERR_TOO_LONG;
-		page->arg[page->argc++] = (uint16_t)(offsetof(struct process_args, text) + at);
+		page->arg[count++] = (uint16_t)(offsetof(struct process_args, text) + at);
 		at += strlen(text + at) + 1;
 	}
+	if (arguments > count)
+		return ERR_ARGUMENT;
+	page->argc = arguments ? arguments : count;
+	page->envc = count - page->argc;
 	strncpy(page->name, text, sizeof page->name - 1);
 	return ERR_OK;
 }

@@ -46,7 +46,8 @@ void plan_member(unsigned pages, struct plan *out);
 err_t plan_make(const struct elf_image *elf, struct plan *out);
 
 /*
- * Fills an argument page: argc, argv (each NUL-terminated in `text`), and the name.
- * ERR_TOO_LONG, or ERR_ARGUMENT when there is no first argument.
+ * Fills an argument page: argc, argv (each NUL-terminated in `text`), the environment, which is what follows the
+ * first `arguments` strings (0: all are arguments), and the name.
+ * ERR_TOO_LONG, or ERR_ARGUMENT when there is no first argument, or there are not so many.
  */
-err_t plan_arguments(struct process_args *page, const char *text, size_t length);
+err_t plan_arguments(struct process_args *page, const char *text, size_t length, unsigned arguments);

@@ -123,6 +123,7 @@ void process_forget(struct process *p)
 	text_drop(&monitor.texts, (struct origin){ monitor.core, p->number });
 	mailbox_forget(p);
 	waiters_forget(p);
+	process_migrate_forget(p);
 	name_process_gone(p);
 	connections_process_gone(p);
 	boards_process_gone(p);
@@ -196,8 +197,8 @@ void process_ps(struct request *r)
 	struct disp_state state = { 0 };
 	struct mon_message m;
 
-	if (!p) {
-		request_reply(r, ERR_NOT_FOUND, NULL);
+	if (!p || r->m.word[2] >= MON_PROCESS_PARTS) {
+		request_reply(r, p ? ERR_ARGUMENT : ERR_NOT_FOUND, NULL);
 		return;
 	}
 	disp_inspect(p->slots + SLOT_DISPATCHER, &state);
@@ -205,9 +206,11 @@ void process_ps(struct request *r)
 	out.cores = member_spans(p) ? group_count(p->pid) : 1;
 	out.state = state.state;
 	out.cycles = state.cycles;
+	out.id = p->id;
+	out.ticket = p->ticket;
 	for (unsigned i = 0; i < sizeof out.name; i++)
 		out.name[i] = p->name[i];
-	mon_process_pack(&out, &m);
+	mon_process_pack(&out, (unsigned)r->m.word[2], &m);
 	request_reply(r, ERR_OK, m.word);
 }
 

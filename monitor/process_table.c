@@ -53,6 +53,14 @@ struct process *process_table_new(struct process_table *t, const char *name)
 	return p;
 }
 
+struct process *process_table_ticket(struct process_table *t, uint64_t ticket)
+{
+	for (unsigned i = 0; i < PROCESS_MAX; i++)
+		if (t->entry[i].state != PROCESS_FREE && t->entry[i].ticket == ticket)
+			return &t->entry[i];
+	return NULL;
+}
+
 struct process *process_table_find(struct process_table *t, uint32_t number)
 {
 	struct process *p = process_entry(t, number);

@@ -51,6 +51,12 @@ struct process {
 	uint32_t exports;   /* names that it serves */
 	uint32_t boards;    /* hint boards that it has */
 	uint64_t status;
+	uint64_t ticket; /* of the request that started it; 0: none */
+	uint32_t id;     /* the process service's number for it; 0: none */
+	/* Who asked that it go on on another core, and waits; number 0 and sequence 0: nobody. */
+	uint32_t move_sequence;
+	struct origin mover;
+	bool moving;
 	cptr_t block; /* that block */
 	cptr_t slots; /* first of PROCESS_SLOTS slots of the monitor's for it */
 	struct extent *extents;
@@ -83,6 +89,8 @@ struct process *process_table_new(struct process_table *t, const char *name);
 /* The live process or the record of a dead one; NULL when unknown. */
 struct process *process_table_find(struct process_table *t, uint32_t number);
 static inline bool process_alive(const struct process *p) { return p && p->state == PROCESS_LIVE; }
+/* The live process that was started with that ticket, or the record of a dead one; NULL when unknown. */
+struct process *process_table_ticket(struct process_table *t, uint64_t ticket);
 /* The index-th live process in order of the table, or NULL. */
 struct process *process_table_live(struct process_table *t, unsigned index);
 /* Likewise of those that started on that core, which this is. */

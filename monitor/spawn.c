@@ -226,7 +226,8 @@ static err_t fill_arguments(struct spawn *s, struct process_args *a, const struc
 	a->wall_seconds = monitor.info->wall_valid ? monitor.info->wall_seconds : 0;
 	a->boot_tsc = monitor.info->boot_tsc;
 	a->free_slot = s->next;
-	return plan_arguments(a, args->text, args->length);
+	a->id = s->p->id;
+	return plan_arguments(a, args->text, args->length, args->arguments);
 }
 
 static void fill_data(struct spawn *s, uint8_t *image)
@@ -362,6 +363,8 @@ err_t process_spawn(const struct spawn_args *args, struct process **out)
 	if (!s.p)
 		return ERR_NO_MEMORY;
 	s.p->pid = (uint64_t)monitor.core << 32 | s.p->number;
+	s.p->ticket = args->ticket;
+	s.p->id = args->id;
 	err = spawn_make(&s, args);
 	if (err) {
 		process_table_drop(&monitor.processes, s.p);
@@ -385,8 +388,13 @@ void process_spawn_request(struct request *r)
 		request_reply(r, text ? ERR_TOO_LONG : ERR_ARGUMENT, NULL);
 		return;
 	}
-	args = (struct spawn_args){ .text = text->data, .length = text->length };
-	err = process_spawn(&args, &p);
+	args = (struct spawn_args){ .text = text->data,
+				    .length = text->length,
+				    .arguments = (uint32_t)(r->m.word[2] >> 32),
+				    .id = (uint32_t)r->m.word[2],
+				    .ticket = r->m.word[1] };
+	p = args.ticket ? process_table_ticket(&monitor.processes, args.ticket) : NULL;
+	err = p ? ERR_OK : process_spawn(&args, &p);
 	if (!err)
 		words[0] = p->pid;
 	request_reply(r, err, words);

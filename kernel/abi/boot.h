@@ -75,6 +75,8 @@ struct process_args {
 	uint64_t tls_align;
 	uint64_t wall_seconds, boot_tsc; /* as in struct boot_info; wall 0 when unknown */
 	uint64_t free_slot;              /* first free slot of cnode 0 */
+	uint64_t envc;                   /* strings of the environment, after the arguments */
+	uint64_t id;                     /* the number that the process service gave it; 0: none */
 	uint16_t arg[PROCESS_ARGS_MAX];  /* offsets from this struct's start to NUL-terminated text */
 	char text[];
 };

@@ -18,8 +18,10 @@
 #include "libos/core/local.h"
 #include "libos/core/lmp.h"
 #include "libos/core/ram.h"
+#include "libos/core/span.h"
 #include "libos/core/stay.h"
 #include "libos/core/syscall.h"
+#include "libos/thread/errand.h"
 #include "libos/thread/thread.h"
 
 #include <string.h>
@@ -106,6 +108,9 @@ static void message_arrived(const struct mon_message *m)
 	case MON_CLOSED:
 		if (closed_handler)
 			closed_handler((uint32_t)m->word[0]);
+		break;
+	case MON_MIGRATE:
+		errand_raise(span_move, m->word[0]); /* one at a time comes, and there is no other use */
 		break;
 	case MON_TEXT:
 		log_arrived(m);
@@ -253,38 +258,43 @@ void mon_exit(uint64_t status)
 		thread_block(&never, 0);
 }
 
-/* Joins the arguments, each with its NUL; the length or 0 when they do not fit. */
-static size_t arguments_join(char *out, size_t size, int argc, const char *const *argv)
+/* Joins strings, each with its NUL, behind what is there; false when they do not fit. */
+static bool strings_join(char *out, size_t size, size_t *at, const char *const *strings, unsigned count)
 {
-	size_t at = 0;
+	for (unsigned i = 0; i < count; i++) {
+		size_t n = strlen(strings[i]) + 1;
 
-	for (int i = 0; i < argc; i++) {
-		size_t n = strlen(argv[i]) + 1;
-
-		if (n > size - at)
-			return 0;
-		memcpy(out + at, argv[i], n);
-		at += n;
+		if (n > size - *at)
+			return false;
+		memcpy(out + *at, strings[i], n);
+		*at += n;
 	}
-	return at;
+	return true;
 }
 
-err_t mon_spawn(coreid_t core, int argc, const char *const *argv, uint64_t *pid)
+err_t mon_start(coreid_t core, const struct mon_start *s, uint64_t *pid)
 {
-	struct mon_message m = { .word = { core } };
+	struct mon_message m = { .word = { core, s->ticket, s->id | (uint64_t)s->argc << 32 } };
 	char text[MON_TEXT_MAX];
-	size_t length;
+	size_t length = 0;
 	err_t err;
 
-	if (argc < 1 || argc > PROCESS_ARGS_MAX)
+	if (s->argc < 1 || s->argc + s->envc > PROCESS_ARGS_MAX)
 		return ERR_ARGUMENT;
-	length = arguments_join(text, sizeof text, argc, argv);
-	if (length == 0)
+	if (!strings_join(text, sizeof text, &length, s->argv, s->argc) ||
+	    !strings_join(text, sizeof text, &length, s->envp, s->envc))
 		return ERR_TOO_LONG;
 	err = call_text(MON_SPAWN, &m, text, length);
 	if (!err && pid)
 		*pid = m.word[0];
 	return err;
+}
+
+err_t mon_spawn(coreid_t core, int argc, const char *const *argv, uint64_t *pid)
+{
+	const struct mon_start s = { .argc = argc < 1 ? 0 : (unsigned)argc, .argv = argv };
+
+	return mon_start(core, &s, pid);
 }
 
 err_t mon_wait(uint64_t pid, unsigned *cause, uint64_t *status)
@@ -314,8 +324,25 @@ err_t mon_ps(coreid_t core, unsigned index, struct mon_process *out)
 	err_t err = call(MON_PS, &m);
 
 	if (!err)
-		mon_process_unpack(out, &m);
+		mon_process_unpack(out, 0, &m);
 	return err;
+}
+
+err_t mon_ps_id(coreid_t core, unsigned index, struct mon_process *out)
+{
+	struct mon_message m = { .word = { core, index, 1 } };
+	err_t err = call(MON_PS, &m);
+
+	if (!err)
+		mon_process_unpack(out, 1, &m);
+	return err;
+}
+
+err_t mon_migrate(uint64_t pid, coreid_t core)
+{
+	struct mon_message m = { .word = { pid, core } };
+
+	return call(MON_MIGRATE, &m);
 }
 
 /*

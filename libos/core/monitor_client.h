@@ -30,11 +30,24 @@ err_t mon_ram_free(cptr_t slot);
 void mon_exit(uint64_t status) __attribute__((noreturn));
 /* Starts the program argv[0] of the boot archive on `core`. */
 err_t mon_spawn(coreid_t core, int argc, const char *const *argv, uint64_t *pid);
+/* What a process is started with besides its core. */
+struct mon_start {
+	unsigned argc, envc; /* PROCESS_ARGS_MAX in all */
+	const char *const *argv;
+	const char *const *envp;
+	uint32_t id;     /* the process service's number for it; 0: none */
+	uint64_t ticket; /* however often it is asked for with the same on that core, it starts once; 0: each time */
+};
+err_t mon_start(coreid_t core, const struct mon_start *s, uint64_t *pid);
+/* Has all threads of a process go on on `core`, which it spans from then on; returns when they do, or why not. */
+err_t mon_migrate(uint64_t pid, coreid_t core);
 /* Waits until `pid`, on any core, has ended. cause: enum mon_cause. Either output may be NULL. */
 err_t mon_wait(uint64_t pid, unsigned *cause, uint64_t *status);
 err_t mon_kill(uint64_t pid);
 /* The index-th process of a core; ERR_NOT_FOUND past the last. */
 err_t mon_ps(coreid_t core, unsigned index, struct mon_process *out);
+/* The same, but pid, id and ticket of it. */
+err_t mon_ps_id(coreid_t core, unsigned index, struct mon_process *out);
 /* Tells the monitor that this process cannot go on because of a fault; it is stopped with a report. */
 void mon_fault_report(unsigned vector, uint64_t error, vaddr_t address, vaddr_t instruction) __attribute__((noreturn));
 

@@ -9,21 +9,33 @@
 
 #include <string.h>
 
-void mon_process_pack(const struct mon_process *p, struct mon_message *m)
+void mon_process_pack(const struct mon_process *p, unsigned part, struct mon_message *m)
 {
-	m->word[0] = p->pid | (uint64_t)p->cores << 48;
-	m->word[1] = (p->cycles << 8) | (p->state & 0xff);
-	memcpy(&m->word[2], p->name, MON_PROCESS_NAME);
+	if (part == 0) {
+		m->word[0] = p->pid | (uint64_t)p->cores << 48;
+		m->word[1] = (p->cycles << 8) | (p->state & 0xff);
+		memcpy(&m->word[2], p->name, MON_PROCESS_NAME);
+	} else {
+		memset(m->word, 0, sizeof m->word);
+		m->word[0] = p->pid;
+		m->word[1] = p->id;
+		m->word[2] = p->ticket;
+	}
 }
 
-void mon_process_unpack(struct mon_process *p, const struct mon_message *m)
+void mon_process_unpack(struct mon_process *p, unsigned part, const struct mon_message *m)
 {
 	p->pid = m->word[0] & 0xffffffffffff;
-	p->cores = (uint32_t)(m->word[0] >> 48);
-	p->state = m->word[1] & 0xff;
-	p->cycles = m->word[1] >> 8;
-	memcpy(p->name, &m->word[2], MON_PROCESS_NAME);
-	p->name[MON_PROCESS_NAME - 1] = '\0';
+	if (part == 0) {
+		p->cores = (uint32_t)(m->word[0] >> 48);
+		p->state = m->word[1] & 0xff;
+		p->cycles = m->word[1] >> 8;
+		memcpy(p->name, &m->word[2], MON_PROCESS_NAME);
+		p->name[MON_PROCESS_NAME - 1] = '\0';
+	} else {
+		p->id = (uint32_t)m->word[1];
+		p->ticket = m->word[2];
+	}
 }
 
 void mon_core_pack(const struct mon_core *c, unsigned part, struct mon_message *m)

@@ -55,10 +55,14 @@ enum mon_op {
 	MON_EXIT,     /* no reply. w0 = status */
 	MON_RAM,      /* w0 = bits, w1 = slot -> the slot holds a RAM capability */
 	MON_RAM_FREE, /* w0 = slot of a capability got by MON_RAM; all of it is taken back */
-	MON_SPAWN,    /* text: arguments, NUL-terminated each. w0 = core -> w0 = pid */
+	/* text: arguments and environment, NUL-terminated each. w0 = core, w1 = ticket or 0: asked again, it is started
+	   once; w2 = the process service's number for it, or 0 | arguments << 32 (0: no environment) -> w0 = pid */
+	MON_SPAWN,
 	MON_WAIT,     /* w0 = pid -> w0 = enum mon_cause, w1 = status. Answered when it ends */
 	MON_KILL,     /* w0 = pid */
-	MON_PS,       /* w0 = core, w1 = index -> struct mon_process packed by mon_process_pack */
+	MON_PS,       /* w0 = core, w1 = index, w2 = part -> struct mon_process packed by mon_process_pack */
+	MON_MIGRATE,  /* w0 = pid, w1 = core: its threads go on there. To the process, unasked: w0 = core */
+	MON_MIGRATED, /* w0 = err_t: what came of it */
 	MON_CORE,     /* w0 = core, w1 = part -> struct mon_core packed by mon_core_pack */
 	MON_STAT,     /* w0 = core, w1 = enum kernel_stat -> w0 = value */
 	MON_CHECK,    /* w0 = core -> w0 = violations found by the CPU driver's own check */
@@ -146,7 +150,11 @@ struct mon_process {
 	uint32_t state;  /* enum dispatcher_state */
 	uint64_t cycles; /* that it has run */
 	char name[MON_PROCESS_NAME];
+	/* part 1 */
+	uint64_t ticket; /* with which it was asked for; 0: none */
+	uint32_t id;     /* the process service's number; 0: none */
 };
+#define MON_PROCESS_PARTS 2
 
 struct mon_core {
 	uint32_t core, apic_id;
@@ -164,8 +172,8 @@ struct mon_core {
 #define MON_CORE_PARTS 2
 
 /* Payloads of MON_PS and MON_CORE replies, and back. The name is in 4 words, 8 characters each. */
-void mon_process_pack(const struct mon_process *p, struct mon_message *m);
-void mon_process_unpack(struct mon_process *p, const struct mon_message *m);
+void mon_process_pack(const struct mon_process *p, unsigned part, struct mon_message *m);
+void mon_process_unpack(struct mon_process *p, unsigned part, const struct mon_message *m);
 void mon_core_pack(const struct mon_core *c, unsigned part, struct mon_message *m);
 void mon_core_unpack(struct mon_core *c, unsigned part, const struct mon_message *m);
 

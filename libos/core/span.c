@@ -122,3 +122,10 @@ err_t cpu_add(coreid_t core)
 	__atomic_fetch_or(&present[core / 64], UINT64_C(1) << core % 64, __ATOMIC_RELEASE);
 	return ERR_OK;
 }
+
+void span_move(uint64_t core)
+{
+	struct mon_message m = { .word = { core < CORES_MAX ? cpu_move((coreid_t)core) : ERR_CORE_ID } };
+
+	mon_call(MON_MIGRATED, &m);
+}

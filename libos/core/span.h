@@ -34,3 +34,5 @@ err_t mon_protect(coreid_t core, cptr_t slot, unsigned first, unsigned count, un
 err_t mon_root_slot(cptr_t table, unsigned index);
 /* Copies what the member on `core` has in a slot of its into an empty one of ours. */
 err_t mon_cap_fetch(coreid_t core, cptr_t there, cptr_t here, unsigned rights);
+/* An errand (libos/thread/errand.h): the monitor wants the process to go on on `core`, and hears what came of it. */
+void span_move(uint64_t core);

@@ -14,6 +14,7 @@
 #include "libos/core/span.h"
 #include "libos/thread/control.h"
 #include "libos/thread/cpu.h"
+#include "libos/thread/errand.h"
 
 /* Its control block lies at the top of the first stack, like any thread's; this code runs below. */
 static void __attribute__((noreturn, noinline)) start_on(struct thread *first)
@@ -21,7 +22,8 @@ static void __attribute__((noreturn, noinline)) start_on(struct thread *first)
 	const struct process_args *a = process_args();
 	struct cap_info monitor;
 
-	first->stack_low = a->stack_top - a->stack_bytes;
+	first->stack_low = a->stack_top - a->stack_bytes + ERRAND_BYTES;
+	errand_init(a->stack_top - a->stack_bytes);
 	thread_init(first);
 	dispatcher_enable();
 	slot_init(a->free_slot);

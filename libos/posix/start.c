@@ -12,8 +12,7 @@ extern int main(int argc, char **argv, char **envp);
 /* newlib's: runs the constructors between the linker's marks. */
 extern void __libc_init_array(void);
 
-static char *no_environment[] = { NULL };
-char **environ = no_environment;
+char **environ;
 
 /* newlib calls these around constructors and destructors; all of ours are in the arrays. */
 void _init(void);
@@ -24,11 +23,15 @@ void _fini(void) {}
 void posix_start(const struct process_args *args)
 {
 	/* Programs may write to their arguments' pointers, and the page is read-only. */
-	static char *argv[PROCESS_ARGS_MAX + 1];
+	static char *argv[PROCESS_ARGS_MAX + 2];
 	int argc = args->argc <= PROCESS_ARGS_MAX ? (int)args->argc : PROCESS_ARGS_MAX;
+	int envc = args->envc <= (uint64_t)(PROCESS_ARGS_MAX - argc) ? (int)args->envc : 0;
 
 	for (int i = 0; i < argc; i++)
 		argv[i] = (char *)(uintptr_t)args + args->arg[i];
+	for (int i = 0; i < envc; i++)
+		argv[argc + 1 + i] = (char *)(uintptr_t)args + args->arg[argc + i];
+	environ = argv + argc + 1;
 	__libc_init_array();
 	exit(main(argc, argv, environ));
 }

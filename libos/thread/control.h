@@ -135,6 +135,10 @@ void thread_make_ready(struct thread *t);
 void thread_schedule(void) __attribute__((noreturn));
 /* Sleeps or switches, `t` being saved and linked where its waker finds it; returns when it runs again. */
 void thread_suspend(struct thread *t);
+/* Starts fn on a thread that is laid, here. */
+void thread_launch(struct thread *t, thread_fn *fn);
+/* Whatever runs gives way once, preemptive or not. */
+void thread_slice_end(void);
 /* EVENT_TIMEOUT came: the alarm, or a deadline. */
 void thread_timeout(void);
 /* Lets the next run if the slice ended while we were in disabled mode. In enabled mode. */

@@ -35,6 +35,7 @@ CORE_LOCAL struct cpu *cpu_self;
 CORE_LOCAL bool cpu_due;
 static CORE_LOCAL struct inbox_item *requests; /* come, and not answered */
 static CORE_LOCAL uint32_t turn;               /* the cpu in the list that is looked at next */
+static uint64_t closed[CORES_MAX / 64];        /* cores that the process has moved away from */
 
 unsigned cpu_count(void) { return cpus ? mem_load32(&cpus->count) : 1; }
 
@@ -48,6 +49,8 @@ static struct cpu *home(void) { return cpus->list[0]; }
 struct cpu *cpu_of(const struct thread *t) { return t->cpu ? t->cpu : home(); }
 
 struct cpu *cpu_maker(const struct thread *t) { return t->maker ? t->maker : home(); }
+
+static bool is_closed(coreid_t core) { return mem_load64(&closed[core / 64]) >> core % 64 & 1; }
 
 /* --- messages --------------------------------------------------------------------- */
 
@@ -106,13 +109,15 @@ void cpu_rung(void *unused)
 		return;
 	cpu_drain();
 	cpu_due = true;
+	if (is_closed(cpu_self->core))
+		thread_slice_end();
 }
 
 /* --- work that moves ---------------------------------------------------------------- */
 
 static bool affinity_allows(const struct thread *t, coreid_t core)
 {
-	return !t->bound || mem_load64(&t->affinity[core / 64]) >> core % 64 & 1;
+	return t->bound ? mem_load64(&t->affinity[core / 64]) >> core % 64 & 1 : !is_closed(core);
 }
 
 bool thread_may_leave(const struct thread *t, coreid_t core)
@@ -121,7 +126,7 @@ bool thread_may_leave(const struct thread *t, coreid_t core)
 	return !t->pins && t != thread_current() && affinity_allows(t, core);
 }
 
-bool cpu_must_leave(const struct thread *t) { return t->bound && !t->pins && !affinity_allows(t, cpu_self->core); }
+bool cpu_must_leave(const struct thread *t) { return !t->pins && !affinity_allows(t, cpu_self->core); }
 
 static bool is_idle(const struct cpu *c)
 {
@@ -139,7 +144,7 @@ static struct cpu *cpu_search(const struct thread *t, bool idle)
 	for (uint32_t i = 0; i < count; i++) {
 		struct cpu *c = cpus->list[(turn + i) % count];
 
-		if ((t && !affinity_allows(t, c->core)) || (idle && (c == cpu_self || !is_idle(c))))
+		if ((t ? !affinity_allows(t, c->core) : is_closed(c->core)) || (idle && (c == cpu_self || !is_idle(c))))
 			continue;
 		turn = (turn + i + 1) % count;
 		return c;
@@ -272,7 +277,8 @@ void cpu_settle(void)
 static bool idle_look(void)
 {
 	const volatile uint64_t *events = &dispatcher_page()->events;
-	struct cpu *c = surplus_find(STEAL_LOOKS);
+	bool seeks = !is_closed(cpu_self->core);
+	struct cpu *c = seeks ? surplus_find(STEAL_LOOKS) : NULL;
 
 	inbox_seek(&cpu_self->inbox);
 	surplus_say(0);
@@ -290,7 +296,8 @@ static bool idle_look(void)
 	 * Pairs with the fence in surplus_share. Who has been asked answers, or has refused us. Preemptive threads do
 	 * without: at the end of a slice a surplus is shared in any case.
 	 */
-	c = thread_preemptive || mem_load32_acquire(&cpu_self->asking) ? NULL : surplus_find(list_count());
+	seeks = seeks && !thread_preemptive && !mem_load32_acquire(&cpu_self->asking);
+	c = seeks ? surplus_find(list_count()) : NULL;
 	if (c)
 		work_ask(c);
 	return false;
@@ -448,6 +455,42 @@ static void hop_to(struct cpu *to)
 		return;
 	t->cpu = to;
 	context_leave(t, hop_leave, dispatcher_page()->upcall_stack);
+}
+
+bool cpu_leave(struct thread *t)
+{
+	struct cpu *to = cpu_must_leave(t) ? cpu_allowed(t) : cpu_self;
+
+	if (to == cpu_self)
+		return false;
+	hop_to(to);
+	return true;
+}
+
+void cpu_leave_closed(void)
+{
+	if (!cpu_due)
+		return;
+	dispatcher_disable();
+	cpu_leave(thread_current());
+	dispatcher_enable();
+}
+
+err_t cpu_move(coreid_t core)
+{
+	err_t err = cpu_join(core);
+
+	if ((err && err != ERR_EXISTS) || !cpus)
+		return err == ERR_EXISTS ? ERR_OK : err;
+	__atomic_fetch_and(&closed[core / 64], ~(UINT64_C(1) << core % 64), __ATOMIC_RELAXED);
+	for (uint32_t i = 0; i < list_count(); i++) {
+		coreid_t other = cpus->list[i]->core;
+
+		if (other != core)
+			__atomic_fetch_or(&closed[other / 64], UINT64_C(1) << other % 64, __ATOMIC_RELAXED);
+	}
+	cpu_wake_others();
+	return ERR_OK;
 }
 
 err_t thread_hop(coreid_t core)

@@ -50,6 +50,11 @@ void cpu_rung(void *unused);
  * In enabled mode.
  */
 err_t cpu_join(coreid_t core);
+/*
+ * The process moves: it spans that core, too, and from now on all its threads run there, but for those
+ * that are bound to others, and for calls into what belongs to another core. ERR_CORE_ID. In enabled mode.
+ */
+err_t cpu_move(coreid_t core);
 /* How many cpus the process has: 1 at start. */
 unsigned cpu_count(void);
 /* The core of the n-th of them. */

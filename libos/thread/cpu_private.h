@@ -47,8 +47,12 @@ struct thread *cpu_next(void);
 void cpu_settle(void);
 /* Sends a thread that is saved there, to be run there from now on. */
 void cpu_give(struct thread *t, struct cpu *to);
-/* Must it go on elsewhere, because its affinity says so? */
+/* Must it go on elsewhere, because its affinity says so, or because the process has moved? */
 bool cpu_must_leave(const struct thread *t);
+/* The current thread goes on elsewhere if it must and can; was it so? */
+bool cpu_leave(struct thread *t);
+/* In enabled mode: the same when something has come from other cpus. */
+void cpu_leave_closed(void);
 /* A cpu that the affinity of a thread allows: an idle one if there is one; this one when no cpu is allowed. */
 struct cpu *cpu_allowed(const struct thread *t);
 /* Something has come while a thread ran: cpu_settle is due. */

@@ -118,9 +118,12 @@ void thread_set_preemptive(bool on)
 	dispatcher_enable();
 }
 
+void thread_slice_end(void) { slice_over = true; }
+
 /* In enabled mode. */
 void thread_give_way(void)
 {
+	cpu_leave_closed();
 	if (slice_over || (cpu_due && thread_preemptive && ready_waiting())) {
 		thread_yield();
 	} else if (cpu_due) {
@@ -183,11 +186,18 @@ void thread_suspend(struct thread *t)
 	}
 }
 
+static inline bool gives_way(const struct thread *t)
+{
+	if (slice_over && cpu_self && cpu_must_leave(t))
+		return true;
+	return (thread_preemptive || slice_over) && ready_waiting();
+}
+
 void thread_after_upcall(struct thread *interrupted)
 {
 	if (!interrupted)
 		thread_schedule();
-	if (!thread_preemptive || !ready_waiting()) {
+	if (!gives_way(interrupted)) {
 		if (thread_has_cpus())
 			cpu_settle();
 		alarm_update();
@@ -208,6 +218,8 @@ static void yield_special(struct thread *t)
 		cpu_drain();
 	sleep_expire();
 	slice_over = false;
+	if (cpu_self && cpu_leave(t))
+		return;
 	if (!thread_policy->waiting()) {
 		cpu_settle();
 		return;
@@ -270,6 +282,14 @@ static void thread_begin(void)
 
 	dispatcher_enable();
 	thread_exit(t->fn(t->arg));
+}
+
+void thread_launch(struct thread *t, thread_fn *fn)
+{
+	t->cpu = cpu_self;
+	t->fn = fn;
+	t->rsp = context_make(t->stack_top, thread_begin);
+	ready_add(t, READY_NEW);
 }
 
 static err_t block_make(unsigned bits, struct thread **out)

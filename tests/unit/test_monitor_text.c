@@ -111,8 +111,8 @@ static void process_and_core_survive_packing(void **state)
 	struct mon_message m;
 
 	(void)state;
-	mon_process_pack(&p, &m);
-	mon_process_unpack(&q, &m);
+	mon_process_pack(&p, 0, &m);
+	mon_process_unpack(&q, 0, &m);
 	assert_memory_equal(&p, &q, sizeof p);
 	for (unsigned part = 0; part < MON_CORE_PARTS; part++) {
 		mon_core_pack(&c, part, &m);
@@ -337,20 +337,28 @@ static void arguments_are_laid_out(void **state)
 	char *large = malloc(PAGE_SIZE);
 
 	(void)state;
-	assert_int_equal(plan_arguments(a, text, sizeof text - 1), ERR_OK);
+	assert_int_equal(plan_arguments(a, text, sizeof text - 1, 0), ERR_OK);
 	assert_int_equal(a->argc, 2);
 	assert_string_equal((char *)a + a->arg[1], "all");
 	assert_string_equal(a->name, "bench");
-	assert_int_equal(plan_arguments(a, text, 0), ERR_ARGUMENT);
-	assert_int_equal(plan_arguments(a, text, 3), ERR_TOO_LONG);
+	assert_int_equal(a->envc, 0);
+	memset(a, 0, PAGE_SIZE);
+	assert_int_equal(plan_arguments(a, "sh\0-c\0A=1\0B=", 13, 2), ERR_OK);
+	assert_int_equal(a->argc, 2);
+	assert_int_equal(a->envc, 2);
+	assert_string_equal((char *)a + a->arg[2], "A=1");
+	assert_string_equal((char *)a + a->arg[3], "B=");
+	memset(a, 0, PAGE_SIZE);
+	assert_int_equal(plan_arguments(a, text, sizeof text - 1, 3), ERR_ARGUMENT);
+	assert_int_equal(plan_arguments(a, text, 0, 0), ERR_ARGUMENT);
+	assert_int_equal(plan_arguments(a, text, 3, 0), ERR_TOO_LONG);
 	memset(large, 'x', PAGE_SIZE);
 	large[PAGE_SIZE - 1] = '\0';
-	assert_int_equal(plan_arguments(a, large, PAGE_SIZE), ERR_TOO_LONG);
+	assert_int_equal(plan_arguments(a, large, PAGE_SIZE, 0), ERR_TOO_LONG);
 	memset(a, 0, PAGE_SIZE);
 	for (unsigned i = 0; i < 200; i += 2)
 		memcpy(large + i, "x", 2);
-	assert_int_equal(plan_arguments(a, large, 200), ERR_TOO_LONG);
-	assert_int_equal(a->argc, PROCESS_ARGS_MAX);
+	assert_int_equal(plan_arguments(a, large, 200, 0), ERR_TOO_LONG);
 	free(large);
 	free(a);
 }

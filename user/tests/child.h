@@ -46,6 +46,12 @@ int deed_span_fault(const char *arg);
 int deed_span_spin(const char *arg);
 int deed_span_refused(const char *arg);
 
+/* child_migrate.c */
+int deed_move_spin(const char *arg);
+int deed_move_sleep(const char *arg);
+int deed_move_print(const char *arg);
+int deed_move_threads(const char *arg);
+
 /* child_limits.c */
 int deed_use_memory(const char *arg);
 int deed_use_threads(const char *arg);

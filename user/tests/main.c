@@ -25,6 +25,7 @@ static const struct group {
 	{ "mailbox", mailbox_tests },
 	{ "agreement", agreement_tests },
 	{ "span", span_tests },
+	{ "migrate", migrate_tests },
 	{ "load", load_tests },
 	{ "pthread", pthread_tests },
 	/* Last: a process that has taken all memory keeps it. */

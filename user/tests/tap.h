@@ -32,6 +32,7 @@ extern const struct test monitor_tests[];
 extern const struct test mailbox_tests[];
 extern const struct test agreement_tests[];
 extern const struct test span_tests[];
+extern const struct test migrate_tests[];
 
 /* Fails the test unless the expression is true. */
 #define EXPECT(x)                                                                  \
