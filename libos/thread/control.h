@@ -42,7 +42,8 @@ struct thread {
 		bool handed;        /* a mutex was handed over */
 		bool tried;         /* a mutex was free when it was woken, but gone when it came */
 		bool ended, detached;
-		bool bound; /* to the cores of `affinity` */
+		bool urgent; /* the errand thread */
+		bool bound;  /* to the cores of `affinity` */
 		uint32_t interrupted;
 		uint32_t pins; /* stays on its cpu while it is not 0 */
 		uint64_t policy_word;
@@ -62,7 +63,7 @@ struct thread {
  * What makes the paths of a process with one cpu and the default policy too short to go:
  * changed in disabled mode, while there is one cpu.
  */
-enum { SPECIAL_CPUS = 1, SPECIAL_POLICY = 2 };
+enum { SPECIAL_CPUS = 1, SPECIAL_POLICY = 2, SPECIAL_URGENT = 4 };
 extern uint32_t thread_special;
 
 static inline bool thread_is_special(void) { return __builtin_expect(thread_special != 0, 0); }
@@ -135,8 +136,8 @@ void thread_make_ready(struct thread *t);
 void thread_schedule(void) __attribute__((noreturn));
 /* Sleeps or switches, `t` being saved and linked where its waker finds it; returns when it runs again. */
 void thread_suspend(struct thread *t);
-/* Starts fn on a thread that is laid, here. */
-void thread_launch(struct thread *t, thread_fn *fn);
+/* Starts fn on a thread that is laid: the one that runs before all others, and only here. */
+void thread_launch_urgent(struct thread *t, thread_fn *fn);
 /* Whatever runs gives way once, preemptive or not. */
 void thread_slice_end(void);
 /* EVENT_TIMEOUT came: the alarm, or a deadline. */

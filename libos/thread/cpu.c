@@ -81,6 +81,10 @@ static void arrived(struct thread *t)
 {
 	bool woken = t->queued || t->deadline;
 
+	if (t->urgent) {
+		thread_make_ready(t);
+		return;
+	}
 	if (t->deadline)
 		sleep_remove(t);
 	thread_policy->enqueue(t, woken ? READY_WOKEN : READY_NEW);

@@ -39,9 +39,7 @@ bool errand_raise(void (*fn)(uint64_t arg), uint64_t arg)
 		thread_wake(&errand.waiting);
 	} else {
 		errand.thread = thread_lay(errand.low, errand.low + ERRAND_BYTES);
-		errand.thread->pins = 1;
-		thread_launch(errand.thread, errands);
+		thread_launch_urgent(errand.thread, errands);
 	}
-	thread_slice_end();
 	return true;
 }

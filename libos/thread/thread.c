@@ -58,26 +58,46 @@ void thread_init(struct thread *first)
 
 /* --- who is ready, in disabled mode -------------------------------------------- */
 
+/* The errand thread, when it is ready: before all others, whatever the policy. */
+static CORE_LOCAL struct thread *urgent;
+
 static inline bool ready_waiting(void)
 {
-	return thread_is_special() ? thread_policy->waiting() : thread_ready.head != NULL;
+	return thread_is_special() ? urgent || thread_policy->waiting() : thread_ready.head != NULL;
+}
+
+static __attribute__((noinline)) struct thread *next_special(void)
+{
+	struct thread *t = urgent;
+
+	urgent = NULL;
+	return t ? t : cpu_next();
 }
 
 /* The next to run; NULL: the dispatcher may sleep. */
 static inline struct thread *ready_next(void)
 {
 	if (thread_is_special())
-		return cpu_next();
+		return next_special();
 	sleep_expire();
 	return thread_queue_take(&thread_ready);
 }
 
+/* Whatever runs gives way once, preemptive or not. */
+static void urgent_add(struct thread *t)
+{
+	urgent = t;
+	slice_over = true;
+}
+
 static inline void ready_add(struct thread *t, enum thread_ready_why why)
 {
-	if (thread_is_special())
-		thread_policy->enqueue(t, why);
-	else
+	if (!thread_is_special())
 		thread_queue_add(&thread_ready, t);
+	else if (t->urgent)
+		urgent_add(t);
+	else
+		thread_policy->enqueue(t, why);
 }
 
 /* --- preemption, in disabled mode -------------------------------------------- */
@@ -220,12 +240,12 @@ static void yield_special(struct thread *t)
 	slice_over = false;
 	if (cpu_self && cpu_leave(t))
 		return;
-	if (!thread_policy->waiting()) {
+	if (!ready_waiting()) {
 		cpu_settle();
 		return;
 	}
-	thread_policy->enqueue(t, READY_YIELDED);
-	next = cpu_next();
+	ready_add(t, READY_YIELDED);
+	next = next_special();
 	if (next != t) {
 		alarm_update();
 		context_switch(t, next);
@@ -284,8 +304,11 @@ static void thread_begin(void)
 	thread_exit(t->fn(t->arg));
 }
 
-void thread_launch(struct thread *t, thread_fn *fn)
+void thread_launch_urgent(struct thread *t, thread_fn *fn)
 {
+	thread_special |= SPECIAL_URGENT;
+	t->urgent = true;
+	t->pins = 1;
 	t->cpu = cpu_self;
 	t->fn = fn;
 	t->rsp = context_make(t->stack_top, thread_begin);
