@@ -1,0 +1,47 @@
+/*
+ * Fleets: the plain types that members, clients and commands tell each other.
+ *
+ * All are copied as they are into messages: no pointers, no padding.
+ */
+#pragma once
+
+#include "kernel/abi/types.h"
+#include "libos/fabric/mailbox.h"
+
+#define FLEET_NAME 16     /* bytes of a fleet's name */
+#define FLEET_MEMBERS 128 /* of one fleet */
+
+/*
+ * One member. Its number is its alone as long as the fleet lives. Load and queue are what it told the
+ * coordinator last; they reach the others with the next view.
+ */
+struct fleet_member {
+	struct mailbox at; /* all its interfaces are served there */
+	uint32_t number;
+	uint32_t load;  /* permille of what it can do */
+	uint32_t queue; /* calls that wait there */
+	uint32_t state; /* enum fleet_state */
+};
+
+/* Joining: it takes over state and does not serve yet. Leaving: it hands over what it has. */
+enum fleet_state { FLEET_JOINING, FLEET_SERVING, FLEET_LEAVING };
+
+/* When a fleet grows and shrinks. Times in milliseconds. All in the coordinator's hand, and in every view. */
+struct fleet_policy {
+	uint32_t least, most; /* members */
+	uint32_t high, low;   /* mean load, permille: above it grows, below it shrinks */
+	uint32_t rise, fall;  /* for so long the load must have been above, or below */
+	uint32_t beat;        /* between two heartbeats */
+	uint32_t patience;    /* heartbeats that may go without an answer; then the member is taken for hung */
+};
+
+/*
+ * Of the whole fleet. The version's upper half is the number of the coordinator that made the view, so it
+ * grows even where two coordinators' views cross.
+ */
+struct fleet_head {
+	uint64_t version;
+	uint32_t next;   /* number of the next member to come */
+	uint32_t wanted; /* how many members there shall be; who dies is replaced */
+	struct fleet_policy policy;
+};
