@@ -3,7 +3,8 @@
  *
  * Cores first, so that the first program finds them all; then the console
  * service, which alone gets the devices; then, when it has announced itself or
- * could not, the first program: option init="program arguments", else the shell.
+ * could not, the services (start_services.c); then, when the name service answers, the first
+ * program: option init="program arguments", else the shell.
  * When that ends: with `debugexit` the emulator ends with its status, with `poweroff`
  * the machine is switched off; the shell is started again, a few times.
  */
@@ -19,7 +20,7 @@
 #define RESTARTS_MAX 8    /* of the shell */
 #define EXIT_CODE_MAX 127 /* the emulator takes no more: a larger one would look like another, or like success */
 
-static enum { BOOT_CORES, BOOT_GROUP, BOOT_CONSOLE, BOOT_INIT, BOOT_DONE } step = BOOT_DONE;
+static enum { BOOT_CORES, BOOT_GROUP, BOOT_CONSOLE, BOOT_SERVICES, BOOT_INIT, BOOT_DONE } step = BOOT_DONE;
 static uint32_t console; /* its process number; 0: did not start */
 static uint32_t init;    /* likewise */
 static bool init_given;
@@ -69,6 +70,7 @@ static void init_ended(uint64_t status)
 
 void boot_process_gone(const struct process *p)
 {
+	services_process_gone(p);
 	if (init && p->number == init)
 		init_ended(p->status);
 }
@@ -79,7 +81,8 @@ static bool console_ready(void)
 	uint64_t name[2];
 
 	mon_name_pack("console", name);
-	return name_find(name, monitor.core, &s) == ERR_OK || !process_alive(process_table_find(&monitor.processes, console));
+	return name_find(name, monitor.core, &s) == ERR_OK ||
+	       !process_alive(process_table_find(&monitor.processes, console));
 }
 
 static void init_start(void)
@@ -105,7 +108,11 @@ void boot_step(cycles_t *next)
 		console = boot_spawn("console", sizeof "console", true);
 		step = BOOT_CONSOLE;
 	}
-	if (step == BOOT_CONSOLE && console_ready())
+	if (step == BOOT_CONSOLE && console_ready()) {
+		services_start();
+		step = BOOT_SERVICES;
+	}
+	if (step == BOOT_SERVICES && services_ready())
 		step = BOOT_INIT;
 	if (step == BOOT_INIT) {
 		step = BOOT_DONE;

@@ -10,3 +10,11 @@ void boot_begin(void);
 void boot_step(cycles_t *next);
 /* A process of this core has ended. */
 void boot_process_gone(const struct process *p);
+
+/* --- start_services.c --- */
+
+/* Reads option `services`. */
+void services_start(void);
+/* Starts the next ones when it is their time; true when the first program may start. */
+bool services_ready(void);
+void services_process_gone(const struct process *p);

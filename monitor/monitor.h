@@ -12,6 +12,7 @@
  *   memory.c    RAM blocks, slots          services.c  names
  *   connections.c  connections                report.c    log lines and fault reports
  *   boards.c    hint boards                islands.c   stopping and starting cores
+ *   watch.c     who is told of an end      secret.c    secrets of mailboxes
  */
 #pragma once
 
@@ -192,6 +193,7 @@ struct spawn_args {
 	uint32_t id;        /* the process service's number for it; 0: none */
 	uint64_t ticket;    /* of the request, so that it starts once however often it is asked for; 0: none */
 	bool devices;       /* gets the interrupts and ports of this core */
+	bool service;       /* may do what only services may */
 };
 err_t process_spawn(const struct spawn_args *args, struct process **out);
 void process_end(struct process *p, unsigned cause, uint64_t status);
@@ -206,6 +208,8 @@ void process_spawn_request(struct request *r);
 void process_migrate(struct request *r);
 void process_migrated(struct request *r);
 void process_migrate_forget(struct process *p);
+/* Before a process's request goes to the core that does it: w3 says whether the new one will be a service too. */
+void process_spawn_right(struct request *r, const struct text *text);
 void process_exit(struct request *r);
 void process_wait(struct request *r);
 void process_unwait(struct request *r);
@@ -230,6 +234,14 @@ void connection_reject(struct request *r);
 void connection_close(struct request *r);
 void connection_closed(struct request *r);
 void connections_process_gone(struct process *p);
+
+/* --- watch.c: who is told of a process's end ------------------------------------------------------ */
+
+void watch_request(struct request *r);
+void watch_gone(struct request *r);
+void watch_forget(struct request *r);
+void watch_process_gone(struct process *p);
+void watch_core_gone(coreid_t core);
 
 /* --- boards.c ------------------------------------------------------------------------------- */
 

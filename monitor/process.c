@@ -124,6 +124,7 @@ void process_forget(struct process *p)
 	mailbox_forget(p);
 	waiters_forget(p);
 	process_migrate_forget(p);
+	watch_process_gone(p);
 	name_process_gone(p);
 	connections_process_gone(p);
 	boards_process_gone(p);

@@ -47,6 +47,8 @@ struct process {
 	uint8_t cause;      /* enum mon_cause, when dead */
 	uint8_t block_bits; /* of the RAM block that it is made of */
 	bool collected;     /* dead, and somebody has its status */
+	bool service;       /* monitor 0 started it as a service, or a service its own program again */
+	bool watches;       /* it has asked to be told of the ends of others */
 	uint32_t offered;   /* connections that it has not accepted yet */
 	uint32_t exports;   /* names that it serves */
 	uint32_t boards;    /* hint boards that it has */
@@ -57,8 +59,9 @@ struct process {
 	uint32_t move_sequence;
 	struct origin mover;
 	bool moving;
-	cptr_t block; /* that block */
-	cptr_t slots; /* first of PROCESS_SLOTS slots of the monitor's for it */
+	uint64_t watchers; /* who is told of its end: monitor/watch.c */
+	cptr_t block;      /* that block */
+	cptr_t slots;      /* first of PROCESS_SLOTS slots of the monitor's for it */
 	struct extent *extents;
 	struct waiter *waiters;
 	uint32_t out_count;

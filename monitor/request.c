@@ -48,6 +48,9 @@ static const struct handler handlers[MON_OPS] = {
 	[MON_EXPORT] = { name_export, FROM_BOTH, HERE, false, false },
 	[MON_CONNECT] = { connection_connect, FROM_PROCESS, HERE, false, false },
 	[MON_CONNECT_AT] = { connection_connect_at, FROM_PROCESS, HERE, false, false },
+	[MON_WATCH] = { watch_request, FROM_BOTH, HERE, false, true },
+	[MON_GONE] = { watch_gone, FROM_MONITOR, HERE, true, false },
+	[MON_UNWATCH] = { watch_forget, FROM_MONITOR, HERE, true, false },
 	[MON_ACCEPT] = { connection_accept, FROM_PROCESS, HERE, false, false },
 	[MON_REJECT] = { connection_reject, FROM_PROCESS, HERE, false, false },
 	[MON_CLOSE] = { connection_close, FROM_PROCESS, HERE, false, false },
@@ -183,6 +186,8 @@ static void request_route(const struct handler *h, struct request *r)
 	struct text *text = text_take(&monitor.texts, r->from);
 	err_t err = h->route == PID_IN_WORD0 ? ERR_NO_PROCESS : ERR_CORE_ID;
 
+	if (mon_op(r->m.header) == MON_SPAWN && !origin_is_monitor(r->from))
+		process_spawn_right(r, text);
 	if (core == monitor.core) {
 		h->run(r);
 		return;

@@ -365,6 +365,7 @@ err_t process_spawn(const struct spawn_args *args, struct process **out)
 	s.p->pid = (uint64_t)monitor.core << 32 | s.p->number;
 	s.p->ticket = args->ticket;
 	s.p->id = args->id;
+	s.p->service = args->service;
 	err = spawn_make(&s, args);
 	if (err) {
 		process_table_drop(&monitor.processes, s.p);
@@ -374,6 +375,13 @@ err_t process_spawn(const struct spawn_args *args, struct process **out)
 		report("monitor %u: %s (%u.%u) starts", monitor.core, s.p->name, monitor.core, s.p->number);
 	*out = s.p;
 	return ERR_OK;
+}
+
+void process_spawn_right(struct request *r, const struct text *text)
+{
+	const struct process *p = origin_process(r->from);
+
+	r->m.word[3] = p->service && text && !strcmp(p->name, text->data);
 }
 
 void process_spawn_request(struct request *r)
@@ -392,7 +400,8 @@ void process_spawn_request(struct request *r)
 				    .length = text->length,
 				    .arguments = (uint32_t)(r->m.word[2] >> 32),
 				    .id = (uint32_t)r->m.word[2],
-				    .ticket = r->m.word[1] };
+				    .ticket = r->m.word[1],
+				    .service = r->m.word[3] & 1 };
 	p = args.ticket ? process_table_ticket(&monitor.processes, args.ticket) : NULL;
 	err = p ? ERR_OK : process_spawn(&args, &p);
 	if (!err)

@@ -50,6 +50,7 @@ static CORE_LOCAL char log_text[MON_TEXT_MAX];
 static CORE_LOCAL uint32_t log_length;
 static void (*log_handler)(const char *text, size_t length);
 static void (*power_handler)(unsigned how, unsigned code);
+static struct mon_watcher *watchers;
 
 /* --- replies and events; in disabled mode --------------------------------------- */
 
@@ -95,6 +96,12 @@ static void log_complete(void)
 	log_length = 0;
 }
 
+static void gone_arrived(const struct mon_message *m)
+{
+	for (struct mon_watcher *w = watchers; w; w = w->next)
+		w->gone(w, m->word[0], (unsigned)m->word[1], m->word[2]);
+}
+
 static void message_arrived(const struct mon_message *m)
 {
 	if (mon_flags(m->header) & MON_REPLY) {
@@ -117,6 +124,9 @@ static void message_arrived(const struct mon_message *m)
 		break;
 	case MON_LOG:
 		log_complete();
+		break;
+	case MON_GONE:
+		gone_arrived(m);
 		break;
 	case MON_POWER:
 		if (power_handler)
@@ -316,6 +326,21 @@ err_t mon_kill(uint64_t pid)
 	struct mon_message m = { .word = { pid } };
 
 	return call(MON_KILL, &m);
+}
+
+err_t mon_watch(uint64_t pid)
+{
+	struct mon_message m = { .word = { pid } };
+
+	return call(MON_WATCH, &m);
+}
+
+void mon_watcher_add(struct mon_watcher *w)
+{
+	dispatcher_disable();
+	w->next = watchers;
+	watchers = w;
+	dispatcher_enable();
 }
 
 err_t mon_ps(coreid_t core, unsigned index, struct mon_process *out)

@@ -44,6 +44,17 @@ err_t mon_migrate(uint64_t pid, coreid_t core);
 /* Waits until `pid`, on any core, has ended. cause: enum mon_cause. Either output may be NULL. */
 err_t mon_wait(uint64_t pid, unsigned *cause, uint64_t *status);
 err_t mon_kill(uint64_t pid);
+/* This process is told of the end of `pid`, once (mon_watcher_add). ERR_NO_PROCESS: it has ended already. */
+err_t mon_watch(uint64_t pid);
+/*
+ * Somebody in this process who wants to know of ends. `gone` is called, in the dispatcher's scheduler (must not block),
+ * for every process that anybody here watches, and with number 0 in the pid for all those of a core that is lost.
+ */
+struct mon_watcher {
+	struct mon_watcher *next;
+	void (*gone)(struct mon_watcher *w, uint64_t pid, unsigned cause, uint64_t status);
+};
+void mon_watcher_add(struct mon_watcher *w);
 /* The index-th process of a core; ERR_NOT_FOUND past the last. */
 err_t mon_ps(coreid_t core, unsigned index, struct mon_process *out);
 /* The same, but pid, id and ticket of it. */

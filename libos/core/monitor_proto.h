@@ -56,7 +56,8 @@ enum mon_op {
 	MON_RAM,      /* w0 = bits, w1 = slot -> the slot holds a RAM capability */
 	MON_RAM_FREE, /* w0 = slot of a capability got by MON_RAM; all of it is taken back */
 	/* text: arguments and environment, NUL-terminated each. w0 = core, w1 = ticket or 0: asked again, it is started
-	   once; w2 = the process service's number for it, or 0 | arguments << 32 (0: no environment) -> w0 = pid */
+	   once; w2 = the process service's number for it, or 0 | arguments << 32 (0: no environment);
+	   between monitors w3 = it is a service -> w0 = pid */
 	MON_SPAWN,
 	MON_WAIT,     /* w0 = pid -> w0 = enum mon_cause, w1 = status. Answered when it ends */
 	MON_KILL,     /* w0 = pid */
@@ -69,14 +70,14 @@ enum mon_op {
 	/* w0, w1 = name, w2 = enum mon_export_flags -> w0 = service number, w1 = secret, w2 = core << 32 | process.
 	   Between monitors w2 = process | that number << 32, w3 = flags, w4 = secret */
 	MON_EXPORT,
-	MON_CONNECT,  /* w0, w1 = name, w2 = endpoint slot | notification slot << 32,
+	MON_CONNECT, /* w0, w1 = name, w2 = endpoint slot | notification slot << 32,
 	                    w3 = frame bits | shared bits << 8 | slot for the server's hint board << 32 (0: none),
 	                    w4 = slot for endpoint or frame | slot for notification << 32,
 	                    w5 = channel whose frame to use, or 0 -> as below */
-	MON_ACCEPT,   /* w0 = channel, w2, w4 as above, w5 = board | its byte for this client << 32, or 0 -> as below */
-	MON_REJECT,   /* w0 = channel, w1 = err_t */
-	MON_CLOSE,    /* w0 = channel */
-	MON_BOARD,    /* w0 = slot -> w0 = board; the slot holds its frame, a page for hints */
+	MON_ACCEPT,  /* w0 = channel, w2, w4 as above, w5 = board | its byte for this client << 32, or 0 -> as below */
+	MON_REJECT,  /* w0 = channel, w1 = err_t */
+	MON_CLOSE,   /* w0 = channel */
+	MON_BOARD,   /* w0 = slot -> w0 = board; the slot holds its frame, a page for hints */
 	MON_BOARD_CLOSE, /* w0 = board */
 	MON_FAULT,       /* no reply. w0 = vector, w1 = error code, w2 = address, w3 = instruction */
 	MON_POWER,       /* w0 = enum kernel_power, w1 = exit code. Answered only when it cannot be done */
@@ -124,6 +125,12 @@ enum mon_op {
 	/* from a process */
 	MON_CONNECT_AT, /* w0 = process number | service number << 32, w1 = secret, its core in bits 16 to 31 of w3;
 	                    the rest, and the answer, as of MON_CONNECT */
+	MON_WATCH, /* w0 = pid; between monitors w1 = number of the process that asks. ERR_NO_PROCESS, ERR_WATCHERS */
+	/* to a process, unasked, that watches; no reply */
+	MON_GONE, /* w0 = pid, w1 = enum mon_cause, w2 = status; number 0 in w0: all processes of that core. Between
+	              monitors w3 = number of the process that watches */
+	/* between monitors */
+	MON_UNWATCH, /* no reply. w0 = number of a process that has ended: it watches nothing any more */
 	MON_OPS
 };
 

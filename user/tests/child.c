@@ -231,6 +231,7 @@ static const struct {
 	{ "serve-once", deed_serve_once },
 	{ "mailbox-call", deed_mailbox_call },
 	{ "shared-serve", deed_shared_serve },
+	{ "watch-and-go", deed_watch_and_go },
 	{ "serve-never", deed_serve_never },
 };
 

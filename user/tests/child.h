@@ -31,6 +31,7 @@ int deed_rounds(const char *arg);
 /* test_mailbox.c */
 int deed_mailbox_call(const char *arg);
 int deed_shared_serve(const char *arg);
+int deed_watch_and_go(const char *arg);
 
 /* child_span.c */
 int deed_span_visit(const char *arg);

@@ -1,6 +1,6 @@
 /*
- * Mailboxes: channels to an address, which its secret protects, and names that several
- * processes share.
+ * Mailboxes: channels to an address, which its secret protects, names that several
+ * processes share, and the word that a watched process has ended.
  *
  * The test serves; children on all cores call it by the address in their argument.
  */
@@ -11,6 +11,7 @@
 #include "libos/core/dispatcher.h"
 #include "libos/core/monitor_client.h"
 #include "libos/fabric/metal.h"
+#include "libos/thread/thread.h"
 #include "libos/x86/context.h"
 #include "user/tests/child.h"
 #include "user/tests/tap.h"
@@ -243,10 +244,112 @@ static bool a_shared_name_gives_the_nearest(void)
 	return true;
 }
 
+/* --- watching --------------------------------------------------------------------------- */
+
+#define WATCHED 40
+
+static struct {
+	struct mon_watcher watcher;
+	struct event event;
+	unsigned count;
+	struct {
+		uint64_t pid, status;
+		unsigned cause;
+	} gone[WATCHED];
+} watch;
+
+static void gone_handler(struct mon_watcher *w, uint64_t pid, unsigned cause, uint64_t status)
+{
+	(void)w;
+	if (watch.count < WATCHED) {
+		watch.gone[watch.count].pid = pid;
+		watch.gone[watch.count].cause = cause;
+		watch.gone[watch.count].status = status;
+	}
+	watch.count++;
+	event_raise(&watch.event);
+}
+
+/* Waits for so many words in all. */
+static bool gone_await(unsigned count)
+{
+	cycles_t deadline = context_now() + 5 * dispatcher_tsc_hz();
+
+	while (watch.count < count && context_now() < deadline)
+		event_wait(&watch.event, deadline);
+	EXPECT(watch.count == count);
+	return true;
+}
+
+static bool gone_said(uint64_t pid, unsigned cause)
+{
+	for (unsigned i = 0; i < watch.count; i++)
+		if (watch.gone[i].pid == pid && watch.gone[i].cause == cause)
+			return true;
+	return false;
+}
+
+static bool the_end_of_the_watched_is_told(void)
+{
+	coreid_t cores = cores_up();
+	uint64_t pid[CORES_TRIED], unwatched;
+
+	if (!watch.watcher.gone) {
+		event_init(&watch.event);
+		watch.watcher.gone = gone_handler;
+		mon_watcher_add(&watch.watcher);
+	}
+	watch.count = 0;
+	for (coreid_t core = 0; core < cores; core++) {
+		EXPECT_OK(child_start(core, "sleep-long", "", &pid[core]));
+		EXPECT_OK(child_start(core, "sleep-long", "", &unwatched));
+		EXPECT_OK(mon_watch(pid[core]));
+		EXPECT_OK(mon_watch(pid[core])); /* told once all the same */
+		EXPECT_OK(mon_kill(unwatched));
+		EXPECT_OK(mon_wait(unwatched, NULL, NULL));
+	}
+	EXPECT(watch.count == 0);
+	for (coreid_t core = 0; core < cores; core++) {
+		EXPECT_OK(mon_kill(pid[core]));
+		EXPECT(gone_await(core + 1));
+		EXPECT(gone_said(pid[core], MON_KILLED));
+		EXPECT_OK(mon_wait(pid[core], NULL, NULL));
+		EXPECT_ERROR(mon_watch(pid[core]), ERR_NO_PROCESS);
+		EXPECT_ERROR(mon_watch((uint64_t)core << 32 | UINT32_MAX), ERR_NO_PROCESS);
+	}
+	EXPECT_ERROR(mon_watch((uint64_t)CORES_MAX << 32 | 1), ERR_NO_PROCESS);
+	return true;
+}
+
+/* Watches the process `arg` and ends; its bit at that core's monitor must be free again. */
+int deed_watch_and_go(const char *arg) { return mon_watch(strtoull(arg, NULL, 10)) ? 1 : 0; }
+
+static bool watchers_that_end_are_forgotten(void)
+{
+	coreid_t cores = cores_up();
+	uint64_t pid;
+	char text[24];
+
+	EXPECT_OK(child_start(0, "sleep-long", "", &pid));
+	snprintf(text, sizeof text, "%lu", (unsigned long)pid);
+	for (unsigned i = 0; i < 80; i++) { /* more than there are bits */
+		unsigned cause;
+		uint64_t status;
+
+		EXPECT_OK(child_run((coreid_t)(i % cores), "watch-and-go", text, &cause, &status));
+		EXPECT(cause == MON_EXITED && status == 0);
+	}
+	EXPECT_OK(mon_kill(pid));
+	EXPECT_OK(mon_wait(pid, NULL, NULL));
+	return true;
+}
+
 const struct test mailbox_tests[] = {
 	{ "a mailbox is called with its secret only", a_mailbox_is_called_with_its_secret_only },
 	{ "the mailbox of the dead is closed", the_mailbox_of_the_dead_is_closed },
 	{ "secrets differ", secrets_differ },
 	{ "a shared name gives the nearest", a_shared_name_gives_the_nearest },
+	{ "the end of the watched is told", the_end_of_the_watched_is_told },
+	{ "watchers that end are forgotten", watchers_that_end_are_forgotten },
 	{ NULL, NULL },
 };

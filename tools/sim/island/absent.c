@@ -20,6 +20,9 @@ REFUSED(name_lookup)
 DROPPED(name_forget)
 REFUSED(connection_connect)
 REFUSED(connection_connect_at)
+REFUSED(watch_request)
+DROPPED(watch_gone)
+DROPPED(watch_forget)
 REFUSED(connection_open)
 REFUSED(connection_accept)
 REFUSED(connection_reject)
@@ -63,6 +66,9 @@ WEAK err_t parcel_put(uint64_t channel, cptr_t source, unsigned rights, uint64_t
 WEAK void core_commit_at(const struct proposal *p) { (void)p; }
 WEAK void control_core(coreid_t core, err_t err) { (void)core, (void)err; }
 WEAK void name_core_gone(coreid_t core) { (void)core; }
+WEAK void watch_core_gone(coreid_t core) { (void)core; }
+WEAK void watch_process_gone(struct process *p) { (void)p; }
+WEAK void process_spawn_right(struct request *r, const struct text *text) { (void)r, (void)text; }
 WEAK void name_process_gone(struct process *p) { (void)p; }
 WEAK void connections_process_gone(struct process *p) { (void)p; }
 WEAK void boards_process_gone(struct process *p) { (void)p; }

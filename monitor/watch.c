@@ -1,0 +1,147 @@
+/*
+ * Watching processes: who asked is told when one ends.
+ *
+ * Unlike MON_WAIT it keeps no request open and takes no status away: each process has a bit for each of the few
+ * who watch anything on this core (services, that is), so a watch costs nothing and any number of
+ * processes may be watched.  Told is a process of any core, through its monitor; the word comes when the process is
+ * stopped and does nothing any more, before its memory is back.
+ *
+ * A watcher that ends is forgotten on all cores (MON_UNWATCH), one whose core is lost with the core; and who watches
+ * anything is told of every core that is lost.
+ */
+#include "monitor/monitor.h"
+
+#define WATCHERS_MAX 64 /* bits of process.watchers */
+
+static struct watcher {
+	struct origin who; /* number 0: free */
+} watchers[WATCHERS_MAX];
+
+/* The bit of who watches, made if need be; WATCHERS_MAX when there is none left. */
+static unsigned watcher_bit(struct origin who)
+{
+	unsigned bit = WATCHERS_MAX;
+
+	for (unsigned i = 0; i < WATCHERS_MAX; i++) {
+		if (origin_same(watchers[i].who, who))
+			return i;
+		if (bit == WATCHERS_MAX && !watchers[i].who.number)
+			bit = i;
+	}
+	if (bit < WATCHERS_MAX)
+		watchers[bit].who = who;
+	return bit;
+}
+
+static void watcher_drop(unsigned bit)
+{
+	watchers[bit].who.number = 0;
+	for (unsigned i = 0; i < PROCESS_MAX; i++)
+		monitor.processes.entry[i].watchers &= ~(UINT64_C(1) << bit);
+}
+
+static err_t watch_here(struct origin who, uint64_t pid)
+{
+	struct process *p = process_table_find(&monitor.processes, (uint32_t)pid);
+	unsigned bit;
+
+	if (!process_alive(p) || p->pid != pid)
+		return ERR_NO_PROCESS;
+	bit = watcher_bit(who);
+	if (bit == WATCHERS_MAX)
+		return ERR_WATCHERS;
+	p->watchers |= UINT64_C(1) << bit;
+	return ERR_OK;
+}
+
+/* From a process, w0 = pid; from its monitor with its number in w1. */
+void watch_request(struct request *r)
+{
+	struct pending pending = { .origin = r->from,
+				   .origin_sequence = mon_sequence(r->m.header),
+				   .deadline = request_deadline() };
+	coreid_t core = (coreid_t)(r->m.word[0] >> 32);
+	struct origin who = r->from;
+	err_t err;
+
+	if (origin_is_monitor(who)) {
+		who.number = (uint32_t)r->m.word[1];
+	} else {
+		r->m.word[1] = who.number;
+		origin_process(who)->watches = true;
+		if (core != monitor.core) {
+			err = core < monitor.info->cores ? request_forward(core, &r->m, NULL, &pending)
+							 : ERR_NO_PROCESS;
+			if (err)
+				request_reply(r, err, NULL);
+			return;
+		}
+	}
+	request_reply(r, who.number ? watch_here(who, r->m.word[0]) : ERR_MESSAGE, NULL);
+}
+
+/* --- telling ------------------------------------------------------------------------- */
+
+/* w0 = pid, w1 = cause, w2 = status; between monitors w3 = the watcher's number. */
+static void gone_tell(struct origin who, const struct process *gone)
+{
+	struct mon_message m = { .header = mon_header(MON_GONE, 0, 0, 0),
+				 .word = { gone->pid, gone->cause, gone->status, who.number } };
+	struct process *p;
+
+	if (who.core != monitor.core) {
+		link_send(who.core, &m);
+		return;
+	}
+	p = origin_process(who);
+	if (process_alive(p))
+		process_send(p, &m);
+}
+
+void watch_gone(struct request *r)
+{
+	struct process *p = process_table_find(&monitor.processes, (uint32_t)r->m.word[3]);
+
+	if (process_alive(p) && p->watches)
+		process_send(p, &r->m);
+}
+
+void watch_process_gone(struct process *p)
+{
+	struct mon_message m = { .header = mon_header(MON_UNWATCH, 0, 0, 0), .word = { p->number } };
+	struct origin self = { monitor.core, p->number };
+
+	for (unsigned bit = 0; p->watchers && bit < WATCHERS_MAX; bit++)
+		if (p->watchers >> bit & 1)
+			gone_tell(watchers[bit].who, p);
+	p->watchers = 0;
+	if (!p->watches)
+		return;
+	for (unsigned bit = 0; bit < WATCHERS_MAX; bit++)
+		if (origin_same(watchers[bit].who, self))
+			watcher_drop(bit);
+	links_send_others(monitor.core, &m);
+}
+
+void watch_forget(struct request *r)
+{
+	struct origin who = { r->from.core, (uint32_t)r->m.word[0] };
+
+	for (unsigned bit = 0; bit < WATCHERS_MAX && who.number; bit++)
+		if (origin_same(watchers[bit].who, who))
+			watcher_drop(bit);
+}
+
+void watch_core_gone(coreid_t core)
+{
+	struct mon_message m = { .header = mon_header(MON_GONE, 0, 0, 0),
+				 .word = { (uint64_t)core << 32, MON_KILLED, ERR_CORE_TIMEOUT } };
+	struct process *p;
+
+	for (unsigned bit = 0; bit < WATCHERS_MAX; bit++)
+		if (watchers[bit].who.number && watchers[bit].who.core == core)
+			watcher_drop(bit);
+	for (unsigned i = 0; (p = process_table_live(&monitor.processes, i)); i++)
+		if (p->watches)
+			process_send(p, &m);
+}
