@@ -64,7 +64,8 @@
 	X(54, UPDATE_IMAGE, "not a CPU driver that can take over")             \
 	X(55, UPDATE_SIZE, "CPU driver is too large to take over")             \
 	X(56, REDIRECT, "another member serves this call")                     \
-	X(57, WATCHERS, "too many processes watch others on that core")
+	X(57, WATCHERS, "too many processes watch others on that core")        \
+	X(58, NAME_WATCHES, "a client waits for changes of too many names")
 
 enum error_code {
 #define ERROR_ENUM(code, name, text) ERR_##name = code,

@@ -391,6 +391,9 @@ static void __attribute__((noreturn)) fault_to_monitor(const struct fault_info *
 			 info->address, info->rip);
 }
 
+uint64_t process_self_pid(void) { return process_args()->pid; }
+coreid_t process_self_core(void) { return dispatcher_core(); }
+
 /* --- cores -------------------------------------------------------------------------- */
 
 err_t mon_core(coreid_t core, struct mon_core *out)

@@ -24,6 +24,11 @@ err_t mon_ram_alloc(unsigned bits, cptr_t slot);
 /* Gives back a capability got by mon_ram_alloc; whatever was made of it is deleted. */
 err_t mon_ram_free(cptr_t slot);
 
+/* --- this process: for what must not know where else to look --- */
+
+uint64_t process_self_pid(void);
+coreid_t process_self_core(void);
+
 /* --- processes --------------------------------------------------------------- */
 
 /* Ends this process. */

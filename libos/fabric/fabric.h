@@ -254,6 +254,9 @@ err_t wait_set_wait(struct wait_set *w, struct channel **out, cycles_t deadline)
 /* One look at the set's channels, by their lines or its board: one that is ready, or NULL. Never blocks. */
 struct channel *wait_set_poll(struct wait_set *w);
 
+/* This process's fabric, whichever it is; services use no other way to get one. */
+err_t fabric_here(struct fabric **out);
+
 /* To where the fabric's channels are, and back. */
 static inline uint32_t fabric_enter(struct fabric *f) { return f->ops->enter ? f->ops->enter(f) : 0; }
 static inline void fabric_leave(struct fabric *f, uint32_t back)

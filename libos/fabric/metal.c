@@ -327,6 +327,8 @@ static err_t metal_make(void)
 	return ERR_OK;
 }
 
+err_t fabric_here(struct fabric **out) { return fabric_metal(out); }
+
 err_t fabric_metal(struct fabric **out)
 {
 	err_t err = ERR_OK;
