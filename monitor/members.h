@@ -8,7 +8,10 @@
  * It does one change of the process at a time (a new member, a top-level slot, the end); the
  * others come to it by MON_MEMBERS.
  *
- *   members.c         the home's part: changes, one after the other
+ *   members.c         messages, and the home's changes, one after the other
+ *   member_span.c     a new member
+ *   member_root.c     a top-level slot of all
+ *   member_end.c      the end
  *   member_make.c     a member from its making to its end, on its own core
  *   member_memory.c   unmap and protect, with every core of the process
  */

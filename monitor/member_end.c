@@ -1,0 +1,145 @@
+/*
+ * Processes that span cores: the end.
+ *
+ * All members stop, then all give their memory back, and each says so to the home, which keeps the
+ * record that is waited for.  A member whose home is dead goes by itself.
+ */
+#include "libos/core/invoke.h"
+#include "monitor/member_jobs.h"
+
+/* All members have let their memory go: only the record is left. */
+static void end_done(struct process *p)
+{
+	group_drop(p->pid);
+	process_gone(p);
+}
+
+static void end_count(struct process *p)
+{
+	if (p->state == PROCESS_ENDING && p->released && group_count(p->pid) <= 1)
+		end_done(p);
+}
+
+static void end_agreed(uint64_t pid, err_t err, const struct proposal *proposal);
+
+void end_agree(struct process *p)
+{
+	struct proposal proposal = { .group = p->pid, .subject = p->end_step };
+	err_t err = one_phase(&proposal, end_agreed, p->pid);
+
+	member_agains += (err == ERR_AGAIN) - p->end_again;
+	p->end_again = err == ERR_AGAIN;
+}
+
+static void end_agreed(uint64_t pid, err_t err, const struct proposal *proposal)
+{
+	struct process *p = member_find(pid);
+
+	(void)err;
+	if (proposal->subject == SUBJECT_STOP) {
+		p->end_step = SUBJECT_END;
+		end_agree(p);
+	} else {
+		end_count(p);
+	}
+}
+
+void end_begin(struct process *p)
+{
+	p->end_step = SUBJECT_STOP;
+	end_agree(p);
+}
+
+void member_end(struct process *p, unsigned cause, uint64_t status)
+{
+	p->state = PROCESS_ENDING;
+	disp_stop(p->slots + SLOT_DISPATCHER);
+	if (!member_at_home(p)) {
+		member_tell((coreid_t)(p->pid >> 32), MEMBER_END,
+			    &(struct mon_message){ .word = { p->pid, cause, status } });
+		return;
+	}
+	p->cause = (uint8_t)cause;
+	p->status = status;
+	if (!p->jobs)
+		end_begin(p);
+}
+
+void member_stop_commit(const struct proposal *proposal)
+{
+	struct process *p = member_find(proposal->group);
+
+	if (!p)
+		return;
+	p->state = PROCESS_ENDING;
+	disp_stop(p->slots + SLOT_DISPATCHER);
+}
+
+static void released(struct process *p)
+{
+	uint64_t pid = p->pid;
+
+	p->released = true;
+	if (member_at_home(p)) {
+		end_count(p);
+		return;
+	}
+	process_table_drop(&monitor.processes, p);
+	member_tell_pid((coreid_t)(pid >> 32), MEMBER_GONE, pid);
+}
+
+void member_end_commit(const struct proposal *proposal)
+{
+	struct process *p = member_find(proposal->group);
+
+	if (p && !p->releasing)
+		member_release(p, released);
+}
+
+/* A member has gone; its group ends with the last, and each forgets it when told. */
+void member_gone(struct process *p, coreid_t core)
+{
+	struct proposal leave = { .group = p->pid, .word = { core } };
+
+	subject_table[SUBJECT_LEAVE].commit(&leave);
+	member_tell_pid(core, MEMBER_DROP, p->pid);
+	end_count(p);
+}
+
+static void dropped(struct process *p)
+{
+	group_drop(p->pid);
+	process_table_drop(&monitor.processes, p);
+}
+
+/* From the home: it never began to run, or all of it is over. */
+void member_drop(uint64_t pid)
+{
+	struct process *p = member_find(pid);
+
+	if (!p)
+		group_drop(pid);
+	else if (!p->joined && !p->releasing)
+		member_release(p, dropped);
+}
+
+void members_core_gone(coreid_t core)
+{
+	for (unsigned i = 0; i < PROCESS_MAX; i++) {
+		struct process *p = &monitor.processes.entry[i];
+
+		if (p->state != PROCESS_LIVE && p->state != PROCESS_ENDING)
+			continue;
+		if (p->pid >> 32 == core && !p->releasing) {
+			disp_stop(p->slots + SLOT_DISPATCHER);
+			p->state = PROCESS_ENDING;
+			member_release(p, dropped);
+		} else if (member_at_home(p) && group_holds(p->pid, core)) {
+			subject_table[SUBJECT_LEAVE].commit(&(struct proposal){ .group = p->pid, .word = { core } });
+			if (p->state == PROCESS_LIVE)
+				process_end(p, MON_FAULTED, ERR_CORE_DOWN);
+			else
+				end_count(p);
+		}
+	}
+}
