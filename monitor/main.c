@@ -168,15 +168,16 @@ static bool mailboxes_wait(cycles_t *deadline)
 static void monitor_loop(void)
 {
 	for (;;) {
-		cycles_t deadline = 0, boot_deadline = 0, agree_deadline = 0, caps_deadline = 0;
+		cycles_t deadline = 0, boot_deadline = 0, agree_deadline = 0, members_deadline = 0, caps_deadline = 0;
 
-		while (turn() || agree_step(&agree_deadline) || members_step() || caps_step(&caps_deadline))
+		while (turn() || agree_step(&agree_deadline) || members_step(&members_deadline) ||
+		       caps_step(&caps_deadline))
 			;
 		if (mailboxes_wait(&deadline))
 			continue;
 		boot_step(&boot_deadline);
 		deadline = earlier(earlier(deadline, boot_deadline), agree_deadline);
-		deadline = earlier(deadline, caps_deadline);
+		deadline = earlier(earlier(deadline, members_deadline), caps_deadline);
 		deadline = earlier(deadline, pending_expire(&monitor.pendings, context_now()));
 		deadline = earlier(deadline, power_step());
 		deadline = earlier(deadline, control_step());

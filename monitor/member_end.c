@@ -5,6 +5,8 @@
  * record that is waited for.  A member whose home is dead goes by itself.
  */
 #include "libos/core/invoke.h"
+#include "monitor/agree/membership.h"
+#include "monitor/agree/places.h"
 #include "monitor/member_jobs.h"
 
 /* All members have let their memory go: only the record is left. */
@@ -16,8 +18,27 @@ static void end_done(struct process *p)
 
 static void end_count(struct process *p)
 {
-	if (p->state == PROCESS_ENDING && p->released && group_count(p->pid) <= 1)
+	if (p->state == PROCESS_ENDING && p->end_step == SUBJECT_LEAVE && p->released && group_count(p->pid) <= 1)
 		end_done(p);
+}
+
+/* A member has gone; its group ends with the last, and each forgets it when told. */
+static void leave(struct process *p, coreid_t core)
+{
+	struct proposal leave = { .group = p->pid, .word = { core } };
+
+	subject_table[SUBJECT_LEAVE].commit(&leave);
+	member_tell_pid(core, MEMBER_DROP, p->pid);
+}
+
+/* All have heard of the end: nobody needs the group any more to pass it on. */
+static void leaves_begin(struct process *p)
+{
+	p->end_step = SUBJECT_LEAVE;
+	for (unsigned c = set_next(p->gone, 0, MEMBER_CORES); c < MEMBER_CORES;
+	     c = set_next(p->gone, c + 1, MEMBER_CORES))
+		leave(p, (coreid_t)c);
+	end_count(p);
 }
 
 static void end_agreed(uint64_t pid, err_t err, const struct proposal *proposal);
@@ -40,7 +61,7 @@ static void end_agreed(uint64_t pid, err_t err, const struct proposal *proposal)
 		p->end_step = SUBJECT_END;
 		end_agree(p);
 	} else {
-		end_count(p);
+		leaves_begin(p);
 	}
 }
 
@@ -53,6 +74,7 @@ void end_begin(struct process *p)
 void member_end(struct process *p, unsigned cause, uint64_t status)
 {
 	p->state = PROCESS_ENDING;
+	member_watch();
 	disp_stop(p->slots + SLOT_DISPATCHER);
 	if (!member_at_home(p)) {
 		member_tell((coreid_t)(p->pid >> 32), MEMBER_END,
@@ -72,6 +94,7 @@ void member_stop_commit(const struct proposal *proposal)
 	if (!p)
 		return;
 	p->state = PROCESS_ENDING;
+	member_watch();
 	disp_stop(p->slots + SLOT_DISPATCHER);
 }
 
@@ -96,13 +119,13 @@ void member_end_commit(const struct proposal *proposal)
 		member_release(p, released);
 }
 
-/* A member has gone; its group ends with the last, and each forgets it when told. */
 void member_gone(struct process *p, coreid_t core)
 {
-	struct proposal leave = { .group = p->pid, .word = { core } };
-
-	subject_table[SUBJECT_LEAVE].commit(&leave);
-	member_tell_pid(core, MEMBER_DROP, p->pid);
+	if (p->end_step != SUBJECT_LEAVE) {
+		set_add(p->gone, core);
+		return;
+	}
+	leave(p, core);
 	end_count(p);
 }
 
@@ -142,4 +165,17 @@ void members_core_gone(coreid_t core)
 				end_count(p);
 		}
 	}
+}
+
+/* The home for its members, when its own part is over; a member for the home's word that all end. */
+bool end_watch(const struct process *p)
+{
+	if (p->state != PROCESS_ENDING || (member_at_home(p) ? !p->released : p->releasing))
+		return false;
+	if (!member_at_home(p))
+		membership_doubt((coreid_t)(p->pid >> 32));
+	else
+		for (coreid_t c = group_next(p->pid, CORES_MAX); c != CORES_MAX; c = group_next(p->pid, c))
+			membership_doubt(c);
+	return true;
 }

@@ -49,6 +49,7 @@ static void span_made(struct pending *pending, const struct mon_message *reply)
 	err_t err = (err_t)mon_aux(reply->header);
 
 	if (err) {
+		member_tell_pid(j->core, MEMBER_DROP, p->pid); /* it may have been made too late */
 		job_end(p, err);
 		return;
 	}

@@ -10,18 +10,22 @@
  *
  * A process that ends while it changes ends when the change has.
  */
+#include "libos/x86/context.h"
 #include "monitor/caps/caps.h"
 #include "monitor/member_jobs.h"
 
 #include <string.h>
 
 #define JOBS_MAX 64
+#define AGAINS_PER_SECOND 1000
+#define WATCHES_PER_SECOND 8
 #define JOBS_EACH 8 /* of one process; more are refused with ERR_AGAIN */
 
 static struct member_job jobs[JOBS_MAX];
 static struct member_job *jobs_free;
 static unsigned jobs_fresh;
 unsigned member_agains;
+static cycles_t again_at, watch_at; /* 0: not at all */
 
 static void job_begin(struct process *p);
 
@@ -224,7 +228,13 @@ void member_protect(struct request *r)
 		request_reply(r, ERR_CORE_ID, NULL);
 }
 
-bool members_step(void)
+void member_watch(void)
+{
+	if (!watch_at)
+		watch_at = context_now() + monitor.info->tsc_hz / WATCHES_PER_SECOND;
+}
+
+static void again_all(void)
 {
 	for (unsigned i = 0; i < PROCESS_MAX && member_agains; i++) {
 		struct process *p = &monitor.processes.entry[i];
@@ -234,7 +244,35 @@ bool members_step(void)
 		else if (p->end_again)
 			end_agree(p);
 	}
-	return member_agains != 0;
+}
+
+/* Nobody answers for an end but by coming to it; so who lets others wait is doubted. */
+static void watch_all(void)
+{
+	bool waits = false;
+
+	for (unsigned i = 0; i < PROCESS_MAX; i++)
+		waits |= end_watch(&monitor.processes.entry[i]);
+	watch_at = 0;
+	if (waits)
+		member_watch();
+}
+
+bool members_step(cycles_t *next)
+{
+	cycles_t now = context_now();
+	bool again = again_at && now >= again_at, watch = watch_at && now >= watch_at;
+
+	if (again)
+		again_all();
+	if (watch)
+		watch_all();
+	if (!member_agains)
+		again_at = 0;
+	else if (again || !again_at)
+		again_at = now + monitor.info->tsc_hz / AGAINS_PER_SECOND;
+	*next = again_at == 0 || (watch_at && watch_at < again_at) ? watch_at : again_at;
+	return again || watch;
 }
 
 /* --- from other monitors ------------------------------------------------------------------- */

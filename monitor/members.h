@@ -29,7 +29,6 @@ static inline cptr_t member_root(const struct process *p, unsigned n) { return M
 
 /* Members wake each other by capabilities in a cnode at the last slot of the root, by core. */
 #define MEMBER_PEERS_L1 MON_PEERS_L1
-#define MEMBER_CORES 256 /* cores that a process can span: slots of that cnode */
 
 /* `aux` of a MON_MEMBERS request; w0 = pid always. */
 enum member_op {
@@ -80,8 +79,11 @@ void member_end_commit(const struct proposal *p);
 void member_end(struct process *p, unsigned cause, uint64_t status);
 /* Core `core` is dead; its processes' groups still hold it. The processes that it had a member of end. */
 void members_core_gone(coreid_t core);
-/* Proposes again what could not be proposed. True: look again soon. */
-bool members_step(void);
+/*
+ * Proposes again what could not be proposed, and doubts cores that an end waits for. True when something was due; else
+ * `next` is when something will be, or 0.
+ */
+bool members_step(cycles_t *next);
 
 /* --- member_make.c ------------------------------------------------------------------ */
 

@@ -13,6 +13,7 @@
 
 #define PROCESS_MAX 256      /* records; a power of two */
 #define MEMBER_PEERS_BITS 15 /* block of what its members wake each other by */
+#define MEMBER_CORES 256     /* cores that a process can span */
 #define MEMBER_ROOTS 4       /* tables of top-level slots that members share, the image's not counted */
 
 enum process_state { PROCESS_FREE, PROCESS_LIVE, PROCESS_ENDING, PROCESS_DEAD };
@@ -72,6 +73,7 @@ struct process {
 	uint16_t local_pages; /* of each member's own at USER_LOCAL_VA */
 	uint16_t root_index[MEMBER_ROOTS];
 	uint8_t end_step; /* enum subject, while it ends */
+	uint64_t gone[MEMBER_CORES / 64]; /* at its home: cores whose member is no more; by core */
 	bool end_again;   /* to be proposed again */
 	bool joined, releasing, released;
 	cptr_t peers; /* block of what its members wake each other by; 0: none yet */

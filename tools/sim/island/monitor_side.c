@@ -22,7 +22,6 @@
 #include "monitor/monitor.h"
 #include "tools/sim/island/machine.h"
 
-#define AGAIN 5000 /* after which what there was no room for is tried again */
 #define NOTIFICATIONS 64
 #define LOG_MAX 200
 
@@ -336,7 +335,7 @@ static cycles_t earlier(cycles_t a, cycles_t b) { return a == 0 || (b && b < a) 
 
 cycles_t isle_step(void)
 {
-	cycles_t deadline = 0, caps_deadline = 0;
+	cycles_t deadline = 0, members_deadline = 0, caps_deadline = 0;
 	uint64_t bits;
 
 	if (machine_events(&bits) & EVENT_NOTIFY)
@@ -345,11 +344,9 @@ cycles_t isle_step(void)
 
 			notified[n].run(notified[n].arg);
 		}
-	while (agree_step(&deadline) || caps_step(&caps_deadline))
+	while (agree_step(&deadline) || members_step(&members_deadline) || caps_step(&caps_deadline))
 		;
-	deadline = earlier(deadline, caps_deadline);
-	if (members_step())
-		deadline = earlier(deadline, sim_now() + AGAIN);
+	deadline = earlier(earlier(deadline, members_deadline), caps_deadline);
 	running_check();
 	return earlier(deadline, pending_expire(&monitor.pendings, sim_now()));
 }
