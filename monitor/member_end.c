@@ -167,10 +167,17 @@ void members_core_gone(coreid_t core)
 	}
 }
 
-/* The home for its members, when its own part is over; a member for the home's word that all end. */
-bool end_watch(const struct process *p)
+/* The home for its members, when its own part is over; a member for the home's word, that it joins or that all end. */
+static bool waits(const struct process *p)
 {
-	if (p->state != PROCESS_ENDING || (member_at_home(p) ? !p->released : p->releasing))
+	if (p->state == PROCESS_LIVE)
+		return !member_at_home(p) && !p->joined;
+	return p->state == PROCESS_ENDING && (member_at_home(p) ? p->released : !p->releasing);
+}
+
+bool member_wait_watch(const struct process *p)
+{
+	if (!waits(p))
 		return false;
 	if (!member_at_home(p))
 		membership_doubt((coreid_t)(p->pid >> 32));

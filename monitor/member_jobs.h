@@ -22,8 +22,6 @@ struct member_job {
 };
 
 extern unsigned member_agains; /* proposals to be made again */
-/* A process waits for other cores to end. */
-void member_watch(void);
 
 /* No reply. The one with nothing but the pid. */
 void member_tell(coreid_t core, enum member_op op, const struct mon_message *m);
@@ -48,8 +46,8 @@ void root_shared(struct process *p);
 /* No job is left of a process that is to end. */
 void end_begin(struct process *p);
 void end_agree(struct process *p);
-/* Doubts those whose word the end of the process waits for. False: it waits for nobody. */
-bool end_watch(const struct process *p);
+/* Doubts those whose word the process waits for, to begin or to end. False: it waits for nobody. */
+bool member_wait_watch(const struct process *p);
 /* To the home: nothing is left of the member on that core. From it: all is over, or it came to nothing. */
 void member_gone(struct process *p, coreid_t core);
 void member_drop(uint64_t pid);

@@ -184,6 +184,8 @@ err_t member_make(const struct mon_message *m, uint64_t *number)
 	}
 	if (err)
 		process_table_drop(&monitor.processes, s.p);
+	else
+		member_watch();
 	return err;
 }
 

@@ -246,13 +246,13 @@ static void again_all(void)
 	}
 }
 
-/* Nobody answers for an end but by coming to it; so who lets others wait is doubted. */
+/* Nobody answers for a beginning or an end but by coming to it; so who lets others wait is doubted. */
 static void watch_all(void)
 {
 	bool waits = false;
 
 	for (unsigned i = 0; i < PROCESS_MAX; i++)
-		waits |= end_watch(&monitor.processes.entry[i]);
+		waits |= member_wait_watch(&monitor.processes.entry[i]);
 	watch_at = 0;
 	if (waits)
 		member_watch();

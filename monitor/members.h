@@ -84,6 +84,8 @@ void members_core_gone(coreid_t core);
  * `next` is when something will be, or 0.
  */
 bool members_step(cycles_t *next);
+/* A process waits for other cores, to begin or to end. */
+void member_watch(void);
 
 /* --- member_make.c ------------------------------------------------------------------ */
 

@@ -13,11 +13,17 @@
 
 /* --- what was its own ------------------------------------------------------------------------ */
 
-/* The old owner died while it moved: the heir may be it already, or never. */
+/* The old owner died while it moved: the heir may be it already, or never. Never, when its giver was not told yet. */
 static void frozen_lost(struct share *s, coreid_t core)
 {
+	bool never = s->given && !s->told;
+
 	s->frozen = s->told = false;
 	share_release(s);
+	if (never)
+		return;
+	if (s->given)
+		s->owner = s->heir;
 	if (s->heir == monitor.core) {
 		if (s->heir_giver != core)
 			caps_send(s->heir_giver, CAPS_RETURN, ERR_OK, 0, &s->object, caps_object(&s->object, 0, 0, 0),
@@ -28,9 +34,8 @@ static void frozen_lost(struct share *s, coreid_t core)
 	}
 }
 
-static bool records_lose(coreid_t core)
+static void records_lose(coreid_t core)
 {
-	bool given = false;
 	struct share *next;
 
 	for (struct share *s = share_next(NULL); s; s = next) {
@@ -43,19 +48,12 @@ static bool records_lose(coreid_t core)
 		}
 		if (s->own) {
 			share_settle(s);
-		} else if (!s->own && s->owner == core && s->given && !s->told) {
-			given = true;
-			if (s->count)
-				share_lost(s);
-		} else if (!s->own && s->owner == core) {
-			if (s->given)
-				s->owner = s->heir;
+		} else if (s->owner == core) {
 			if (s->frozen)
 				frozen_lost(s, core);
 			share_lost(s);
 		}
 	}
-	return given;
 }
 
 /* Who waits for its answer does so in vain. */
@@ -114,8 +112,7 @@ void caps_core_gone(coreid_t core)
 		return;
 	held_forget(core);
 	ops_lose(core);
-	if (records_lose(core))
-		reclaim_begin(core);
+	records_lose(core);
 	ops_run();
 }
 

@@ -252,9 +252,7 @@ void moved_message(coreid_t from, const struct mon_message *m)
 	}
 	s->owner = caps_core(m);
 	share_thaw(s);
-	if (core_gone(s->owner) && s->given)
-		reclaim_begin(s->owner);
-	else if (core_gone(s->owner))
+	if (core_gone(s->owner))
 		share_lost(s);
 }
 

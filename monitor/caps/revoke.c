@@ -247,30 +247,37 @@ static bool keep_find(const struct op *asker, cptr_t *out)
 	return process_alive(p) && !process_slot(p, asker->slot, out);
 }
 
+/* A pass in the name of a capability of a process takes our own, too. That is made anew; false: it cannot. */
+static bool keeper_again(const struct op *o, struct share *s)
+{
+	cptr_t keeper = s->keeper;
+
+	s->keeper = 0;
+	if (share_keep(s, o->u.clear.place)) {
+		s->keeper = keeper;
+		return false;
+	}
+	slot_free(keeper);
+	return true;
+}
+
 /* In whose name, or 0: our own. */
-static cptr_t revoke_with(struct op *o, const struct share *s)
+static cptr_t revoke_with(struct op *o, struct share *s)
 {
 	struct clear_op *c = &o->u.clear;
 	const struct op *asker = c->why == CLEAR_KEEP_HERE ? o : op_find(c->keep_number);
+	struct cap_info info;
 	cptr_t cap = 0;
 
 	if (asker && keep_find(asker, &cap))
 		return cap;
 	c->keep_number = 0;
-	return c->why == CLEAR_KEEP_HERE ? 0 : s->keeper;
-}
-
-/* A sharer's capability that stays has outlived our own. */
-static void keep_there(struct op *o, struct share *s)
-{
-	cptr_t keeper = s->keeper;
-
-	s->keeper = 0;
-	if (share_keep(s, o->u.clear.place))
-		s->keeper = keeper;
-	else
-		slot_free(keeper);
-	o->u.clear.kept = s->keeper != keeper;
+	if (c->why == CLEAR_KEEP_HERE)
+		return 0;
+	/* Whose it was is gone since the pass before. */
+	if (c->why == CLEAR_DROP && cap_identify(s->keeper, &info))
+		keeper_again(o, s);
+	return s->keeper;
 }
 
 /* Revokes; ERR_CAP_REMOTE: something shared is below again. */
@@ -292,7 +299,7 @@ static err_t revoke_here(struct op *o, struct share *s)
 		return ERR_AGAIN;
 	}
 	if (!err && c->keep_number)
-		keep_there(o, s);
+		c->kept = keeper_again(o, s);
 	return err;
 }
 
@@ -564,6 +571,11 @@ void take_message(coreid_t from, const struct mon_message *m)
 void share_lost(struct share *s)
 {
 	struct op *o;
+
+	if (s->given)
+		reclaim_begin(s->owner);
+	if (s->given && !s->count)
+		return;
 
 	if (op_new(NULL, &o)) {
 		report("monitor %u: no memory to forget what was core %u's", monitor.core, s->owner);

@@ -240,7 +240,7 @@ void tombstone_undo(struct share *s);
 void reclaim_begin(coreid_t core);
 /* The operation is run when all that was given to a dead core is back. */
 err_t reclaim_wait(coreid_t core, struct op *o);
-/* Everything of an object whose owner is dead goes. */
+/* Everything of an object whose owner is dead goes; what was given to it comes back. */
 void share_lost(struct share *s);
 /* monitor/parcels.c: puts a copy where our side of the channel will look for it. */
 err_t parcel_put(uint64_t channel, cptr_t source, unsigned rights, uint64_t *ticket);

@@ -533,12 +533,16 @@ void caps_span_act(void)
 	ask(MON_SPAN, m, 0, &nothing, (uint64_t[]){ core, USER_TEXT_VA, USER_TEXT_VA + PAGE_SIZE, 0 })->target = core;
 }
 
-/* Requests of who has ended are not answered. */
+/* Requests of who has ended are not answered. Who has only fallen silent may be told yet. */
 static void asked_forget(void)
 {
-	for (uint32_t i = 0; i < asked_count; i++)
-		if (asked[i].op && !usable(asked[i].by))
+	for (uint32_t i = 0; i < asked_count; i++) {
+		const struct member *m = asked[i].by;
+
+		if (asked[i].op &&
+		    (cores[m->core].life == CORE_DEAD || !cores[m->core].island.isle_process_alive(m->process)))
 			asked_end(&asked[i]);
+	}
 }
 
 static void process_end(unsigned process)

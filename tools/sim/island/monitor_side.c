@@ -296,12 +296,18 @@ void isle_start(const struct island_birth *b)
 void isle_start_others(void) { cores_boot(); }
 void isle_settle(void) { require(group_form(core_is_up), "the group of all cores"); }
 
+/* It changes, ends, or waits to be let join. */
+static bool process_busy(const struct process *p)
+{
+	return p->jobs || p->state == PROCESS_ENDING || (p->state == PROCESS_LIVE && !member_at_home(p) && !p->joined);
+}
+
 unsigned isle_processes_busy(void)
 {
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < PROCESS_MAX; i++)
-		n += monitor.processes.entry[i].jobs != NULL || monitor.processes.entry[i].state == PROCESS_ENDING;
+		n += process_busy(&monitor.processes.entry[i]);
 	return n;
 }
 

@@ -18,6 +18,20 @@ static void op_show(const struct op *o)
 	       o->queued ? ", in a queue" : "");
 }
 
+/* What keeps others waiting: it is being changed, or its owner is dead. */
+static void share_show(const struct share *s)
+{
+	if (!s->holder && !s->frozen && (s->own || !core_gone(s->owner)))
+		return;
+	report("record of type %u at %x, %u bits: %s %u, %u copies%s%s, held by operation %u", s->object.type,
+	       s->object.base, s->object.bits,
+	       s->own     ? "own,"
+	       : s->given ? "given to"
+			  : "owned by",
+	       s->owner, s->count, s->frozen ? ", frozen" : "", s->told ? ", told" : "",
+	       s->holder ? s->holder->number : 0);
+}
+
 static void process_show(const struct process *p)
 {
 	report("process %u, of %x, state %u%s", p->number, p->pid, p->state, p->jobs ? ", changes" : "");
@@ -30,6 +44,8 @@ void isle_show(void)
 			round_show(&rounds[i]);
 	for (const struct op *o = op_next(NULL); o; o = op_next(o))
 		op_show(o);
+	for (const struct share *s = share_next(NULL); s; s = share_next(s))
+		share_show(s);
 	for (unsigned i = 0; i < PROCESS_MAX; i++)
 		if (monitor.processes.entry[i].jobs || monitor.processes.entry[i].state == PROCESS_ENDING)
 			process_show(&monitor.processes.entry[i]);
