@@ -545,7 +545,7 @@ static void asked_forget(void)
 	}
 }
 
-static void process_end(unsigned process)
+static bool process_end(unsigned process)
 {
 	unsigned first = (unsigned)random_below(&dice, processes[process].count);
 
@@ -557,9 +557,23 @@ static void process_end(unsigned process)
 			continue;
 		cores[m->core].island.isle_process_end(m->process);
 		fabric_soon(m->core);
-		break;
+		asked_forget();
+		return true;
 	}
-	asked_forget();
+	return false;
+}
+
+/* One that has joined, but whose home died before it could say so. */
+static void process_end_unknown(unsigned process)
+{
+	for (coreid_t core = 0; core < options.cores; core++) {
+		uint32_t number = core_alive(core) ? cores[core].island.isle_member(processes[process].pid) : 0;
+
+		if (!number)
+			continue;
+		cores[core].island.isle_process_end(number);
+		fabric_soon(core);
+	}
 }
 
 void caps_kill_act(void) { process_end((unsigned)random_below(&dice, process_count)); }
@@ -579,7 +593,8 @@ unsigned caps_unfinished(void)
 void caps_end(void)
 {
 	for (unsigned i = 0; i < process_count; i++)
-		process_end(i);
+		if (!process_end(i))
+			process_end_unknown(i);
 }
 
 void caps_check(void)
