@@ -58,8 +58,10 @@ static void export_done(struct pending *p, const struct mon_message *reply)
 
 static void export_from_process(struct request *r)
 {
-	uint32_t service = ++last_service;
-	uint64_t flags = r->m.word[2], secret = secret_of(r->from.number, service);
+	uint64_t flags = r->m.word[2];
+	/* A number that is not that process's own is of no use to it: the secret is for the two together. */
+	uint32_t service = flags & MON_EXPORT_FURTHER ? (uint32_t)(flags >> 32) : ++last_service;
+	uint64_t secret = secret_of(r->from.number, service);
 	struct pending pending = {
 		.origin = r->from, .origin_sequence = mon_sequence(r->m.header), .done = export_done, .context = service
 	};

@@ -475,6 +475,8 @@ err_t mon_export_as(const char *name, unsigned flags, struct mon_address *out)
 
 	if (!name)
 		m.word[2] |= MON_EXPORT_UNNAMED;
+	if (flags & MON_EXPORT_FURTHER)
+		m.word[2] |= (uint64_t)out->service << 32;
 	if (!err)
 		err = call(MON_EXPORT, &m);
 	if (!err)

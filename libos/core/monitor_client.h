@@ -139,7 +139,7 @@ struct mon_address {
 	uint64_t pid, secret;
 	uint32_t service;
 };
-/* Likewise with enum mon_export_flags; `name` NULL: under none. */
+/* Likewise with enum mon_export_flags; `name` NULL: under none. Further: out->service has got none yet, or others. */
 err_t mon_export_as(const char *name, unsigned flags, struct mon_address *out);
 /* The next connection that waits to be accepted; blocks the thread when `wait`, else ERR_AGAIN. */
 err_t mon_incoming(struct mon_incoming *out, bool wait);

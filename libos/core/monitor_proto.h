@@ -67,7 +67,7 @@ enum mon_op {
 	MON_CORE,     /* w0 = core, w1 = part -> struct mon_core packed by mon_core_pack */
 	MON_STAT,     /* w0 = core, w1 = enum kernel_stat -> w0 = value */
 	MON_CHECK,    /* w0 = core -> w0 = violations found by the CPU driver's own check */
-	/* w0, w1 = name, w2 = enum mon_export_flags -> w0 = service number, w1 = secret, w2 = core << 32 | process.
+	/* w0, w1 = name, w2 = enum mon_export_flags | number << 32 -> w0 = service number, w1 = secret, w2 = core << 32 | process.
 	   Between monitors w2 = process | that number << 32, w3 = flags, w4 = secret */
 	MON_EXPORT,
 	MON_CONNECT, /* w0, w1 = name, w2 = endpoint slot | notification slot << 32,
@@ -134,8 +134,11 @@ enum mon_op {
 	MON_OPS
 };
 
-/* Shared: others may have the name too, and who looks it up gets the nearest. Unnamed: w0 and w1 mean nothing. */
-enum mon_export_flags { MON_EXPORT_SHARED = 1, MON_EXPORT_UNNAMED = 2 };
+/*
+ * Shared: others may have the name too, and who looks it up gets the nearest. Unnamed: w0 and w1 mean nothing.
+ * Further: a name for the asking process's service whose number is in w2's upper half.
+ */
+enum mon_export_flags { MON_EXPORT_SHARED = 1, MON_EXPORT_UNNAMED = 2, MON_EXPORT_FURTHER = 4 };
 
 enum mon_round_kind { MON_ROUND_ONE_PHASE, MON_ROUND_TWO_PHASE };
 /* How a round travels: monitor/agree/dissemination.h. */

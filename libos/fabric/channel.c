@@ -58,6 +58,15 @@ err_t service_export_as(struct fabric *f, const char *name, unsigned flags, stru
 	return err;
 }
 
+err_t service_name(struct service *s, const char *name, unsigned flags)
+{
+	uint32_t back = fabric_enter(s->fabric);
+	err_t err = s->mailbox.pid && name ? s->fabric->ops->export(s->fabric, name, flags, s) : ERR_ARGUMENT;
+
+	fabric_leave(s->fabric, back);
+	return err;
+}
+
 err_t service_export(struct fabric *f, const char *name, struct service *s) { return service_export_as(f, name, 0, s); }
 
 err_t service_accept(struct service *s, const struct channel_options *o, struct channel *c)

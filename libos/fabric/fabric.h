@@ -68,7 +68,7 @@ struct fabric_ops {
 	err_t (*open)(struct fabric *f, const char *name, const struct channel_options *o, struct channel *c);
 	err_t (*open_at)(struct fabric *f, const struct mailbox *at, const struct channel_options *o,
 			 struct channel *c);
-	/* `name` may be NULL; `flags`: SERVICE_SHARED. Sets s->mailbox. */
+	/* `name` may be NULL; `flags`: SERVICE_SHARED. Sets s->mailbox. With s->mailbox set: a further name for it. */
 	err_t (*export)(struct fabric *f, const char *name, unsigned flags, struct service *s);
 	/* ERR_AGAIN: nobody waits to be accepted. */
 	err_t (*accept)(struct service *s, const struct channel_options *o, struct channel *c);
@@ -211,6 +211,8 @@ err_t service_export(struct fabric *f, const char *name, struct service *s);
  */
 #define SERVICE_SHARED 1u
 err_t service_export_as(struct fabric *f, const char *name, unsigned flags, struct service *s);
+/* A further name, or the first, for a service that is announced already. */
+err_t service_name(struct service *s, const char *name, unsigned flags);
 /* The address to hand out: channel_open_at takes it, on any core. */
 static inline struct mailbox service_mailbox(const struct service *s) { return s->mailbox; }
 /* Accepts the next channel; ERR_AGAIN when nobody waits. `o` may be NULL. */

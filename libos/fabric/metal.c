@@ -146,8 +146,9 @@ static err_t metal_open_at(struct fabric *f, const struct mailbox *at, const str
 
 static err_t metal_export(struct fabric *f, const char *name, unsigned flags, struct service *s)
 {
-	struct mon_address at;
-	err_t err = mon_export_as(name, flags & SERVICE_SHARED ? MON_EXPORT_SHARED : 0, &at);
+	struct mon_address at = { .service = s->id };
+	unsigned further = s->mailbox.pid ? MON_EXPORT_FURTHER : 0;
+	err_t err = mon_export_as(name, further | (flags & SERVICE_SHARED ? MON_EXPORT_SHARED : 0), &at);
 
 	(void)f;
 	if (err)

@@ -232,6 +232,7 @@ static const struct {
 	{ "mailbox-call", deed_mailbox_call },
 	{ "shared-serve", deed_shared_serve },
 	{ "watch-and-go", deed_watch_and_go },
+	{ "call-later", deed_call_later },
 	{ "serve-never", deed_serve_never },
 };
 

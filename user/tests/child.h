@@ -32,6 +32,7 @@ int deed_rounds(const char *arg);
 int deed_mailbox_call(const char *arg);
 int deed_shared_serve(const char *arg);
 int deed_watch_and_go(const char *arg);
+int deed_call_later(const char *arg);
 
 /* child_span.c */
 int deed_span_visit(const char *arg);

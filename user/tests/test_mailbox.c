@@ -78,6 +78,20 @@ int deed_mailbox_call(const char *arg)
 	return (int)reply.word[0];
 }
 
+/* Calls the test by the name that its service got later. */
+int deed_call_later(const char *arg)
+{
+	struct urpc_message m = { .word = { 20 } }, reply;
+	struct channel c;
+	struct fabric *f;
+
+	(void)arg;
+	if (fabric_metal(&f) || channel_open(f, "tests.later", NULL, &c) || channel_call(&c, &m, &reply))
+		return 1;
+	channel_close(&c);
+	return reply.word[0] != 40;
+}
+
 /* Shares the name, and answers calls with its own core until it is killed. */
 int deed_shared_serve(const char *arg)
 {
@@ -344,7 +358,30 @@ static bool watchers_that_end_are_forgotten(void)
 	return true;
 }
 
+static bool a_service_gets_a_name_later(void)
+{
+	struct service service;
+	struct channel c;
+	struct fabric *f;
+	uint64_t pid, status;
+	struct mailbox at;
+
+	EXPECT_OK(fabric_metal(&f));
+	EXPECT_OK(service_export_as(f, NULL, 0, &service));
+	at = service.mailbox;
+	EXPECT_ERROR(channel_open(f, "tests.later", NULL, &c), ERR_NOT_FOUND);
+	EXPECT_OK(service_name(&service, "tests.later", 0));
+	EXPECT(mailbox_same(&at, &service.mailbox) && service.id == at.service);
+	EXPECT_ERROR(service_name(&service, "tests.later", 0), ERR_EXISTS);
+	EXPECT_OK(child_start(dispatcher_core(), "call-later", "", &pid));
+	EXPECT(serve_one(f, &service));
+	EXPECT_OK(mon_wait(pid, NULL, &status));
+	EXPECT(status == 0);
+	return true;
+}
+
 const struct test mailbox_tests[] = {
+	{ "a service gets a name later", a_service_gets_a_name_later },
 	{ "a mailbox is called with its secret only", a_mailbox_is_called_with_its_secret_only },
 	{ "the mailbox of the dead is closed", the_mailbox_of_the_dead_is_closed },
 	{ "secrets differ", secrets_differ },

@@ -258,6 +258,8 @@ static err_t hosted_export(struct fabric *fabric, const char *name, unsigned fla
 	struct fabric_hosted *f = party(fabric);
 	err_t err;
 
+	if (s->mailbox.pid)
+		return ERR_UNSUPPORTED;
 	if (name && (!*name || strlen(name) > HOSTED_NAME))
 		return *name ? ERR_TOO_LONG : ERR_ARGUMENT;
 	pthread_mutex_lock(&f->world->lock);
