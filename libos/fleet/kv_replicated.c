@@ -1,0 +1,428 @@
+/*
+ * Two-phase commit among the members of a fleet. See kv_replicated.h.
+ *
+ * Messages (fleet_tell, answered when they are done):
+ *   SUBMIT   to the coordinator: a write                    -> the write's error
+ *   PREPARE  sequence, tag, change                          -> ERR_OK, or why not
+ *   COMMIT   sequence                                       -> ERR_OK
+ *   ABORT    sequence: it was refused                       -> ERR_OK
+ *   CLEAR    sequence, tags: a new member's state follows   LOAD  a piece of it    LOADED  that was all
+ */
+#include "libos/fleet/kv_replicated.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { KV_SUBMIT = KV_WHAT, KV_PREPARE, KV_COMMIT, KV_ABORT, KV_CLEAR, KV_LOAD, KV_LOADED };
+
+struct kv_head {
+	uint64_t sequence;
+	struct kv_tag tag;
+};
+
+_Static_assert(sizeof(struct kv_head) + KV_CHANGE_MAX <= FLEET_TOLD, "a change goes in one message");
+_Static_assert(offsetof(struct kv_change, data) == sizeof(struct kv_head), "a change is sent as it lies");
+_Static_assert(sizeof(struct kv_head) + KV_TAGS * sizeof(struct kv_tag) <= FLEET_TOLD, "so do the tags");
+
+static void kv_lock(struct kv_replicated *kv)
+{
+	if (mutex_try(&kv->lock))
+		return;
+	rpc_release(&kv->fleet->server);
+	mutex_lock(&kv->lock);
+}
+
+/* --- tags ----------------------------------------------------------------------------- */
+
+static bool tag_given(const struct kv_tag *tag) { return tag->who || tag->which; }
+
+bool kv_seen(const struct kv_replicated *kv, const struct kv_tag *tag)
+{
+	for (uint32_t i = 0; i < KV_TAGS && tag_given(tag); i++)
+		if (kv->tags[i].who == tag->who && kv->tags[i].which == tag->which)
+			return true;
+	return false;
+}
+
+/* --- one replica ------------------------------------------------------------------------ */
+
+static void change_set(struct kv_change *c, uint64_t sequence, const struct kv_tag *tag, const void *data, size_t bytes)
+{
+	c->sequence = sequence;
+	c->tag = *tag;
+	c->bytes = (uint32_t)bytes;
+	memcpy(c->data, data, bytes);
+}
+
+/* What was done already is agreed to once more: the coordinator has changed meanwhile. */
+static err_t prepare(struct kv_replicated *kv, const struct kv_head *h, const void *data, size_t bytes)
+{
+	err_t err;
+
+	if (h->sequence <= kv->sequence)
+		return ERR_OK;
+	if (h->sequence != kv->sequence + 1 || bytes > KV_CHANGE_MAX)
+		return ERR_MESSAGE;
+	kv->prepared.sequence = 0;
+	err = kv->ops->check(kv->store, data, bytes);
+	if (!err)
+		change_set(&kv->prepared, h->sequence, &h->tag, data, bytes);
+	return err;
+}
+
+static err_t commit(struct kv_replicated *kv, uint64_t sequence)
+{
+	if (sequence <= kv->sequence)
+		return ERR_OK;
+	if (kv->prepared.sequence != sequence || sequence != kv->sequence + 1)
+		return ERR_MESSAGE;
+	kv->ops->apply(kv->store, sequence, kv->prepared.data, kv->prepared.bytes);
+	kv->sequence = sequence;
+	kv->last = kv->prepared;
+	kv->prepared.sequence = 0;
+	if (tag_given(&kv->last.tag))
+		kv->tags[kv->tags_next++ % KV_TAGS] = kv->last.tag;
+	return ERR_OK;
+}
+
+/* --- the coordinator -------------------------------------------------------------------- */
+
+static void replica_drop(struct kv_replicated *kv, uint32_t i) { kv->replica[i] = kv->replica[--kv->replicas]; }
+
+static bool replica_is(const struct kv_replicated *kv, uint32_t number)
+{
+	for (uint32_t i = 0; i < kv->replicas; i++)
+		if (kv->replica[i] == number)
+			return true;
+	return false;
+}
+
+static bool gone(err_t err) { return err == ERR_CLOSED || err == ERR_NOT_FOUND; }
+
+/*
+ * Tells all replicas; those that are gone are left out from now on, and so are those that are out of step
+ * (ERR_MESSAGE), which get the whole state anew. The first other error.
+ */
+static err_t tell_all(struct kv_replicated *kv, uint32_t what, const void *data, size_t bytes)
+{
+	err_t err = ERR_OK;
+
+	for (uint32_t i = 0; i < kv->replicas;) {
+		err_t one = fleet_tell(kv->fleet, kv->replica[i], what, data, bytes);
+
+		if (gone(one) || one == ERR_MESSAGE) {
+			kv->strays |= one == ERR_MESSAGE;
+			replica_drop(kv, i);
+			continue;
+		}
+		if (one && !err)
+			err = one;
+		i++;
+	}
+	return err;
+}
+
+static err_t tell_prepare(struct kv_replicated *kv, const struct kv_change *c)
+{
+	return tell_all(kv, KV_PREPARE, c, sizeof(struct kv_head) + c->bytes);
+}
+
+static void tell_commit(struct kv_replicated *kv, uint64_t sequence)
+{
+	tell_all(kv, KV_COMMIT, &sequence, sizeof sequence);
+}
+
+/*
+ * Under the lock. A refusal is told the writer only when nobody has the change prepared any more: else our
+ * successor might make it yet.
+ */
+static err_t write_here(struct kv_replicated *kv, const struct kv_tag *tag, const void *change, size_t bytes)
+{
+	struct kv_head head = { .sequence = kv->sequence + 1, .tag = *tag };
+	err_t err;
+
+	if (kv_seen(kv, tag))
+		return ERR_OK;
+	err = prepare(kv, &head, change, bytes);
+	if (!err)
+		err = tell_prepare(kv, &kv->prepared);
+	if (err) {
+		kv->prepared.sequence = 0;
+		tell_all(kv, KV_ABORT, &head.sequence, sizeof head.sequence);
+		return err;
+	}
+	commit(kv, head.sequence);
+	tell_commit(kv, head.sequence);
+	kv->writes++;
+	return ERR_OK;
+}
+
+/* Has all others catch up with the farthest, after the death of the coordinator before. Under the lock. */
+static void recover(struct kv_replicated *kv)
+{
+	struct kv_change *c = &kv->last;
+
+	if (c->sequence && !tell_prepare(kv, c))
+		tell_commit(kv, c->sequence);
+	c = &kv->prepared;
+	if (c->sequence == kv->sequence + 1 && !tell_prepare(kv, c)) {
+		uint64_t sequence = c->sequence;
+
+		commit(kv, sequence);
+		tell_commit(kv, sequence);
+	}
+	kv->prepared.sequence = 0;
+}
+
+/* --- handing over ------------------------------------------------------------------------- */
+
+static err_t tell_clear(struct kv_replicated *kv, uint32_t to, unsigned char *message)
+{
+	struct kv_head head = { .sequence = kv->sequence, .tag.which = kv->tags_next };
+
+	memcpy(message, &head, sizeof head);
+	memcpy(message + sizeof head, kv->tags, sizeof kv->tags);
+	return fleet_tell(kv->fleet, to, KV_CLEAR, message, sizeof head + sizeof kv->tags);
+}
+
+static err_t hand_over(struct kv_replicated *kv, uint32_t to)
+{
+	unsigned char *message = malloc(FLEET_TOLD);
+	uint64_t cursor = 0;
+	err_t err = message ? tell_clear(kv, to, message) : ERR_NO_MEMORY;
+
+	while (!err) {
+		size_t bytes = kv->ops->save(kv->store, &cursor, message, FLEET_TOLD);
+
+		if (!bytes)
+			break;
+		err = fleet_tell(kv->fleet, to, KV_LOAD, message, bytes);
+	}
+	free(message);
+	if (!err)
+		err = fleet_tell(kv->fleet, to, KV_LOADED, &kv->sequence, sizeof kv->sequence);
+	if (!err && kv->replicas < FLEET_MEMBERS) {
+		kv->replica[kv->replicas++] = to;
+		kv->handed_over++;
+	}
+	return err;
+}
+
+/* Those that are not in the view go. */
+static void replicas_prune(struct kv_replicated *kv)
+{
+	for (uint32_t i = 0; i < kv->replicas;)
+		if (!view_get(&kv->fleet->view, kv->replica[i]))
+			replica_drop(kv, i);
+		else
+			i++;
+}
+
+/* Those that served under another coordinator have all but what recover sends. */
+static void lead(struct kv_replicated *kv)
+{
+	const struct fleet_view *v = &kv->fleet->view;
+
+	kv->replicas = 0;
+	for (uint32_t i = 0; i < v->count; i++)
+		if (v->member[i].number != kv->fleet->number && v->member[i].state != FLEET_JOINING)
+			kv->replica[kv->replicas++] = v->member[i].number;
+	recover(kv);
+	kv->leading = true;
+}
+
+/* The first in the view that has no state yet; false: all have. */
+static bool newcomer(const struct kv_replicated *kv, uint32_t after, uint32_t *out)
+{
+	const struct fleet_view *v = &kv->fleet->view;
+
+	for (uint32_t i = 0; i < v->count; i++) {
+		*out = v->member[i].number;
+		if (*out >= after && *out != kv->fleet->number && v->member[i].state != FLEET_LEAVING &&
+		    !replica_is(kv, *out))
+			return true;
+	}
+	return false;
+}
+
+static bool coordinates(const struct kv_replicated *kv)
+{
+	const struct fleet_member *c = view_coordinator(&kv->fleet->view);
+
+	return c && c->number == kv->fleet->number;
+}
+
+/* One that cannot take it is gone or ends; the view says so later. */
+static void hand_over_all(struct kv_replicated *kv)
+{
+	uint32_t number = 0;
+
+	kv->strays = false;
+	for (uint32_t next = 0; newcomer(kv, next, &number); next = number + 1)
+		hand_over(kv, number);
+}
+
+void kv_changed(struct kv_replicated *kv)
+{
+	if (!coordinates(kv)) {
+		kv->leading = false;
+		return;
+	}
+	kv_lock(kv);
+	if (!kv->leading)
+		lead(kv);
+	replicas_prune(kv);
+	hand_over_all(kv);
+	mutex_unlock(&kv->lock);
+}
+
+/* --- messages ------------------------------------------------------------------------------- */
+
+static err_t told_submit(struct kv_replicated *kv, const unsigned char *data, size_t bytes)
+{
+	struct kv_head head;
+
+	if (bytes < sizeof head)
+		return ERR_MESSAGE;
+	memcpy(&head, data, sizeof head);
+	if (!coordinates(kv))
+		return ERR_AGAIN;
+	return kv_write(kv, &head.tag, data + sizeof head, bytes - sizeof head);
+}
+
+static err_t told_prepare(struct kv_replicated *kv, const unsigned char *data, size_t bytes)
+{
+	struct kv_head head;
+
+	if (bytes < sizeof head)
+		return ERR_MESSAGE;
+	memcpy(&head, data, sizeof head);
+	return prepare(kv, &head, data + sizeof head, bytes - sizeof head);
+}
+
+static err_t told_clear(struct kv_replicated *kv, const unsigned char *data, size_t bytes)
+{
+	struct kv_head head;
+	err_t err;
+
+	if (bytes != sizeof head + sizeof kv->tags)
+		return ERR_MESSAGE;
+	memcpy(&head, data, sizeof head);
+	kv->loaded = false;
+	err = kv->ops->clear(kv->store, head.sequence);
+	if (err)
+		return err;
+	memcpy(kv->tags, data + sizeof head, sizeof kv->tags);
+	kv->tags_next = (uint32_t)head.tag.which;
+	kv->sequence = head.sequence;
+	kv->prepared.sequence = kv->last.sequence = 0;
+	return ERR_OK;
+}
+
+static err_t told_sequence(const void *data, size_t bytes, uint64_t *sequence)
+{
+	if (bytes != sizeof *sequence)
+		return ERR_MESSAGE;
+	memcpy(sequence, data, bytes);
+	return ERR_OK;
+}
+
+err_t kv_told(struct kv_replicated *kv, uint32_t from, uint32_t what, const void *data, size_t bytes)
+{
+	uint64_t sequence = 0;
+	err_t err;
+
+	(void)from;
+	switch (what) {
+	case KV_SUBMIT:
+		return told_submit(kv, data, bytes);
+	case KV_PREPARE:
+		return told_prepare(kv, data, bytes);
+	case KV_COMMIT:
+		err = told_sequence(data, bytes, &sequence);
+		return err ? err : commit(kv, sequence);
+	case KV_ABORT:
+		err = told_sequence(data, bytes, &sequence);
+		if (!err && kv->prepared.sequence == sequence)
+			kv->prepared.sequence = 0;
+		return err;
+	case KV_CLEAR:
+		return told_clear(kv, data, bytes);
+	case KV_LOAD:
+		return kv->loaded ? ERR_MESSAGE : kv->ops->load(kv->store, data, bytes);
+	case KV_LOADED:
+		err = told_sequence(data, bytes, &sequence);
+		kv->loaded = !err && sequence == kv->sequence;
+		return kv->loaded ? ERR_OK : ERR_MESSAGE;
+	default:
+		return ERR_UNSUPPORTED;
+	}
+}
+
+/* --- writing, start -------------------------------------------------------------------------- */
+
+static err_t submit(struct kv_replicated *kv, uint32_t to, const struct kv_tag *tag, const void *change, size_t bytes)
+{
+	struct kv_head head = { .tag = *tag };
+	unsigned char *message = malloc(sizeof head + bytes);
+	err_t err;
+
+	if (!message)
+		return ERR_NO_MEMORY;
+	memcpy(message, &head, sizeof head);
+	memcpy(message + sizeof head, change, bytes);
+	err = fleet_tell(kv->fleet, to, KV_SUBMIT, message, sizeof head + bytes);
+	free(message);
+	return err;
+}
+
+/* The coordinator of our view does not coordinate, or not any more: there is, or will be, another view. */
+static bool ask_again(err_t err) { return gone(err) || err == ERR_AGAIN; }
+
+err_t kv_write(struct kv_replicated *kv, const struct kv_tag *tag, const void *change, size_t bytes)
+{
+	static const struct kv_tag none;
+	err_t err;
+
+	if (bytes > KV_CHANGE_MAX)
+		return ERR_TOO_LONG;
+	tag = tag ? tag : &none;
+	for (;;) {
+		uint64_t version = kv->fleet->view.head.version;
+		const struct fleet_member *c = view_coordinator(&kv->fleet->view);
+
+		if (!c)
+			return ERR_CLOSED;
+		if (c->number == kv->fleet->number)
+			break;
+		err = submit(kv, c->number, tag, change, bytes);
+		if (!ask_again(err))
+			return err;
+		fleet_wait_change(kv->fleet, version);
+	}
+	kv_lock(kv);
+	if (!kv->leading)
+		lead(kv);
+	err = write_here(kv, tag, change, bytes);
+	if (kv->strays)
+		hand_over_all(kv);
+	mutex_unlock(&kv->lock);
+	return err;
+}
+
+void kv_init(struct kv_replicated *kv, struct fleet *f, const struct kv_store *ops, void *store)
+{
+	memset(kv, 0, sizeof *kv);
+	kv->fleet = f;
+	kv->ops = ops;
+	kv->store = store;
+	mutex_init(&kv->lock, false);
+}
+
+err_t kv_start(struct kv_replicated *kv)
+{
+	if (coordinates(kv))
+		kv->loaded = kv->leading = true;
+	return kv->loaded ? ERR_OK : ERR_CLOSED;
+}
