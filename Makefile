@@ -69,7 +69,7 @@ SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
 
 # --- targets for people ----------------------------------------------------------
 
-.PHONY: all kernel user archive unit fuzz iso pxe run sim sim-built test test-unit test-fuzz test-model test-sim test-boot soak check \
+.PHONY: all kernel user archive unit fuzz iso pxe run sim sim-built fleetsim fleetsim-built test test-unit test-fuzz test-model test-sim test-boot soak check \
 	format bench count baseline bench-host wrapper clang objects built deps clean help FORCE
 
 all: kernel user archive ## the kernel, the programs, the boot archive
@@ -295,12 +295,43 @@ $(BUILD)/sim/island.so: $(BUILD)/sim/kernel.o $(SIM_MONITOR_C:%=$(BUILD)/sim/mon
 	$(HOSTCC) -shared -nostdlib -Wl,-z,now -Wl,-Bsymbolic -Wl,--hash-style=sysv \
 		-Wl,--wrap=subject_prepare,--wrap=subject_commit,--wrap=subject_abort -o $@ $^ -lgcc
 
-$(SIM): $(wildcard tools/sim/*.c tools/sim/*.h) libos/core/monitor_proto.h $(wildcard monitor/agree/*.h monitor/caps/*.h) | $(DEPS)
+$(SIM): $(wildcard tools/sim/*.c tools/sim/*.h tools/sim/base/*.c tools/sim/base/*.h) libos/core/monitor_proto.h $(wildcard monitor/agree/*.h monitor/caps/*.h) | $(DEPS)
 	$(call say,HOSTCC,$@)
 	mkdir -p $(@D)
 	sed -n '/^enum mon_op/,/^}/s/^\tMON_\([A-Z_]*\),.*/NAME(\1)/p' libos/core/monitor_proto.h > $(@D)/mon_names.h
 	sed -n '/^enum agree_kind/,/^}/s/^\tAGREE_\([A-Z_]*\),.*/NAME(\1)/p' monitor/agree/wire.h > $(@D)/agree_names.h
 	sed -n '/^enum caps_message/,/^}/s/^\tCAPS_\([A-Z_]*\),.*/NAME(\1)/p' monitor/caps/wire.h > $(@D)/caps_names.h
 	$(HOSTCC) $(SIM_FLAGS) -I$(@D) -rdynamic $(filter %.c,$^) -o $@
+
+# Fleets: each program is one shared object, of its own sources and what it needs of the libraries.
+
+FLEETSIM := $(BUILD)/sim/fleetsim
+FLEET_LIB_C := $(addprefix libos/fabric/,channel.c wait.c wait_board.c hint.c) tools/sim/fleet/guest/entry.c
+FLEET_DIRS := $(patsubst %/,%,$(sort $(dir $(wildcard tools/sim/fleet/guest/*/*.c))))
+FLEET_IMAGES := $(foreach d,$(FLEET_DIRS),$(BUILD)/sim/fleet/$(notdir $(d)).so)
+
+fleetsim-built: $(FLEETSIM) $(FLEET_IMAGES)
+fleetsim: fleetsim-built ## simulate fleets: WORLD=echo, CORES=16 cores, MEMBERS=2 members under SEEDS=100 seeds
+	nice $(FLEETSIM) --images $(BUILD)/sim/fleet --cores $(CORES) --seeds $(SEEDS) $(WORLD:%=--world %) $(MEMBERS:%=--members %)
+
+$(BUILD)/sim/fleet/o/%.o: % | $(DEPS)
+	mkdir -p $(@D)
+	$(HOSTCC) -Itools/sim/fleet/include -I$(BUILD)/gen $(SIM_ISLAND_FLAGS) -Dmain=program_main -Wno-missing-prototypes -MMD -MP -c $< -o $@
+
+$(BUILD)/sim/fleet/lib.a: $(FLEET_LIB_C:%=$(BUILD)/sim/fleet/o/%.o)
+	rm -f $@
+	ar rcsD $@ $^
+
+define fleet_program
+$(BUILD)/sim/fleet/$(notdir $(1)).so: $(patsubst %,$(BUILD)/sim/fleet/o/%.o,$(wildcard $(1)/*.c)) $(BUILD)/sim/fleet/lib.a
+	$$(call say,LINK,$$@)
+	$(HOSTCC) -shared -nostdlib -Wl,-z,now -Wl,-Bsymbolic -Wl,--hash-style=sysv -Wl,-u,fleet_entry -o $$@ $$^ -lgcc
+endef
+$(foreach d,$(FLEET_DIRS),$(eval $(call fleet_program,$(d))))
+
+$(FLEETSIM): $(wildcard tools/sim/fleet/*.[ch] tools/sim/base/*.[ch] libos/fabric/*.h libos/core/*.h libos/thread/thread.h) | $(DEPS)
+	$(call say,HOSTCC,$@)
+	mkdir -p $(@D)
+	$(HOSTCC) $(SIM_FLAGS) -fcf-protection=none -rdynamic $(filter %.c,$^) -o $@
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

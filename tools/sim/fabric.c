@@ -1,5 +1,5 @@
 /*
- * Time and messages: a queue of events, and for each pair of cores a channel that keeps order.
+ * Time and messages: events, and for each pair of cores a channel that keeps order.
  *
  * A message takes as long as the distance says and as chance adds, but never comes before one that was
  * sent earlier from the same core to the same other.  A core that handles something is busy for a
@@ -8,138 +8,46 @@
  */
 #include "tools/sim/sim.h"
 
+#include "tools/sim/base/queue.h"
+
 #include <err.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define HANDLING 300 /* a message handled */
-#define WITHIN_PACKAGE 200
-#define BETWEEN_PACKAGES 500
-#define BETWEEN_NODES 900
 
 struct core *cores;
 struct random dice;
 uint64_t fabric_steps;
 
 static cycles_t now;
-static uint64_t posted;
+static struct queue queue = { .bytes = sizeof(struct event) };
 static uint64_t lines_sent;
 
-/* --- the queue: a heap of places in a pool --------------------------------------------------- */
-
-struct place {
-	cycles_t time;
-	uint64_t order;
-	uint32_t event;
-};
-static struct place *heap;
-static struct event *pool;
-static uint32_t *unused;   /* of the pool */
-static uint32_t *follower; /* of one that waits for its core: 1 + the next, or 0 */
-static unsigned heap_count, heap_room, unused_count;
-
-static void queue_grow(void)
-{
-	unsigned room = heap_room ? heap_room * 2 : 4096;
-
-	heap = realloc(heap, room * sizeof *heap);
-	pool = realloc(pool, room * sizeof *pool);
-	unused = realloc(unused, room * sizeof *unused);
-	follower = realloc(follower, room * sizeof *follower);
-	if (!heap || !pool || !unused || !follower)
-		err(2, "events");
-	for (unsigned i = room; i-- > heap_room;)
-		unused[unused_count++] = i;
-	heap_room = room;
-}
-
-static bool sooner(const struct place *a, const struct place *b)
-{
-	return a->time != b->time ? a->time < b->time : a->order < b->order;
-}
-
-static void queue_put(const struct event *e)
-{
-	struct place p = { e->time, e->order, 0 };
-	unsigned at;
-
-	if (!unused_count)
-		queue_grow();
-	p.event = unused[--unused_count];
-	pool[p.event] = *e;
-	for (at = heap_count++; at && sooner(&p, &heap[(at - 1) / 2]); at = (at - 1) / 2)
-		heap[at] = heap[(at - 1) / 2];
-	heap[at] = p;
-}
-
-/* Its place in the pool is the caller's then. */
-static uint32_t queue_take(void)
-{
-	struct place top = heap[0], last = heap[--heap_count];
-	unsigned at = 0;
-
-	for (unsigned child; (child = 2 * at + 1) < heap_count; at = child) {
-		if (child + 1 < heap_count && sooner(&heap[child + 1], &heap[child]))
-			child++;
-		if (!sooner(&heap[child], &last))
-			break;
-		heap[at] = heap[child];
-	}
-	heap[at] = last;
-	return top.event;
-}
+static struct event *event_at(uint32_t place) { return queue_event(&queue, place); }
 
 void fabric_post(cycles_t delay, const struct event *e)
 {
 	struct event copy = *e;
 
 	copy.time = now + delay;
-	copy.order = posted++;
-	queue_put(&copy);
+	queue_put(&queue, copy.time, &copy);
 }
 
 /* --- delays ------------------------------------------------------------------------------------ */
 
-static struct {
-	unsigned jitter;   /* cycles added at most, usually */
-	unsigned slow_in;  /* one in so many takes much longer; 0: none */
-	unsigned slow;     /* by so much at most */
-	unsigned stall_in; /* one in so many messages finds its receiver asleep; 0: none */
-	cycles_t stall;    /* for so long at most */
-} weather;
+static struct weather weather;
 static cycles_t *arrival; /* of the last message, by sender and receiver */
 
 void fabric_calm(void) { memset(&weather, 0, sizeof weather); }
 
 void fabric_weather(void)
 {
-	static const unsigned jitters[] = { 50, 400, 3000, 30000 };
-
 	lines_sent = 0;
-	weather.jitter = jitters[random_below(&dice, 4)];
-	weather.slow_in = random_one_in(&dice, 2) ? 20 + (unsigned)random_below(&dice, 500) : 0;
-	weather.slow = 1000u << random_below(&dice, 8);
-	weather.stall_in = random_one_in(&dice, 2) ? 100 + (unsigned)random_below(&dice, 2000) : 0;
-	weather.stall = (cycles_t)MICROSECOND << random_below(&dice, 10);
+	weather_draw(&weather, &dice);
 }
 
-static cycles_t distance(coreid_t a, coreid_t b)
-{
-	if (machine_info.node[a] != machine_info.node[b])
-		return BETWEEN_NODES;
-	return machine_info.package[a] != machine_info.package[b] ? BETWEEN_PACKAGES : WITHIN_PACKAGE;
-}
-
-static cycles_t delay_draw(coreid_t from, coreid_t to)
-{
-	cycles_t d = distance(from, to);
-
-	if (weather.jitter)
-		d += random_below(&dice, weather.jitter);
-	if (weather.slow_in && random_one_in(&dice, weather.slow_in))
-		d += random_below(&dice, weather.slow);
-	return d;
-}
+static cycles_t delay_draw(coreid_t from, coreid_t to) { return weather_delay(&weather, &dice, from, to); }
 
 static cycles_t *channel(coreid_t from, coreid_t to)
 {
@@ -159,7 +67,7 @@ static bool fault_line(struct event *e)
 	if (options.fault == FAULT_OVERTAKE)
 		e->time = now + 1;
 	if (options.fault == FAULT_TWICE)
-		queue_put(e);
+		queue_put(&queue, e->time, e);
 	return options.fault == FAULT_DROP;
 }
 
@@ -173,10 +81,9 @@ void sim_send(coreid_t from, coreid_t to, const uint64_t line[SIM_WORDS])
 	if (e.time < *last)
 		e.time = *last;
 	*last = e.time;
-	e.order = posted++;
 	trace_send(&e);
 	if (!fault_line(&e))
-		queue_put(&e);
+		queue_put(&queue, e.time, &e);
 }
 
 void sim_ipi(coreid_t from, coreid_t to)
@@ -262,9 +169,9 @@ static void inbox_add(coreid_t core, uint32_t event)
 {
 	struct core *c = &cores[core];
 
-	follower[event] = 0;
+	event_at(event)->follower = 0;
 	if (c->inbox_first)
-		follower[c->inbox_last - 1] = event + 1;
+		event_at(c->inbox_last - 1)->follower = event + 1;
 	else
 		c->inbox_first = event + 1;
 	c->inbox_last = event + 1;
@@ -278,7 +185,7 @@ static uint32_t inbox_take(coreid_t core)
 	uint32_t event = c->inbox_first - 1;
 
 	if (c->inbox_first)
-		c->inbox_first = follower[event];
+		c->inbox_first = event_at(event)->follower;
 	return event;
 }
 
@@ -325,9 +232,9 @@ static void island_event(const struct event *e)
 
 static void event_run(uint32_t place)
 {
-	struct event e = pool[place];
+	struct event e = *event_at(place);
 
-	unused[unused_count++] = place;
+	queue_drop(&queue, place);
 	fabric_steps++;
 	trace_event(&e);
 	switch (e.kind) {
@@ -355,7 +262,7 @@ static void core_ready(coreid_t core)
 	c->called = false;
 	if (c->life == CORE_DEAD)
 		while ((first = inbox_take(core)) != UINT32_MAX)
-			unused[unused_count++] = first;
+			queue_drop(&queue, first);
 	if (c->life == CORE_ALIVE && c->busy <= now && (first = inbox_take(core)) != UINT32_MAX)
 		event_run(first);
 	if (c->inbox_first)
@@ -370,15 +277,17 @@ bool fabric_step(cycles_t until)
 	struct event *e;
 	uint32_t place;
 
-	if (!heap_count || heap[0].time > until)
+	if (queue_next(&queue) > until)
 		return false;
-	place = queue_take();
-	e = &pool[place];
+	place = queue_take(&queue);
+	e = event_at(place);
 	c = &cores[e->core];
 	now = e->time;
 	if (e->kind == EVENT_READY) {
-		unused[unused_count++] = place;
-		core_ready(e->core);
+		coreid_t core = e->core;
+
+		queue_drop(&queue, place);
+		core_ready(core);
 	} else if (!for_island(e) || (c->life == CORE_ALIVE && c->busy <= now && !c->inbox_first)) {
 		event_run(place);
 	} else {

@@ -1,9 +1,7 @@
 /*
  * Islands as images in memory: one shared object, loaded once for each core.
  *
- * Code is position independent, so each copy finds its own variables next to it: going from one
- * core to another costs nothing but a call, and no variable of a core is ever at two addresses.
- * The text's pages are the file's, shared by all.
+ * base/image.h does the loading; here are the entry points of each copy.
  */
 #pragma once
 
@@ -36,8 +34,6 @@ struct island {
 
 /* Reads the image. Ends the program, and says why, when it cannot be loaded. */
 void loader_open(const char *path);
-/* Where in the image an address of a copy's is; 0: in none. For addr2line. */
-uint64_t loader_offset(uint64_t address);
 /* A fresh copy. */
 void loader_load(struct island *out);
 /* Memory of one copy that is its own, in bytes. */

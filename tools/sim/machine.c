@@ -14,8 +14,6 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define CORES_A_PACKAGE 8
-#define PACKAGES_A_NODE 2
 #define ARCHIVE_BITS 14
 #define SPAWN_WINDOW UINT64_C(0x10000000000)
 #define SPAWN_WINDOW_BYTES 0x200000
@@ -178,8 +176,8 @@ static void topology_make(void)
 	strcpy(machine_info.cmdline, "silence=40");
 	for (unsigned i = 0; i < options.cores; i++) {
 		machine_info.apic_id[i] = i;
-		machine_info.package[i] = (uint16_t)(i / CORES_A_PACKAGE);
-		machine_info.node[i] = (uint8_t)(i / (CORES_A_PACKAGE * PACKAGES_A_NODE));
+		machine_info.package[i] = (uint16_t)package_of((coreid_t)i);
+		machine_info.node[i] = (uint8_t)node_of((coreid_t)i);
 	}
 	for (unsigned a = 0; a < NODES_MAX; a++)
 		for (unsigned b = 0; b < NODES_MAX; b++)

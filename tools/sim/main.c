@@ -8,6 +8,8 @@
  * see each other and a crash is that seed's failure. The exit status is 0 if no run failed, 1 if one
  * did, 2 if nothing could be run.
  */
+#include "tools/sim/base/image.h"
+#include "tools/sim/base/runs.h"
 #include "tools/sim/check.h"
 #include "tools/sim/sim.h"
 
@@ -18,19 +20,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <ucontext.h>
-#include <unistd.h>
 
-#define JOBS_MAX 64
 #define RUN_SECONDS 120 /* of processor time; longer, and the run hangs */
 #define QUIET (20 * MILLISECOND)
 #define SETTLED 200 /* times that, at the latest */
 #define END_OF_TIME (UINT64_C(60) * 1000 * MILLISECOND)
-#define REPORT_BYTES 262144
-#define FAILED_MAX 10 /* runs; then no more are started */
 
 struct options options = {
 	.seed = 1, .seeds = 1, .cores = 16, .operations = 200, .jobs = 2, .deaths = UINT_MAX, .check_every = 500
@@ -61,22 +56,11 @@ const char *replay_command(void)
 static void crash(int signal, siginfo_t *info, void *context)
 {
 	uint64_t at = (uint64_t)((ucontext_t *)context)->uc_mcontext.gregs[REG_RIP];
+	const char *path = "the simulator";
+	uint64_t offset = image_offset(at, &path);
 
 	sim_violation(0, "%s at %p, by the instruction at %lx of %s",
-		      signal == SIGXCPU ? "the run does not end" : strsignal(signal), info->si_addr, loader_offset(at),
-		      loader_offset(at) ? image_path : "the simulator");
-}
-
-static void guard(void)
-{
-	struct rlimit limit = { RUN_SECONDS, RUN_SECONDS + 5 };
-	static const int signals[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGXCPU };
-
-	struct sigaction action = { .sa_sigaction = crash, .sa_flags = SA_SIGINFO };
-
-	setrlimit(RLIMIT_CPU, &limit);
-	for (unsigned i = 0; i < sizeof signals / sizeof signals[0]; i++)
-		sigaction(signals[i], &action, NULL);
+		      signal == SIGXCPU ? "the run does not end" : strsignal(signal), info->si_addr, offset, path);
 }
 
 /* Till all that was asked is answered; a request that never is, is a violation. */
@@ -118,71 +102,24 @@ static void run(void)
 	fflush(stdout);
 }
 
-/* --- all of them ---------------------------------------------------------------------------------- */
-
-static struct {
-	pid_t pid;
-	uint64_t seed;
-} jobs[JOBS_MAX];
-static unsigned running, failed;
-
-static void child(uint64_t seed)
+static void seed_run(uint64_t seed)
 {
 	options.seed = seed;
-	guard();
-	/* What two runs have to say does not mix. */
-	setvbuf(stderr, NULL, _IOFBF, REPORT_BYTES);
 	if (options.model)
 		trace_model_open(options.model);
 	run();
-	exit(0);
 }
 
-static void start(uint64_t seed)
+static unsigned run_all(struct runs *r)
 {
-	pid_t pid = fork();
+	uint64_t done;
+	unsigned failed;
 
-	if (pid < 0)
-		err(2, "fork");
-	if (pid == 0)
-		child(seed);
-	jobs[running].pid = pid;
-	jobs[running++].seed = seed;
-}
-
-static void reap(void)
-{
-	int status;
-	pid_t pid = wait(&status);
-
-	for (unsigned i = 0; i < running; i++) {
-		if (jobs[i].pid != pid)
-			continue;
-		if (!WIFEXITED(status) || WEXITSTATUS(status)) {
-			failed++;
-			printf("FAILED seed %lu\n", jobs[i].seed);
-			fflush(stdout);
-		}
-		jobs[i] = jobs[--running];
-		return;
-	}
-}
-
-static unsigned run_all(void)
-{
-	time_t end = options.seconds ? time(NULL) + (time_t)options.seconds : 0;
-	uint64_t done = 0;
-
-	for (;;) {
-		bool more = done < options.seeds && failed < FAILED_MAX && !(end && time(NULL) >= end);
-
-		if (more && running < options.jobs)
-			start(options.seed + done++);
-		else if (running)
-			reap();
-		else
-			break;
-	}
+	r->seed = options.seed;
+	r->seeds = options.seeds;
+	r->jobs = options.jobs;
+	r->seconds = options.seconds;
+	failed = runs_all(r, &done);
 	printf("%lu seeds, %u cores, %u operations each: %u failed\n", done, options.cores, options.operations, failed);
 	return failed;
 }
@@ -244,7 +181,7 @@ static void option_read(int c)
 		options.operations = (unsigned)number(optarg, 1, 1000000);
 		break;
 	case 'j':
-		options.jobs = (unsigned)number(optarg, 1, JOBS_MAX);
+		options.jobs = (unsigned)number(optarg, 1, RUN_JOBS_MAX);
 		break;
 	case 'd':
 		options.deaths = (unsigned)number(optarg, 0, CORES_MAX);
@@ -288,17 +225,19 @@ int main(int argc, char **argv)
 		{ "seconds", 1, NULL, 'l' },     { "image", 1, NULL, 'i' }, { NULL, 0, NULL, 0 }
 	};
 
+	struct runs r = { .limit = RUN_SECONDS, .run = seed_run, .crash = crash };
+
 	for (int c; (c = getopt_long(argc, argv, "", known, NULL)) != -1;)
 		option_read(c);
 	if (optind != argc)
 		usage_die();
 	loader_open(image_path);
-	guard();
+	runs_guard(&r);
 	machine_boot();
 	check_all(true);
 	if (options.figures)
 		printf("started: %lu events, %lu us; an island's own image: %lu KiB\n", fabric_steps,
 		       sim_now() / MICROSECOND, loader_island_bytes() / 1024);
 	fflush(stdout);
-	return run_all() ? 1 : 0;
+	return run_all(&r) ? 1 : 0;
 }

@@ -5,6 +5,7 @@
  *   fabric.c    time, messages, stalls, deaths    machine.c   memory, translations, boot
  *   work.c      what there is to do               rounds.c    rounds of agreement
  *   check.c     what must hold                    trace.c     what happened
+ *   base/       what the simulator of fleets uses, too
  *
  * Single-threaded: an island is called for one event at a time, and all that it does happens at
  * that moment of simulated time (1 cycle is 1 ns).
@@ -13,10 +14,8 @@
 
 #include "kernel/abi/boot.h"
 #include "tools/sim/loader.h"
-#include "tools/sim/random.h"
-
-#define MICROSECOND 1000
-#define MILLISECOND (1000 * MICROSECOND)
+#include "tools/sim/base/random.h"
+#include "tools/sim/base/weather.h"
 
 enum fault { FAULT_NONE, FAULT_DROP, FAULT_TWICE, FAULT_OVERTAKE, FAULT_FLUSH, FAULTS };
 
@@ -69,10 +68,10 @@ enum event_kind {
 
 struct event {
 	cycles_t time;
-	uint64_t order; /* of those at one time */
 	coreid_t core, from;
 	uint32_t process; /* requests and answers: whose; acts: what work_act() wants to know */
 	uint8_t kind;
+	uint32_t follower; /* of one that waits for its core: 1 + the next, or 0 */
 	uint64_t line[SIM_WORDS];
 };
 

@@ -1,0 +1,65 @@
+/*
+ * Deaths, at seeded moments.
+ */
+#include "tools/sim/fleet/fleetsim.h"
+
+#include <string.h>
+
+unsigned fate_kills, fate_core_deaths;
+
+static const char *victims;
+static cycles_t spacing;
+
+static void fate_next(cycles_t delay, void (*happen)(struct moment *))
+{
+	struct moment m = { .happen = happen };
+
+	time_post(time_now() + delay, &m);
+}
+
+/* One of those that may die, by lot; NULL: there is none. */
+static struct process *victim_pick(void)
+{
+	unsigned n = process_count(victims);
+	struct process *p = n ? process_pick(victims, (unsigned)random_below(&dice, n)) : NULL;
+
+	return p && (!world->may_die || world->may_die(p)) ? p : NULL;
+}
+
+/* Core 0 is the machine's start: its death is the machine's. */
+static bool core_may_die(coreid_t core)
+{
+	if (core == 0)
+		return false;
+	for (const struct process *p = cores[core].processes; p; p = p->next_here)
+		if (strcmp(p->program->name, victims))
+			return false;
+	return true;
+}
+
+static void kill_come(struct moment *m)
+{
+	struct process *p = world->done() ? NULL : victim_pick();
+
+	(void)m;
+	if (world->done())
+		return;
+	if (p && fate_core_deaths < options.core_deaths && core_may_die(p->core)) {
+		trace(p, "loses its core");
+		fate_core_deaths++;
+		core_kill(p->core);
+	} else if (p && fate_kills < options.kills) {
+		trace(p, "is killed");
+		fate_kills++;
+		process_end(p, MON_KILLED, 0);
+	}
+	if (fate_kills < options.kills || fate_core_deaths < options.core_deaths)
+		fate_next(p ? random_below(&dice, 2 * spacing) : spacing / 4, kill_come);
+}
+
+void fate_begin(const char *program, cycles_t from, cycles_t between)
+{
+	victims = program;
+	spacing = between;
+	fate_next(from + random_below(&dice, between), kill_come);
+}

@@ -1,0 +1,79 @@
+/*
+ * What the simulator's own programs ask of it, and the run's ledger of counters.
+ */
+#include "tools/sim/fleet/fleetsim.h"
+#include "tools/sim/fleet/ledger.h"
+
+#include <string.h>
+
+static struct {
+	char name[32];
+	uint64_t value;
+} counters[COUNTERS_MAX];
+static struct answer_times times[COUNTERS_MAX];
+static unsigned times_count;
+uint64_t programs_done;
+
+uint64_t *ledger_counter(const char *name)
+{
+	unsigned i;
+
+	for (i = 0; i < COUNTERS_MAX && counters[i].name[0]; i++)
+		if (!strcmp(counters[i].name, name))
+			return &counters[i].value;
+	if (i == COUNTERS_MAX)
+		violation("there is no room for the counter %s", name);
+	strncpy(counters[i].name, name, sizeof counters[i].name - 1);
+	return &counters[i].value;
+}
+
+uint64_t host_count(const char *counter, int64_t more) { return *ledger_counter(counter) += (uint64_t)more; }
+
+struct answer_times *ledger_times(const char *what)
+{
+	for (unsigned i = 0; i < times_count; i++)
+		if (!strcmp(times[i].what, what))
+			return &times[i];
+	if (times_count == COUNTERS_MAX)
+		violation("there is no room for the times of %s", what);
+	strncpy(times[times_count].what, what, sizeof times[times_count].what - 1);
+	return &times[times_count++];
+}
+
+void host_answered(const char *what, uint64_t from)
+{
+	struct answer_times *t = ledger_times(what);
+	cycles_t took = time_now() - from;
+
+	if (!t->count)
+		t->first = from;
+	t->count++;
+	t->sum += took;
+	t->last = time_now();
+	if (took > t->most)
+		t->most = took;
+}
+
+void host_violation(const char *format, ...)
+{
+	va_list list;
+
+	va_start(list, format);
+	violation_list(format, list);
+}
+
+uint64_t host_random(uint64_t limit) { return random_below(&dice, limit); }
+
+uint64_t host_option(const char *name)
+{
+	if (!strcmp(name, "calls"))
+		return options.calls;
+	if (!strcmp(name, "clients"))
+		return options.clients;
+	if (!strcmp(name, "members"))
+		return options.members;
+	violation("there is no option %s", name);
+}
+
+void host_work(uint64_t ns) { time_spend(ns); }
+void host_done(void) { programs_done++; }

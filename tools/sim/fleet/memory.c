@@ -1,0 +1,142 @@
+/*
+ * The heap of a process: classes of sizes, four to a power of two; blocks that were given back lie in
+ * their class's list. The memory goes with the process.
+ *
+ * What a program calls by its C library's name comes here: the loader looks for guest_ and the name first.
+ */
+#include "tools/sim/fleet/cost.h"
+#include "tools/sim/fleet/fleetsim.h"
+#include "tools/sim/fleet/guest_names.h"
+
+#include <err.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define HEAP_BYTES (UINT64_C(64) << 20)
+#define SMALLEST 32
+
+struct block {
+	uint64_t class;
+	uint64_t bytes; /* asked for; while it is unused: the next */
+};
+
+static uint64_t class_bytes(unsigned class) { return ((uint64_t)SMALLEST << class / 4) * (4 + class % 4) / 4; }
+
+static unsigned class_of(uint64_t bytes)
+{
+	unsigned class = bytes > SMALLEST ? 4 * (58 - (unsigned)__builtin_clzl(bytes)) : 0;
+
+	while (class_bytes(class) < bytes)
+		class ++;
+	return class;
+}
+
+void heap_open(struct process *p)
+{
+	p->heap.memory =
+		mmap(NULL, HEAP_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (p->heap.memory == MAP_FAILED)
+		err(2, "a heap");
+}
+
+void heap_close(struct process *p) { munmap(p->heap.memory, HEAP_BYTES); }
+
+void *heap_take(struct process *p, uint64_t bytes)
+{
+	struct process_heap *h = &p->heap;
+	unsigned class;
+	struct block *b;
+
+	if (bytes > HEAP_BYTES)
+		return NULL;
+	class = class_of(bytes + sizeof *b);
+	b = h->unused[class];
+	if (b) {
+		h->unused[class] = (void *)b->bytes;
+	} else {
+		if (class_bytes(class) > HEAP_BYTES - h->used)
+			return NULL;
+		b = (struct block *)(h->memory + h->used);
+		h->used += class_bytes(class);
+	}
+	*b = (struct block){ class, bytes };
+	return b + 1;
+}
+
+void heap_give(struct process *p, void *memory)
+{
+	struct block *b = (struct block *)memory - 1;
+
+	if ((uint8_t *)b < p->heap.memory || (uint8_t *)b >= p->heap.memory + p->heap.used || b->class >= HEAP_CLASSES)
+		violation("memory is freed that was not allocated");
+	b->bytes = (uint64_t)p->heap.unused[b->class];
+	p->heap.unused[b->class] = b;
+}
+
+/* --- as programs call it ------------------------------------------------------------------------ */
+
+void *guest_malloc(size_t bytes)
+{
+	time_spend(COST_MALLOC);
+	return heap_take(running, bytes);
+}
+
+void guest_free(void *memory)
+{
+	time_spend(COST_MALLOC);
+	if (memory)
+		heap_give(running, memory);
+}
+
+void *guest_calloc(size_t n, size_t bytes)
+{
+	void *memory = bytes && n > HEAP_BYTES / bytes ? NULL : guest_malloc(n * bytes);
+
+	if (memory)
+		memset(memory, 0, n * bytes);
+	return memory;
+}
+
+void *guest_realloc(void *old, size_t bytes)
+{
+	struct block *b = (struct block *)old - 1;
+	void *memory;
+
+	if (old && bytes + sizeof *b <= class_bytes((unsigned)b->class)) {
+		b->bytes = bytes;
+		return old;
+	}
+	memory = guest_malloc(bytes);
+	if (memory && old) {
+		memcpy(memory, old, b->bytes < bytes ? b->bytes : bytes);
+		guest_free(old);
+	}
+	return memory;
+}
+
+void *guest_aligned_alloc(size_t alignment, size_t bytes)
+{
+	uint64_t at = (uint64_t)heap_take(running, bytes + alignment);
+
+	/* Such blocks are not given back: nobody does, and their header is elsewhere. */
+	return at ? (void *)((at + alignment - 1) & ~(alignment - 1)) : NULL;
+}
+
+char *guest_strdup(const char *text)
+{
+	char *copy = guest_malloc(strlen(text) + 1);
+
+	return copy ? strcpy(copy, text) : NULL;
+}
+
+char *guest_strndup(const char *text, size_t most)
+{
+	size_t n = strnlen(text, most);
+	char *copy = guest_malloc(n + 1);
+
+	if (!copy)
+		return NULL;
+	memcpy(copy, text, n);
+	copy[n] = '\0';
+	return copy;
+}
