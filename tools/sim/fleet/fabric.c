@@ -1,7 +1,6 @@
 /*
  * The fabric of a process: struct fabric_ops over links, names and the monitors.
  */
-#include "libos/fabric/metal.h"
 #include "tools/sim/fleet/cost.h"
 #include "tools/sim/fleet/fleetsim.h"
 
@@ -258,7 +257,7 @@ static const struct fabric_ops sim_ops = {
 	.block = sim_block,
 };
 
-err_t fabric_metal(struct fabric **out)
+err_t fabric_here(struct fabric **out)
 {
 	*out = &running->fabric;
 	return ERR_OK;

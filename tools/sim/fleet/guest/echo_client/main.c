@@ -3,7 +3,6 @@
  * server's number.
  */
 #include "libos/fabric/fabric.h"
-#include "libos/fabric/metal.h"
 #include "libos/thread/thread.h"
 #include "tools/sim/fleet/host.h"
 
@@ -52,7 +51,7 @@ int main(int argc, char **argv)
 	struct thread *other;
 
 	snprintf(name, sizeof name, "echo%s", argc > 1 ? argv[1] : "");
-	if (fabric_metal(&fabric) || thread_create(&other, work, (void *)1))
+	if (fabric_here(&fabric) || thread_create(&other, work, (void *)1))
 		return 1;
 	work(NULL);
 	thread_join(other, NULL);

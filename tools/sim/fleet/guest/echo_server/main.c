@@ -2,7 +2,6 @@
  * A server on the bare fabric: answers each line with its first word plus one. argv[1]: its number.
  */
 #include "libos/fabric/fabric.h"
-#include "libos/fabric/metal.h"
 #include "tools/sim/fleet/host.h"
 
 #include <stdio.h>
@@ -46,7 +45,7 @@ int main(int argc, char **argv)
 	char name[16];
 
 	snprintf(name, sizeof name, "echo%s", argc > 1 ? argv[1] : "");
-	if (fabric_metal(&f) || wait_set_init(&set, f) || service_export(f, name, &service))
+	if (fabric_here(&f) || wait_set_init(&set, f) || service_export(f, name, &service))
 		return 1;
 	wait_set_serve(&set, &service);
 	for (;;) {
