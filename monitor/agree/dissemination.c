@@ -6,6 +6,7 @@
  */
 #include "monitor/agree/dissemination.h"
 #include "monitor/agree/broadcast.h"
+#include "monitor/agree/doubt.h"
 #include "monitor/agree/engine.h"
 #include "monitor/agree/membership.h"
 #include "monitor/agree/tree.h"
@@ -94,7 +95,7 @@ static void ask_awaited(struct round *r)
 /* An exclusion waits neither for whom it is about nor for others that seem to be silent. */
 static bool is_left_out(const struct round *r, unsigned place)
 {
-	return place == core_place((coreid_t)r->word[0]) || membership_doubted(place);
+	return place == core_place((coreid_t)r->word[0]) || doubt_is_old(place);
 }
 
 static void spread_each(struct round *r, const uint64_t *set, unsigned lo, unsigned hi)

@@ -9,6 +9,7 @@
 #include "libos/x86/context.h"
 #include "monitor/agree/broadcast.h"
 #include "monitor/agree/dissemination.h"
+#include "monitor/agree/doubt.h"
 #include "monitor/agree/membership.h"
 #include "monitor/monitor.h"
 
@@ -165,7 +166,7 @@ bool agree_step(cycles_t *next)
 		if (rounds[i].state == ROUND_FINISHED)
 			round_tell(&rounds[i]);
 	*next = 0;
-	return membership_step(next) || busy;
+	return doubt_tick(next) || busy;
 }
 
 /* --- requests ----------------------------------------------------------------------------------- */
@@ -290,9 +291,13 @@ static bool acknowledged(coreid_t from, const struct mon_message *m)
 	unsigned place = core_place(from), note = mon_aux(m->header) & 15;
 	struct group *g;
 
-	/* Of a round that was settled without its coordinator, or that ended while the answer was under way. */
+	/*
+	 * Of a round that was settled without its coordinator, or that ended while the answer was under way; or of an
+	 * exclusion that did not wait for it.
+	 */
 	if (!r || r->id != m->word[0])
-		return round_coordinator(m->word[0]) < places && membership_gone(round_coordinator(m->word[0]));
+		return round_coordinator(m->word[0]) < places &&
+		       (membership_gone(round_coordinator(m->word[0])) || membership_missed(place));
 	if (r->kind != mon_sequence(m->header) || place == places || !set_has(r->awaited, place))
 		/* A vote from below that the proposer has had directly: it has decided. */
 		return mon_sequence(m->header) == AGREE_PREPARE && (r->kind == AGREE_COMMIT || r->kind == AGREE_ABORT);

@@ -11,8 +11,6 @@
 void membership_init(void);
 /* Lines about membership; false: one makes no sense. */
 bool membership_message(coreid_t from, const struct mon_message *m);
-/* See agree_step(). */
-bool membership_step(cycles_t *next);
 extern uint16_t membership_heard[CORES_MAX]; /* when, in units of 2^HEARD_SHIFT cycles */
 extern uint64_t membership_out[SET_WORDS_MAX];
 extern bool membership_lost; /* some core was excluded */
@@ -40,8 +38,13 @@ void membership_doubt(coreid_t core);
 void membership_return(coreid_t core);
 /* It has said hello: all members are asked to take it in. Calls core_joined() on each of them. */
 void membership_admit(coreid_t core);
-/* Members that are believed to be silent: a round about an exclusion does not ask them. */
-bool membership_doubted(unsigned place);
+/* Was it passed over by an exclusion, and not told yet? */
+bool membership_missed(unsigned place);
+
+/* For doubt.c. It has been silent for the silence time; it has been heard of. */
+void membership_suspect(unsigned place);
+void membership_trust(unsigned place);
+void membership_say(coreid_t to, unsigned kind, uint64_t word);
 
 /* SUBJECT_EXCLUDE. `decided`: on the proposer alone, before anybody hears that it is committed. */
 err_t membership_exclude_prepare(const struct proposal *p);

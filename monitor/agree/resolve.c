@@ -13,6 +13,7 @@
  * What is not settled is asked again at each tick.  Portable.
  */
 #include "monitor/agree/dissemination.h"
+#include "monitor/agree/doubt.h"
 #include "monitor/agree/engine.h"
 #include "monitor/agree/membership.h"
 #include "monitor/monitor.h"
@@ -141,9 +142,9 @@ static bool doubt_hear(coreid_t from, const struct mon_message *m)
 
 	if (round_coordinator(m->word[0]) >= places)
 		return false;
-	/* Its way to us is gone, and it has left the group, so nobody tells it. */
+	/* Its way to us is gone, and it has left the group, or it was passed over. Till the end it may still be told. */
 	if (round_coordinator(m->word[0]) == monitor.core) {
-		if (outcome != OUTCOME_UNKNOWN || !round_find(m->word[0]))
+		if (!round_find(m->word[0]))
 			outcome_say(from, m->word[0], m->word[1], outcome == OUTCOME_COMMITTED);
 		return true;
 	}
@@ -240,17 +241,23 @@ static void resolve_round(struct round *r)
 		doubt_say(r, settler(r->group));
 }
 
+/* Has it lost who is to tell the outcome, or heard nothing for so long that it may have been passed over? */
+static bool is_lost(const struct round *r)
+{
+	bool voted = r->state == ROUND_PREPARED || r->state == ROUND_REFUSED;
+
+	if (r->parent == monitor.core || !(voted || r->state == ROUND_PREPARING))
+		return false;
+	return is_dead(r->id) || membership_gone(r->parent) || (voted && r->age >= TICKS_PATIENT);
+}
+
 void resolve_step(void)
 {
 	struct recent *e;
 
-	for (unsigned i = 0; i < ROUNDS_MAX; i++) {
-		struct round *r = &rounds[i];
-
-		if ((r->state == ROUND_PREPARED || r->state == ROUND_PREPARING || r->state == ROUND_REFUSED) &&
-		    r->parent != monitor.core && (is_dead(r->id) || membership_gone(r->parent)))
-			resolve_round(r);
-	}
+	for (unsigned i = 0; i < ROUNDS_MAX; i++)
+		if (is_lost(&rounds[i]))
+			resolve_round(&rounds[i]);
 	if (!relays)
 		return;
 	relays = false;

@@ -93,11 +93,9 @@ static void token_begin(struct token *t)
 	struct island *island = &cores[t->proposer].island;
 	struct event again = { .kind = EVENT_ACT, .process = ACT_ROUND_AGAIN | (uint32_t)(t - tokens) };
 
-	if (!core_alive(t->proposer)) {
-		t->dead = true;
-		unfinished--;
+	/* Between two tries. */
+	if (t->dead)
 		return;
-	}
 	for (coreid_t core = 0; core < options.cores; core++)
 		t->part[core].wanted = island->isle_group_holds(groups[t->group].name, core);
 	t->begun = true;
