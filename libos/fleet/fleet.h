@@ -78,10 +78,23 @@ int fleet_main(int argc, char **argv, const struct fleet_ops *ops);
  */
 struct rpc_client *fleet_peer(struct fleet *f, uint32_t number);
 /*
- * Sends up to FLEET_TOLD bytes to `told` of another member and waits until that has returned. Its error, or ERR_CLOSED:
- * it is gone, ERR_NOT_FOUND: not in our view.
+ * Words between members, for libraries and services: a port is a number that both sides know (enum fleet_port). The
+ * function takes `bytes` bytes at `data`, and may write up to *answered bytes, and say how many they are; its error goes to who
+ * asked. It is called by a thread of the server, also before `start` has returned, and may make calls.
  */
-#define FLEET_TOLD 6000
+typedef err_t fleet_port_fn(void *arg, uint32_t from, uint32_t what, const void *data, size_t bytes, void *answer,
+			    size_t *answered);
+enum fleet_port { FLEET_PORT_SERVICE, FLEET_PORT_KV, FLEET_PORT_REPLICA, FLEET_PORT_DPOOL, FLEET_PORTS = 8 };
+#define FLEET_WORDS 4000 /* the most bytes, either way */
+/* In or before `start`. Port FLEET_PORT_SERVICE is ops->told. */
+void fleet_listen(struct fleet *f, enum fleet_port port, fleet_port_fn *fn, void *arg);
+/*
+ * Asks another member (or this one) and waits for what the function there returns. ERR_CLOSED: it is gone. ERR_NOT_FOUND:
+ * it is not in our view. `answer` may be NULL. The other may have an older view than we, or none yet.
+ */
+err_t fleet_ask(struct fleet *f, uint32_t number, enum fleet_port port, uint32_t what, const void *data, size_t bytes,
+		void *answer, size_t *answered);
+/* The same to ops->told, without an answer. */
 err_t fleet_tell(struct fleet *f, uint32_t number, uint32_t what, const void *data, size_t bytes);
 /* For a thread of the server: waits until our view has at least that version. */
 void fleet_wait_view(struct fleet *f, uint64_t version);
@@ -91,5 +104,7 @@ void fleet_wait_change(struct fleet *f, uint64_t version);
 bool fleet_settled(const struct fleet *f);
 /* The handler returns what this returns: the caller is sent to that member. ERR_NOT_FOUND. */
 err_t fleet_redirect(struct fleet *f, struct rpc_call *call, uint32_t number);
+/* Handlers may say so of their calls: new members are placed near those who call. */
+static inline void fleet_note(struct fleet *f, const struct rpc_call *call) { f->caller = rpc_call_core(call); }
 /* Milliseconds of fabric time, in its unit. */
 cycles_t fleet_ms(const struct fleet *f, uint64_t ms);

@@ -45,3 +45,21 @@ struct fleet_head {
 	uint32_t wanted; /* how many members there shall be; who dies is replaced */
 	struct fleet_policy policy;
 };
+
+/* What a member answers to a heartbeat. */
+struct fleet_pulse {
+	uint64_t version; /* of its view */
+	uint32_t load, queue;
+	uint32_t near; /* core where most of its calls came from lately, or CORES_MAX */
+	uint32_t unused;
+};
+
+/*
+ * The last death and the last change, as the coordinator saw them: fabric time, 0: none yet. Of one death: the coordinator heard
+ * of it (or lost patience); it was surely dead; the others were told; its replacement served.
+ */
+struct fleet_times {
+	uint64_t deaths;
+	uint64_t seen, fenced, told, replaced;
+	uint64_t grown, shrunk; /* the load asked for it */
+};
