@@ -84,7 +84,8 @@ static err_t tell(struct dpool *p, uint32_t member, uint32_t what, const void *e
 	uint8_t text[sizeof(uint32_t) + DPOOL_BATCH];
 
 	memcpy(text, &p->count, sizeof p->count);
-	memcpy(text + sizeof p->count, elements, (size_t)count * p->bytes);
+	if (count)
+		memcpy(text + sizeof p->count, elements, (size_t)count * p->bytes);
 	return p->transport->tell(p, member, what, text, sizeof p->count + (size_t)count * p->bytes);
 }
 
@@ -242,20 +243,23 @@ static void push(struct dpool *p)
 	shard_send(p, to, (surplus + 1) / 2);
 }
 
+void dpool_work(struct dpool *p)
+{
+	if (frozen(p) || p->stopped)
+		return;
+	if (p->scheme->pulls && p->count < p->low)
+		pull(p);
+	else if (p->scheme->pushes && p->count > p->high)
+		push(p);
+}
+
 static void *worker(void *pool)
 {
 	struct dpool *p = pool;
 
 	while (!p->stopped) {
 		event_wait(&p->work, 0);
-		if (frozen(p) || p->stopped)
-			continue;
-		p->working = true;
-		if (p->scheme->pulls && p->count < p->low)
-			pull(p);
-		else if (p->scheme->pushes && p->count > p->high)
-			push(p);
-		p->working = false;
+		dpool_work(p);
 	}
 	free(p->element);
 	p->element = NULL;

@@ -67,7 +67,7 @@ struct dpool {
 	uint32_t turn;      /* whose turn it is to be asked, or pushed to */
 	uint32_t frozen_by; /* member that rebuilds: no element moves between shards; DPOOL_NOBODY */
 	uint32_t moving;    /* messages with elements that are under way from here */
-	bool working, stopped;
+	bool stopped;
 	struct event work;
 	struct mutex lock;   /* for what follows only: threads are cooperative */
 	struct cond changed; /* frozen_by, moving */
@@ -96,6 +96,8 @@ err_t dpool_give(struct dpool *p, const void *element);
 /* All that we have goes to the others: this member leaves. ERR_NOT_FOUND: there are none. */
 err_t dpool_leave(struct dpool *p);
 
+/* What the pool's own thread does when a mark is passed: one step ahead of need. */
+void dpool_work(struct dpool *p);
 /* A message of another member's pool has come. May block. */
 err_t dpool_told(struct dpool *p, uint32_t from, uint32_t what, const void *data, size_t bytes);
 
