@@ -36,6 +36,10 @@ PROGRAM_DIRS := $(patsubst %/,%,$(sort $(dir $(wildcard monitor/*.c services/*/*
 # The monitor's rooms are folders; a program's files else lie in one.
 program_c = $(wildcard $(1)/*.c $(if $(filter monitor,$(1)),monitor/*/*.c))
 PROGRAMS := $(notdir $(PROGRAM_DIRS))
+# Stubs of the services' annotated headers, made by tools/rpcgen: STUBS_C, in the folders of those headers under GEN.
+GEN := $(BUILD)/gen
+PROTOS := $(patsubst %/proto.h,%,$(shell grep -ls '^rpc_interface' */*/proto.h))
+STUBS_C := $(foreach d,$(PROTOS),$(addprefix $(GEN)/$(d)/$(notdir $(d)),_client.c _server.c))
 UNITS := $(basename $(notdir $(wildcard tests/unit/test_*.c)))
 FUZZERS := $(basename $(notdir $(wildcard tests/fuzz/fuzz_*.c)))
 
@@ -54,7 +58,7 @@ CC_INCLUDE = $(shell $(CC) -print-file-name=include)
 LIBGCC = $(shell $(CROSS)gcc -print-libgcc-file-name)
 WARN := -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes -Wundef -Wshadow
 COMMON = -std=gnu11 -O2 -g $(WARN) -fno-pie -fcf-protection=none -fno-stack-protector \
-	-ffile-prefix-map=$(CURDIR)=. -nostdinc -isystem $(CC_INCLUDE) -I.
+	-ffile-prefix-map=$(CURDIR)=. -nostdinc -isystem $(CC_INCLUDE) -I. -I$(GEN)
 KERNEL_FLAGS = $(COMMON) -ffreestanding -mcmodel=kernel -mno-red-zone -mgeneral-regs-only \
 	-fno-jump-tables -fno-asynchronous-unwind-tables \
 	$(if $(findstring clang,$(CC)),-mretpoline,-mindirect-branch=thunk)
@@ -64,7 +68,7 @@ USER_FLAGS = $(COMMON) -isystem libos/include -isystem $(NEWLIB)/include -D__ske
 KERNEL_LD := $(CROSS)ld -nostdlib -z max-page-size=0x1000 -z noexecstack --build-id=none -T linker/kernel.ld
 USER_LD := $(CROSS)ld -m elf_x86_64 -static -z max-page-size=0x1000 -z noexecstack \
 	--build-id=none --gc-sections -T linker/user.ld
-HOST_FLAGS := -std=gnu11 -O1 -g $(WARN) -D_GNU_SOURCE -I. -fno-omit-frame-pointer
+HOST_FLAGS := -std=gnu11 -O1 -g $(WARN) -D_GNU_SOURCE -I. -I$(GEN) -fno-omit-frame-pointer
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
 
 # --- targets for people ----------------------------------------------------------
@@ -187,9 +191,17 @@ OTHER := $(BUILD)/kernel/other.elf
 $(OTHER): $(BUILD)/kobj/tests/boot/other_layout.c.o $(KERNEL)
 	$(KERNEL_LD) -o $@ $< $(KERNEL_O) $(BUILD)/kernel/symbols.o
 
+# --- stubs --------------------------------------------------------------------------
+
+$(STUBS_C): $(PROTOS:%=$(GEN)/%/stubs.stamp) ;
+$(GEN)/%/stubs.stamp: %/proto.h $(wildcard tools/rpc*) | $(DEPS)
+	$(call say,RPCGEN,$<)
+	tools/rpcgen $< $(GEN)
+	touch $@
+
 # --- user space ------------------------------------------------------------------
 
-$(BUILD)/obj/%.c.o: %.c $(BUILD)/USER.flags | $(NEWLIB).stamp
+$(BUILD)/obj/%.c.o: %.c $(BUILD)/USER.flags | $(NEWLIB).stamp $(STUBS_C)
 	$(call say,CC,$<)
 	mkdir -p $(@D)
 	$(CC) $(USER_FLAGS) -MMD -MP -c $< -o $@
@@ -199,7 +211,7 @@ $(BUILD)/obj/%.asm.o: %.asm | $(DEPS)
 	mkdir -p $(@D)
 	$(NASM) -f elf64 -g -F dwarf -I. -MD $(@:.o=.d) -MP -o $@ $<
 
-$(LIBSKERRY): $(LIBOS_C:%=$(BUILD)/obj/%.o) $(LIBOS_ASM:%=$(BUILD)/obj/%.o)
+$(LIBSKERRY): $(LIBOS_C:%=$(BUILD)/obj/%.o) $(STUBS_C:%=$(BUILD)/obj/%.o) $(LIBOS_ASM:%=$(BUILD)/obj/%.o)
 	$(call say,AR,$@)
 	mkdir -p $(@D)
 	rm -f $@
@@ -212,7 +224,7 @@ $(CRT0): $(BUILD)/obj/libos/x86/crt0.asm.o
 $(WRAPPER): tools/wrapper $(LIBSKERRY) $(CRT0)
 	tools/wrapper $(BUILD)
 
-objects: $(KERNEL_C:%=$(BUILD)/kobj/%.o) $(LIBOS_C:%=$(BUILD)/obj/%.o) $(PROGRAM_DIRS:%=%.objects)
+objects: $(KERNEL_C:%=$(BUILD)/kobj/%.o) $(LIBOS_C:%=$(BUILD)/obj/%.o) $(STUBS_C:%=$(BUILD)/obj/%.o) $(PROGRAM_DIRS:%=%.objects)
 .PHONY: $(PROGRAM_DIRS:%=%.objects)
 
 define program
@@ -244,7 +256,7 @@ $(BUILD)/pxe.stamp: $(KERNEL) $(ARCHIVE) tools/mkpxe tools/grub/grub.cfg
 # What a test includes, sources too, make learns from the .d file; what it is compiled from stands here.
 host_sources = tests/$(2)/$(1).c $(shell sed -n 's,.*needs: \(.*\) \*/.*,\1,p' tests/$(2)/$(1).c)
 define host_test
-$(BUILD)/host/$(1): $(call host_sources,$(1),$(2)) | $(DEPS)
+$(BUILD)/host/$(1): $(call host_sources,$(1),$(2)) | $(DEPS) $(STUBS_C)
 	$$(call say,HOSTCC,$$<)
 	mkdir -p $$(@D)
 	$(HOSTCC) $(HOST_FLAGS) -MM -MP -MT $$@ $(call host_sources,$(1),$(2)) > $$@.d

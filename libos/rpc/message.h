@@ -25,10 +25,7 @@
 #define RPC_ONEWAY (UINT64_C(1) << 30)
 #define RPC_LENGTH_MASK 0xfffu
 
-static inline uint64_t rpc_header(unsigned interface, unsigned method, unsigned words)
-{
-	return method | interface << 8 | (uint64_t)words << 16;
-}
+#define RPC_HEADER(interface, method, words) ((method) | (interface) << 8 | (uint64_t)(words) << 16)
 static inline unsigned rpc_header_method(uint64_t h) { return h & 0xff; }
 static inline unsigned rpc_header_interface(uint64_t h) { return h >> 8 & 0xff; }
 static inline unsigned rpc_header_length(uint64_t h) { return h >> 16 & RPC_LENGTH_MASK; }
@@ -57,6 +54,7 @@ struct rpc_method {
 	/* Unpacks, calls the handler, answers. `in` has `words` words, within the bounds below. */
 	void (*receive)(struct rpc_call *call, const uint64_t *in, unsigned words);
 	uint16_t least, most; /* words of arguments */
+	uint16_t answer;      /* most words of outputs */
 	bool idempotent, oneway;
 };
 
@@ -71,7 +69,10 @@ struct rpc_service {
  * A call that is packed, and not sent: X_method_pack(m, inputs) fills it, rpc_start_packed sends
  * it, as often as one likes, X_method_finish takes the answer. The memory is the user's.
  */
+struct rpc_shape;
+
 struct rpc_packed {
+	const struct rpc_shape *shape; /* of the method: set by pack */
 	uint64_t *word;
 	uint32_t room;  /* words */
 	uint32_t words; /* used, the header too */

@@ -34,29 +34,29 @@ struct rpc_server;
  */
 struct rpc_client {
 	struct channel *channel; /* NULL: not connected; the next call asks renew first */
-	struct channel own;      /* what `channel` points to, unless the user gave one */
+	uint32_t slow;           /* a bit for each reason to leave the short path; not connected is one */
+	uint32_t sequence;       /* of the last call */
+	struct channel own;      /* what `channel` points to */
 	struct fabric *fabric;
 	struct rpc_server *server; /* whose loop takes the answers; NULL: the caller waits itself */
 	/*
 	 * The peer is gone (or, at the first call, there was none): find another and rpc_client_open or
 	 * rpc_client_open_at it. Called by the thread that makes the call, which may make calls of other clients.
-	 * An error goes to all callers. NULL: ERR_CLOSED does.
+	 * An error goes to the caller. NULL: ERR_CLOSED does.
 	 */
 	err_t (*renew)(struct rpc_client *c);
 	/* A member said: ask that one. As renew; NULL: the caller gets ERR_REDIRECT. */
 	err_t (*redirect)(struct rpc_client *c, const struct mailbox *to);
-	void *tag; /* the user's */
-	uint64_t
-		identity; /* of this client within its process, not 0: told to each peer; 0: repeated calls get ERR_CLOSED */
-	uint64_t peer;             /* pid that the channel leads to */
-	uint32_t sequence;         /* of the last call */
-	uint32_t slow;             /* a bit for each reason to leave the short path */
-	uint32_t renewals;         /* how often it was renewed */
-	uint32_t leading;          /* a thread takes the answers */
-	struct rpc_pending *calls; /* without an answer yet */
-	struct mutex lock;         /* of all this, when shared */
-	struct mutex sending;      /* of messages that have several lines */
-	struct rpc_inbox inbox;    /* the answer that is being put together */
+	void *tag;                        /* the user's */
+	uint64_t identity;                /* of this client within its process: told to each peer */
+	uint64_t peer;                    /* pid that the channel leads to */
+	bool leading;                     /* a thread takes the answers */
+	struct rpc_pending *calls, *last; /* without an answer yet, oldest first */
+	struct rpc_inbox inbox;           /* the answer that is being put together */
+	struct mutex lock;                /* of all this, when shared */
+	struct mutex sending;             /* of messages that wait for room, or have several lines */
+	struct mutex receiving;           /* of lines, when shared */
+	struct mutex renewing;            /* of renew and redirect */
 };
 
 /*
@@ -80,18 +80,27 @@ void rpc_client_close(struct rpc_client *c);
  */
 struct rpc_pending {
 	struct rpc_client *client;
-	struct rpc_pending *next; /* in the client's list */
-	struct urpc_message line; /* the call's first line, to repeat it; then the answer's */
-	uint64_t *more;           /* a longer call, whole; then a longer answer. NULL: none */
-	uint32_t more_room;       /* words in caller's memory at `more`; 0: from the heap */
-	uint32_t most;            /* words that the answer may have */
+	struct rpc_pending *next;   /* in the client's list */
+	struct urpc_message line;   /* the call, when it fits a line */
+	struct urpc_message answer; /* likewise */
+	uint64_t *call;             /* the whole call, to repeat it: `line`, or the caller's memory, or held */
+	uint64_t *held;             /* from the heap, for `call`; or NULL */
+	uint64_t *reply;            /* the whole answer: `answer`, or from the heap */
+	uint32_t words;             /* of the call, the header too */
+	uint32_t most;              /* words of arguments that the answer may have */
 	err_t err;
-	bool idempotent, sent, done;
+	uint32_t renewals; /* how often it was repeated */
+	bool idempotent;   /* may be done twice */
+	bool once;         /* cannot be repeated at all: carries a capability */
+	bool sent, gone;   /* a peer may have it; ... and that peer is gone */
+	bool waited, done; /* a thread waits; the answer is there */
 	struct event event;
 };
 
-/* Sends a packed call; `idempotent` as the method is. X_method_finish takes the answer, as after X_method_start. */
-err_t rpc_start_packed(struct rpc_client *c, struct rpc_pending *p, const struct rpc_packed *m, bool idempotent);
+/* Sends a packed call, to be finished by its X_method_finish. */
+err_t rpc_start_packed(struct rpc_client *c, struct rpc_pending *p, const struct rpc_packed *m);
+/* The same for a one-way message. */
+err_t rpc_send_packed(struct rpc_client *c, const struct rpc_packed *m);
 /* Has the answer come, so that finish will not wait? */
 bool rpc_done(const struct rpc_pending *p);
 
@@ -115,11 +124,11 @@ bool rpc_done(const struct rpc_pending *p);
 struct rpc_call {
 	struct rpc_server *server;
 	struct rpc_connection *from;
+	const struct rpc_method *method;
 	const void *handlers; /* given to rpc_server_add */
 	uint64_t peer;        /* pid of the caller, told by the monitor */
 	uint64_t header;
-	bool later;    /* rpc_later was called */
-	bool answered; /* ... or the answer is on its way */
+	bool later; /* rpc_later was called */
 };
 
 static inline uint32_t rpc_call_sequence(const struct rpc_call *call) { return rpc_header_sequence(call->header); }
@@ -155,10 +164,10 @@ struct rpc_stats {
 	uint64_t calls;     /* taken, one-way too */
 	uint64_t malformed; /* messages dropped, with their channels closed */
 	uint64_t overrun;   /* channels closed because their client did not read */
-	uint32_t running;   /* handlers that wait for something at the moment */
-	uint32_t waiting;   /* channels that wait for a thread of the pool */
 	uint32_t clients;
-	uint32_t threads;
+	uint32_t threads; /* of the pool */
+	uint32_t busy;    /* ... that are not idle: handlers that wait, and the loop */
+	uint32_t paused;  /* channels that wait for a thread */
 };
 
 /* One per process, or more. */
@@ -166,6 +175,7 @@ struct rpc_server {
 	struct fabric *fabric;
 	struct wait_set set;
 	struct service service;
+	struct wait_board board;
 	const struct rpc_service *interface[RPC_INTERFACES];
 	const void *handlers[RPC_INTERFACES];
 	const struct rpc_hooks *hooks;
@@ -173,15 +183,14 @@ struct rpc_server {
 	struct rpc_stats stats;
 	uint32_t threads_max; /* of the pool; RPC_THREADS unless set before rpc_serve */
 	/* --- the runtime's own --- */
-	struct thread *leader;
-	struct rpc_worker *idle;
-	struct rpc_pending *needy; /* callers that wait while the pool is exhausted */
+	struct thread *leader;   /* runs the loop */
+	struct rpc_worker *idle; /* threads that may take it over */
 	struct rpc_connection *connections;
 	struct rpc_connection *paused; /* their message waits for a thread */
 	struct rpc_connection *queued; /* with answers that did not fit */
-	cycles_t retry;                /* pause until those are tried again */
-	uint32_t workers;
+	bool flushing;                 /* a thread sends what is queued */
 	bool stop;
+	struct event ended; /* a thread of the pool has ended, after stop */
 };
 
 #define RPC_THREADS 64      /* of a pool, if not said otherwise */
@@ -192,11 +201,12 @@ err_t rpc_server_init(struct rpc_server *s, struct fabric *f);
 err_t rpc_server_add(struct rpc_server *s, const struct rpc_service *service, const void *handlers);
 /* Announces it: under a name of the fabric's, or NULL: by its address only, service_mailbox(&s->service). */
 err_t rpc_server_export(struct rpc_server *s, const char *name);
-/* Serves a channel that is open already (heap memory of the caller's, channel_close'd by the server). */
-err_t rpc_server_adopt(struct rpc_server *s, struct channel *c);
-/* The loop: accepts, takes messages, runs handlers; until rpc_server_stop. */
-void rpc_serve(struct rpc_server *s);
-/* From a handler or another thread: rpc_serve returns when the handlers that run have ended. */
+/*
+ * The loop: accepts, takes messages, runs handlers; until rpc_server_stop. ERR_NO_MEMORY when there is
+ * none for a second thread.
+ */
+err_t rpc_serve(struct rpc_server *s);
+/* From a handler: rpc_serve returns when all handlers that run have ended. */
 void rpc_server_stop(struct rpc_server *s);
 /* Closes all channels and frees all. rpc_serve has returned. */
 void rpc_server_destroy(struct rpc_server *s);
@@ -208,9 +218,8 @@ void rpc_release(struct rpc_server *s);
  * generated X_method_answer(l, err, outputs), once, by any thread; ERR_CLOSED: the caller is gone.
  */
 struct rpc_later {
-	struct rpc_server *server;
 	struct rpc_connection *from;
-	const void *handlers;
+	const struct rpc_method *method;
 	uint64_t header;
 };
 void rpc_later(struct rpc_call *call, struct rpc_later *l);

@@ -1,0 +1,577 @@
+/*
+ * The client's side: sending calls, waiting for their answers, finding another peer.
+ *
+ * Calls without an answer are in the client's list.  Whoever takes an answer's last line
+ * finds its call there by its sequence.  In a server that is the thread that leads the loop;
+ * in other programs one of the callers, which makes way for another caller when its own
+ * answer has come.  That a peer is gone is declared in one place, client_gone, by whoever receives:
+ * so nothing is lost that the peer had answered.
+ */
+#include "libos/rpc/private.h"
+
+#include <stdlib.h>
+
+#define REPEATS_MAX 16 /* of one call at ever new peers */
+
+static uint32_t identities;
+
+static void client_lock(struct rpc_client *c)
+{
+	if (c->slow & RPC_SLOW_SHARED)
+		mutex_lock(&c->lock);
+}
+
+static void client_unlock(struct rpc_client *c)
+{
+	if (c->slow & RPC_SLOW_SHARED)
+		mutex_unlock(&c->lock);
+}
+
+/* --- opening and closing ------------------------------------------------------------------ */
+
+void rpc_client_init(struct rpc_client *c, struct fabric *f, struct rpc_server *server)
+{
+	*c = (struct rpc_client){
+		.fabric = f, .server = server, .slow = RPC_SLOW_CLOSED, .identity = mem_increment32(&identities)
+	};
+	mutex_init(&c->lock, false);
+	mutex_init(&c->sending, false);
+	mutex_init(&c->receiving, false);
+	mutex_init(&c->renewing, false);
+}
+
+void rpc_client_share(struct rpc_client *c) { c->slow |= RPC_SLOW_SHARED; }
+
+/* The peer is gone: so are the calls that it had. Under the lock. */
+static void client_gone(struct rpc_client *c)
+{
+	struct rpc_pending *p;
+
+	c->slow |= RPC_SLOW_CLOSED;
+	if (c->server && c->channel)
+		wait_set_remove(c->channel);
+	rpc_inbox_drop(&c->inbox);
+	while ((p = c->calls)) {
+		c->calls = p->next;
+		p->err = ERR_CLOSED;
+		p->gone = p->done = true;
+		event_signal(&p->event);
+	}
+	c->last = NULL;
+}
+
+/* Says who we are, so that the peer can tell a repeated call. */
+static err_t client_hello(struct rpc_client *c)
+{
+	struct urpc_message m = { .word = { RPC_HEADER(0, RPC_HELLO, 1) | RPC_ONEWAY, c->identity } };
+
+	return channel_send_lines(&c->own, &m, 1, 0, NULL);
+}
+
+/* The channel is open. */
+static err_t client_attach(struct rpc_client *c)
+{
+	err_t err = client_hello(c);
+
+	if (err) {
+		channel_close(&c->own);
+		return err;
+	}
+	c->channel = &c->own;
+	c->own.tag = c;
+	c->peer = c->own.peer;
+	if (c->server)
+		rpc_server_watch(c->server, &c->own);
+	client_lock(c);
+	c->slow &= ~(RPC_SLOW_CLOSED | RPC_SLOW_CARRIER);
+	if (!c->own.urpc.own)
+		c->slow |= RPC_SLOW_CARRIER;
+	client_unlock(c);
+	return ERR_OK;
+}
+
+/* Nobody sends or receives on the old channel any more when the mutexes are ours. */
+static err_t client_open(struct rpc_client *c, const char *name, const struct mailbox *at)
+{
+	err_t err;
+
+	if (c->server)
+		rpc_release(c->server);
+	mutex_lock(&c->sending);
+	mutex_lock(&c->receiving);
+	client_lock(c);
+	client_gone(c);
+	client_unlock(c);
+	if (c->channel)
+		channel_close(c->channel);
+	c->channel = NULL;
+	err = ERR_OK;
+	if (name)
+		err = channel_open(c->fabric, name, NULL, &c->own);
+	else if (at)
+		err = channel_open_at(c->fabric, at, NULL, &c->own);
+	if (!err && (name || at))
+		err = client_attach(c);
+	mutex_unlock(&c->receiving);
+	mutex_unlock(&c->sending);
+	return err;
+}
+
+err_t rpc_client_open(struct rpc_client *c, const char *name) { return client_open(c, name, NULL); }
+err_t rpc_client_open_at(struct rpc_client *c, const struct mailbox *at) { return client_open(c, NULL, at); }
+
+err_t rpc_connect(struct rpc_client *c, struct fabric *f, struct rpc_server *server, const char *name)
+{
+	rpc_client_init(c, f, server);
+	return rpc_client_open(c, name);
+}
+
+void rpc_client_close(struct rpc_client *c)
+{
+	c->renew = NULL;
+	client_open(c, NULL, NULL);
+}
+
+/* --- answers ---------------------------------------------------------------------------------- */
+
+/* The call that a message answers, out of the list; NULL: none. */
+static struct rpc_pending *call_take(struct rpc_client *c, uint64_t header)
+{
+	struct rpc_pending **at = &c->calls, *before = NULL, *p;
+
+	for (; (p = *at); before = p, at = &p->next) {
+		if ((p->call[0] ^ header) & RPC_NAMES)
+			continue;
+		*at = p->next;
+		if (c->last == p)
+			c->last = before;
+		return p;
+	}
+	return NULL;
+}
+
+/* A whole answer, in `line` or in heap memory that becomes the call's. */
+static void answer_take(struct rpc_client *c, const struct urpc_message *line, uint64_t *longer)
+{
+	uint64_t header = longer ? longer[0] : line->word[0];
+	struct rpc_pending *p = call_take(c, header);
+
+	if (!p || rpc_header_words(header) - 1 > p->most + RPC_REDIRECT_WORDS) {
+		if (p)
+			rpc_pending_done(p, ERR_MESSAGE);
+		free(longer);
+		return;
+	}
+	if (longer)
+		p->reply = longer;
+	else
+		p->answer = *line;
+	rpc_pending_done(p, header & RPC_ERROR ? (err_t)rpc_header_length(header) : ERR_OK);
+}
+
+void rpc_pending_done(struct rpc_pending *p, err_t err)
+{
+	p->err = err;
+	p->done = true;
+	if (p->waited)
+		event_signal(&p->event);
+}
+
+/* Takes a line that came. Not ERR_OK: there is no going on with this peer. */
+static err_t line_take(struct rpc_client *c, const struct urpc_message *m)
+{
+	uint64_t *whole = NULL;
+	err_t err;
+
+	if (!c->inbox.word && !(m->word[0] & RPC_REPLY))
+		return ERR_MESSAGE;
+	if (!c->inbox.word && rpc_header_words(m->word[0]) <= URPC_WORDS) {
+		answer_take(c, m, NULL);
+		return ERR_OK;
+	}
+	err = rpc_inbox_take(&c->inbox, m, &whole);
+	if (whole)
+		answer_take(c, NULL, whole);
+	return err;
+}
+
+static void client_take(struct rpc_client *c, err_t err, const struct urpc_message *m)
+{
+	client_lock(c);
+	if (!err)
+		err = line_take(c, m);
+	if (err)
+		client_gone(c);
+	client_unlock(c);
+}
+
+void rpc_client_ready(struct rpc_client *c)
+{
+	struct urpc_message m;
+	err_t err;
+
+	while (!(c->slow & RPC_SLOW_CLOSED) && (err = channel_receive(c->channel, &m)) != ERR_AGAIN)
+		client_take(c, err, &m);
+}
+
+/* --- waiting ---------------------------------------------------------------------------------- */
+
+/* The oldest call that a thread waits for: it goes on with taking answers. Under the lock. */
+static void lead_next(struct rpc_client *c)
+{
+	struct rpc_pending *p = c->calls;
+
+	while (p && !p->waited)
+		p = p->next;
+	if (p)
+		event_signal(&p->event);
+}
+
+static void lead_until(struct rpc_client *c, struct rpc_pending *p)
+{
+	struct urpc_message m;
+	err_t err;
+
+	c->leading = true;
+	client_unlock(c);
+	while (!p->done) {
+		mutex_lock(&c->receiving);
+		err = p->done ? ERR_AGAIN : channel_receive_wait(c->channel, &m, 0);
+		mutex_unlock(&c->receiving);
+		if (err != ERR_AGAIN)
+			client_take(c, err, &m);
+	}
+	client_lock(c);
+	c->leading = false;
+	lead_next(c);
+}
+
+/* A program without a server: the caller waits at the channel itself, or for another who does. */
+static void wait_alone(struct rpc_client *c, struct rpc_pending *p)
+{
+	client_lock(c);
+	p->waited = true;
+	while (!p->done) {
+		if (!c->leading) {
+			lead_until(c, p);
+			continue;
+		}
+		client_unlock(c);
+		event_wait(&p->event, 0);
+		client_lock(c);
+	}
+	client_unlock(c);
+}
+
+static void pending_wait(struct rpc_pending *p)
+{
+	struct rpc_client *c = p->client;
+
+	if (p->done)
+		return;
+	if (!c->server) {
+		wait_alone(c, p);
+		return;
+	}
+	p->waited = true;
+	rpc_release(c->server);
+	while (!p->done)
+		event_wait(&p->event, 0);
+}
+
+bool rpc_done(const struct rpc_pending *p) { return p->done; }
+
+/* --- sending ---------------------------------------------------------------------------------- */
+
+#define BATCH 8
+
+/* All lines, waiting for room. The mutex `sending` is ours. */
+static err_t lines_send(struct rpc_client *c, const uint64_t *word, unsigned words)
+{
+	struct urpc_message m[BATCH];
+	unsigned lines = rpc_lines(words), some;
+	err_t err = ERR_OK;
+
+	for (unsigned line = 0; line < lines && !err; line += some) {
+		some = lines - line < BATCH ? lines - line : BATCH;
+		for (unsigned i = 0; i < some; i++)
+			rpc_line_fill(&m[i], word, words, line + i);
+		err = channel_send_lines(&c->own, m, some, 0, NULL);
+	}
+	return err;
+}
+
+static err_t message_send_slow(struct rpc_client *c, const uint64_t *word, unsigned words)
+{
+	err_t err;
+
+	if (c->server)
+		rpc_release(c->server);
+	mutex_lock(&c->sending);
+	/* A server's threads that find this set come here, too, and wait. */
+	c->slow |= c->server ? RPC_SLOW_SENDING : 0;
+	err = c->slow & RPC_SLOW_CLOSED ? ERR_CLOSED : lines_send(c, word, words);
+	c->slow &= c->server ? ~RPC_SLOW_SENDING : ~0u;
+	mutex_unlock(&c->sending);
+	return err;
+}
+
+static err_t message_send(struct rpc_client *c, const uint64_t *word, unsigned words)
+{
+	err_t err = ERR_AGAIN;
+
+	if (words <= URPC_WORDS && !(c->slow & ~RPC_SLOW_CARRIER))
+		err = channel_send(&c->own, (const struct urpc_message *)word);
+	return err == ERR_AGAIN ? message_send_slow(c, word, words) : err;
+}
+
+/* Finds another peer, if that is still to be done. */
+static err_t client_renew(struct rpc_client *c)
+{
+	err_t err;
+
+	if (!c->renew)
+		return ERR_CLOSED;
+	if (c->server)
+		rpc_release(c->server);
+	mutex_lock(&c->renewing);
+	err = c->slow & RPC_SLOW_CLOSED ? c->renew(c) : ERR_OK;
+	mutex_unlock(&c->renewing);
+	return err;
+}
+
+err_t rpc_client_ensure(struct rpc_client *c) { return c->slow & RPC_SLOW_CLOSED ? client_renew(c) : ERR_OK; }
+
+static void call_unlink(struct rpc_client *c, struct rpc_pending *p)
+{
+	client_lock(c);
+	if (!p->done)
+		call_take(c, p->call[0]);
+	client_unlock(c);
+}
+
+/*
+ * Puts the call into the list and sends it. A peer that is gone is no error here: the call stays in the list,
+ * and whoever receives finds out.
+ */
+static err_t call_send(struct rpc_client *c, struct rpc_pending *p)
+{
+	err_t err;
+
+	p->next = NULL;
+	p->gone = p->done = p->waited = false;
+	client_lock(c);
+	if (c->last)
+		c->last->next = p;
+	else
+		c->calls = p;
+	c->last = p;
+	if (c->slow & RPC_SLOW_CLOSED)
+		client_gone(c);
+	client_unlock(c);
+	if (p->done)
+		return ERR_OK;
+	err = message_send(c, p->call, p->words);
+	p->sent |= !err;
+	if (!err || err == ERR_CLOSED)
+		return ERR_OK;
+	call_unlink(c, p);
+	return err;
+}
+
+static void pending_init(struct rpc_client *c, struct rpc_pending *p, unsigned most)
+{
+	p->client = c;
+	p->next = NULL;
+	p->reply = p->answer.word;
+	p->most = most;
+	p->renewals = 0;
+	p->sent = p->gone = p->done = p->waited = false;
+	event_init(&p->event);
+}
+
+static void line_init(struct rpc_pending *p, unsigned words, bool idempotent)
+{
+	p->call = p->line.word;
+	p->held = NULL;
+	p->words = words + 1;
+	p->idempotent = idempotent;
+	p->once = false;
+}
+
+static err_t call_start(struct rpc_client *c, struct rpc_pending *p, unsigned most)
+{
+	err_t err = rpc_client_ensure(c);
+
+	pending_init(c, p, most);
+	if (!err) {
+		client_lock(c);
+		p->call[0] |= (uint64_t)++c->sequence << 32;
+		client_unlock(c);
+		err = call_send(c, p);
+	}
+	if (err)
+		rpc_forget(p);
+	return err;
+}
+
+err_t rpc_start_line(struct rpc_client *c, struct rpc_pending *p, unsigned words, unsigned most, bool idempotent)
+{
+	line_init(p, words, idempotent);
+	return call_start(c, p, most);
+}
+
+err_t rpc_start_long(struct rpc_client *c, struct rpc_pending *p, struct rpc_cursor *k, const struct rpc_shape *shape)
+{
+	p->words = (uint32_t)(k->at - p->call);
+	if (k->bad) {
+		free(p->held);
+		return ERR_TOO_LONG;
+	}
+	p->call[0] = shape->header | (uint64_t)(p->words - 1) << 16;
+	if (p->words <= URPC_WORDS) {
+		for (unsigned i = 0; i < URPC_WORDS; i++)
+			p->line.word[i] = i < p->words ? p->call[i] : 0;
+		free(p->held);
+		p->held = NULL;
+		p->call = p->line.word;
+	}
+	p->idempotent = shape->idempotent;
+	p->once = shape->once;
+	return call_start(c, p, shape->most);
+}
+
+err_t rpc_hold(struct rpc_pending *p, struct rpc_cursor *k, unsigned words)
+{
+	p->call = p->held = malloc(words * sizeof(uint64_t));
+	if (!p->held)
+		return ERR_NO_MEMORY;
+	*k = (struct rpc_cursor){ .at = p->call + 1, .end = p->call + words };
+	return ERR_OK;
+}
+
+err_t rpc_start_packed(struct rpc_client *c, struct rpc_pending *p, const struct rpc_packed *m)
+{
+	struct rpc_cursor k;
+	err_t err = rpc_hold(p, &k, m->words);
+
+	if (err)
+		return err;
+	rpc_put_bytes(&k, m->word + 1, (m->words - 1) * sizeof(uint64_t));
+	return rpc_start_long(c, p, &k, m->shape);
+}
+
+/* --- calling ---------------------------------------------------------------------------------- */
+
+/*
+ * The only call of a client with no server, in one go: a channel's own way of calling may be quicker than a
+ * message each way. What comes that is not just its answer goes the usual way.
+ */
+static void call_alone(struct rpc_client *c, struct rpc_pending *p)
+{
+	struct urpc_message m;
+	err_t err = channel_call(&c->own, &p->line, &m);
+
+	p->sent = true;
+	if (!err && !((m.word[0] ^ p->line.word[0]) & RPC_NAMES) && rpc_header_words(m.word[0]) <= URPC_WORDS &&
+	    m.word[0] & RPC_REPLY && rpc_header_words(m.word[0]) - 1 <= p->most + RPC_REDIRECT_WORDS) {
+		p->answer = m;
+		rpc_pending_done(p, m.word[0] & RPC_ERROR ? (err_t)rpc_header_length(m.word[0]) : ERR_OK);
+		return;
+	}
+	c->calls = c->last = p;
+	client_take(c, err, &m);
+}
+
+err_t rpc_call_line(struct rpc_client *c, struct rpc_pending *p, unsigned words, unsigned most, bool idempotent)
+{
+	err_t err;
+
+	if (c->server || c->calls || c->slow & ~RPC_SLOW_CARRIER) {
+		err = rpc_start_line(c, p, words, most, idempotent);
+		return err ? err : rpc_finish(p);
+	}
+	pending_init(c, p, most);
+	line_init(p, words, idempotent);
+	p->line.word[0] |= (uint64_t)++c->sequence << 32;
+	call_alone(c, p);
+	return rpc_finish(p);
+}
+
+/* Sends the call again, which the peer that had it did not answer. */
+static err_t call_repeat(struct rpc_client *c, struct rpc_pending *p)
+{
+	err_t err;
+
+	if (p->once || p->renewals++ == REPEATS_MAX)
+		return ERR_CLOSED;
+	err = client_renew(c);
+	if (err)
+		return err;
+	if (p->sent && !p->idempotent)
+		p->call[0] |= RPC_REPEAT;
+	return call_send(c, p);
+}
+
+/* The peer says that another is to be asked: it did nothing, so this is no repetition. */
+static err_t call_redirect(struct rpc_client *c, struct rpc_pending *p)
+{
+	struct mailbox to;
+	err_t err;
+
+	if (p->once || !c->redirect || p->renewals++ == REPEATS_MAX)
+		return ERR_REDIRECT;
+	memcpy(&to, &p->answer.word[1], sizeof(to));
+	if (c->server)
+		rpc_release(c->server);
+	mutex_lock(&c->renewing);
+	err = c->redirect(c, &to);
+	mutex_unlock(&c->renewing);
+	p->sent = false;
+	return err ? err : call_send(c, p);
+}
+
+err_t rpc_finish(struct rpc_pending *p)
+{
+	err_t err = ERR_OK;
+
+	for (;;) {
+		pending_wait(p);
+		if (p->gone)
+			err = call_repeat(p->client, p);
+		else if (p->err == ERR_REDIRECT)
+			err = call_redirect(p->client, p);
+		else
+			return p->err;
+		if (err)
+			return err;
+	}
+}
+
+void rpc_forget_long(struct rpc_pending *p)
+{
+	free(p->held);
+	if (p->reply != p->answer.word)
+		free(p->reply);
+	p->held = NULL;
+	p->reply = p->answer.word;
+}
+
+/* --- one-way ---------------------------------------------------------------------------------- */
+
+err_t rpc_send_slow(struct rpc_client *c, const uint64_t *word, unsigned words)
+{
+	err_t err = rpc_client_ensure(c);
+
+	return err ? err : message_send(c, word, words);
+}
+
+err_t rpc_send_long(struct rpc_client *c, uint64_t *word, const struct rpc_cursor *k, const struct rpc_shape *shape)
+{
+	unsigned words = (unsigned)(k->at - word);
+
+	word[0] = shape->header | (uint64_t)(words - 1) << 16;
+	return k->bad ? ERR_TOO_LONG : rpc_send_slow(c, word, words);
+}
+
+err_t rpc_send_packed(struct rpc_client *c, const struct rpc_packed *m) { return rpc_send_slow(c, m->word, m->words); }

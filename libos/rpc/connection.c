@@ -1,0 +1,292 @@
+/*
+ * A client's channel at the server: its messages, and which handler they are for.
+ *
+ * Messages of a channel are taken in order, but a handler that waits does not hold up the next.
+ * Whatever a peer sends costs it at most its channel: a header that does not say
+ * where the next message begins closes it, anything else that is wrong is dropped and counted.
+ */
+#include "libos/rpc/server.h"
+
+#include <stdlib.h>
+
+#define TURN 16 /* messages of a channel before the others have their turn */
+
+/* --- life ------------------------------------------------------------------------------------- */
+
+void rpc_connection_unref(struct rpc_connection *n)
+{
+	if (--n->refs)
+		return;
+	free(n->held);
+	free(n);
+}
+
+void rpc_connection_start(struct rpc_server *s, struct rpc_connection *n)
+{
+	n->server = s;
+	n->channel.tag = n;
+	n->open = true;
+	n->refs = 1;
+	n->next = s->connections;
+	n->at = &s->connections;
+	if (n->next)
+		n->next->at = &n->next;
+	s->connections = n;
+	s->stats.clients++;
+}
+
+err_t rpc_connection_accept(struct rpc_server *s)
+{
+	struct channel_options o = { .board = s->board.shared ? &s->board : NULL };
+	struct rpc_connection *n = aligned_alloc(CACHE_LINE, (sizeof(*n) + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE);
+	err_t err;
+
+	if (!n)
+		return ERR_AGAIN; /* it goes on waiting */
+	memset(n, 0, sizeof(*n));
+	err = service_accept(&s->service, &o, &n->channel);
+	if (err) {
+		free(n);
+		return err;
+	}
+	rpc_connection_start(s, n);
+	wait_set_add(&s->set, &n->channel);
+	return ERR_OK;
+}
+
+/* Whoever is in the middle of something with it finds it closed afterwards. */
+void rpc_connection_close(struct rpc_connection *n)
+{
+	struct rpc_server *s = n->server;
+	uint64_t peer = n->channel.peer;
+
+	if (!n->open)
+		return;
+	n->open = false;
+	channel_close(&n->channel);
+	rpc_inbox_drop(&n->inbox);
+	free(n->queue.line);
+	n->queue = (struct rpc_queue){ 0 };
+	*n->at = n->next;
+	if (n->next)
+		n->next->at = n->at;
+	s->stats.clients--;
+	if (s->hooks && s->hooks->closed)
+		s->hooks->closed(s, peer);
+	rpc_connection_unref(n);
+}
+
+/* --- dispatch --------------------------------------------------------------------------------- */
+
+static void call_refuse(struct rpc_call *call, err_t err)
+{
+	struct urpc_message m = { .word = { 0 } };
+
+	rpc_answer_line(call, err, &m, 0);
+}
+
+void rpc_malformed(struct rpc_call *call)
+{
+	call->server->stats.malformed++;
+	call_refuse(call, ERR_MESSAGE);
+}
+
+/* A call that may have been done: true if that was all there is to do. */
+static bool call_settled(struct rpc_call *call)
+{
+	const struct rpc_hooks *hooks = call->server->hooks;
+	struct rpc_answer answer = { 0 };
+	uint64_t *word;
+	err_t err;
+
+	if (!rpc_call_repeated(call) || call->method->idempotent)
+		return false;
+	err = hooks && hooks->seen && call->from->identity ? hooks->seen(call, &answer) : ERR_CLOSED;
+	if (err == ERR_NOT_FOUND)
+		return false;
+	if (!err && answer.words > call->method->answer)
+		err = ERR_MESSAGE;
+	word = calloc(err ? URPC_WORDS : answer.words + URPC_WORDS, sizeof(uint64_t));
+	if (!word) {
+		call_refuse(call, ERR_NO_MEMORY);
+		return true;
+	}
+	if (!err)
+		memcpy(word + 1, answer.word, answer.words * sizeof(uint64_t));
+	rpc_answer_words(call, err ? err : answer.err, word, answer.words);
+	free(word);
+	return true;
+}
+
+/* The runtime's own messages. */
+static void control(struct rpc_connection *n, const uint64_t *word)
+{
+	if (rpc_header_method(word[0]) == RPC_HELLO && rpc_header_length(word[0]) == 1)
+		n->identity = word[1];
+	else
+		n->server->stats.malformed++;
+}
+
+/* Runs the handler of a whole message; what is wrong with it is answered and counted. */
+static void dispatch(struct rpc_connection *n, const uint64_t *word)
+{
+	struct rpc_server *s = n->server;
+	uint64_t header = word[0];
+	unsigned interface = rpc_header_interface(header), words = rpc_header_length(header);
+	const struct rpc_service *service = interface < RPC_INTERFACES ? s->interface[interface] : NULL;
+	static const struct rpc_method unknown = { .name = "unknown", .idempotent = true };
+	struct rpc_call call;
+
+	if (!interface) {
+		control(n, word);
+		return;
+	}
+	call.server = s;
+	call.from = n;
+	call.peer = n->channel.peer;
+	call.header = header;
+	call.later = false;
+	s->stats.calls++;
+	if (!service || rpc_header_method(header) >= service->methods) {
+		call.method = &unknown;
+		call_refuse(&call, ERR_UNSUPPORTED);
+		return;
+	}
+	call.method = &service->method[rpc_header_method(header)];
+	call.handlers = s->handlers[interface];
+	if (words < call.method->least || words > call.method->most || !(header & RPC_ONEWAY) != !call.method->oneway) {
+		rpc_malformed(&call);
+		return;
+	}
+	n->refs++;
+	if (!(header & RPC_REPEAT) || !call_settled(&call))
+		call.method->receive(&call, word + 1, words);
+	rpc_connection_unref(n);
+}
+
+/* --- taking messages -------------------------------------------------------------------------- */
+
+static void connection_pause(struct rpc_connection *n, uint64_t *message)
+{
+	struct rpc_connection **at = &n->server->paused;
+
+	wait_set_remove(&n->channel);
+	n->held = message;
+	n->paused = NULL;
+	n->refs++;
+	n->server->stats.paused++;
+	while (*at)
+		at = &(*at)->paused;
+	*at = n;
+}
+
+/* No thread is free: keeps the message, copied if it is not from the heap. */
+static bool pause_with(struct rpc_connection *n, const uint64_t *word, uint64_t *whole)
+{
+	if (!whole && (whole = malloc(sizeof(struct urpc_message))))
+		memcpy(whole, word, URPC_WORDS * sizeof(uint64_t));
+	if (whole)
+		connection_pause(n, whole);
+	else
+		rpc_connection_close(n);
+	return false;
+}
+
+/* A whole message: in a line, or in `whole` from the heap, which is ours now. */
+static bool message_take(struct rpc_connection *n, const uint64_t *word, uint64_t *whole)
+{
+	if (!rpc_server_spare(n->server))
+		return pause_with(n, word, whole);
+	dispatch(n, word);
+	free(whole);
+	return true;
+}
+
+bool rpc_connection_take(struct rpc_connection *n, const struct urpc_message *m)
+{
+	uint64_t *whole = NULL;
+
+	if (!n->inbox.word) {
+		if (m->word[0] & RPC_REPLY) {
+			n->server->stats.malformed++;
+			return true;
+		}
+		if (rpc_header_words(m->word[0]) <= URPC_WORDS)
+			return message_take(n, m->word, NULL);
+	}
+	if (rpc_inbox_take(&n->inbox, m, &whole)) {
+		n->server->stats.malformed++;
+		rpc_connection_close(n);
+		return false;
+	}
+	return whole ? message_take(n, whole, whole) : true;
+}
+
+void rpc_connection_ready(struct rpc_connection *n, struct thread *self)
+{
+	struct rpc_server *s = n->server;
+	struct urpc_message m;
+	err_t err = ERR_OK;
+
+	n->refs++;
+	/* A handler that waited has left the channel to another thread. */
+	for (unsigned i = 0; i < TURN && n->open && n->channel.set && s->leader == self; i++) {
+		err = channel_receive(&n->channel, &m);
+		if (err || !rpc_connection_take(n, &m))
+			break;
+	}
+	if (err && err != ERR_AGAIN)
+		rpc_connection_close(n);
+	rpc_connection_unref(n);
+}
+
+/* Runs what it was paused with, and puts the channel back; if more came meanwhile, it is paused again. */
+void rpc_connection_resume(struct rpc_server *s)
+{
+	struct rpc_connection *n = s->paused;
+	uint64_t *held = n->held;
+	struct urpc_message m;
+
+	s->paused = n->paused;
+	s->stats.paused--;
+	n->held = NULL;
+	if (n->open && held)
+		dispatch(n, held);
+	else if (n->open && !channel_receive(&n->channel, &m))
+		rpc_connection_take(n, &m);
+	free(held);
+	if (n->open && !n->held && rpc_set_join(s, &n->channel))
+		connection_pause(n, NULL);
+	rpc_connection_unref(n);
+}
+
+/* --- for handlers ----------------------------------------------------------------------------- */
+
+uint64_t rpc_call_identity(const struct rpc_call *call) { return call->from->identity; }
+struct channel *rpc_call_channel(struct rpc_call *call) { return &call->from->channel; }
+
+void rpc_later(struct rpc_call *call, struct rpc_later *l)
+{
+	*l = (struct rpc_later){ .from = call->from, .method = call->method, .header = call->header };
+	call->from->refs++;
+	call->later = true;
+}
+
+err_t rpc_later_call(struct rpc_later *l, struct rpc_call *call)
+{
+	struct rpc_connection *n = l->from;
+
+	*call = (struct rpc_call){
+		.server = n->server, .from = n, .method = l->method, .peer = n->channel.peer, .header = l->header
+	};
+	if (n->open)
+		return ERR_OK;
+	rpc_later_end(l);
+	return ERR_CLOSED;
+}
+
+void rpc_later_end(struct rpc_later *l)
+{
+	rpc_connection_unref(l->from);
+	l->from = NULL;
+}

@@ -1,0 +1,236 @@
+/*
+ * Generated stubs and their runtime, against the sample service on the cores that there are: the
+ * same core (LMP) and others (URPC).
+ */
+#include <string.h>
+
+#include "libos/core/dispatcher.h"
+#include "libos/core/monitor_client.h"
+#include "libos/core/slot.h"
+#include "libos/fabric/metal.h"
+#include "libos/thread/thread.h"
+#include "services/sample/sample_client.h"
+#include "user/tests/tap.h"
+
+#define CORES_TRIED 4
+#define PIPELINED 24
+#define RELAYED 8 /* channels that the service opens at a time; a process has few endpoints */
+#define STARTS 5 /* seconds that a service may take to start */
+
+static coreid_t cores_up(void)
+{
+	struct mon_core core;
+	coreid_t n = 0;
+
+	while (n < CORES_TRIED && !mon_core(n, &core) && core.state == MON_CORE_UP)
+		n++;
+	return n;
+}
+
+/* Starts a sample service under that name, and waits till it can be called. */
+static bool sample_begin(coreid_t core, const char *name, struct rpc_client *c, uint64_t *pid)
+{
+	const char *argv[] = { "sample", name };
+	struct fabric *f;
+	cycles_t deadline;
+	err_t err;
+
+	EXPECT_OK(fabric_metal(&f));
+	EXPECT_OK(mon_spawn(core, 2, argv, pid));
+	rpc_client_init(c, f, NULL);
+	deadline = fabric_now(f) + STARTS * dispatcher_tsc_hz();
+	while ((err = rpc_client_open(c, name)) == ERR_NOT_FOUND && fabric_now(f) < deadline)
+		thread_yield();
+	EXPECT_OK(err);
+	EXPECT(c->peer == *pid);
+	return true;
+}
+
+/* Ends it, and sees that it has ended well. */
+static bool sample_end(struct rpc_client *c, uint64_t pid)
+{
+	uint64_t status;
+	unsigned cause;
+
+	EXPECT_OK(sample_stop(c));
+	EXPECT_OK(mon_wait(pid, &cause, &status));
+	EXPECT(cause == MON_EXITED && status == 0);
+	rpc_client_close(c);
+	return true;
+}
+
+/* --- parameters ------------------------------------------------------------------------- */
+
+static bool numbers_go(struct rpc_client *c)
+{
+	struct sample_point far, b = { 7, 24 };
+	struct sample_stat stat;
+	uint64_t sum, before, number = 21;
+	bool first;
+
+	EXPECT_OK(sample_add(c, 0xffffffff, 2, &sum));
+	EXPECT(sum == UINT64_C(0x100000001));
+	EXPECT_OK(sample_count(c, 5, &before));
+	EXPECT(before == 0);
+	EXPECT_OK(sample_count(c, 6, &before));
+	EXPECT(before == 5);
+	EXPECT_OK(sample_far(c, (struct sample_point){ 3, 4 }, &b, &far, &first));
+	EXPECT(far.x == 7 && far.y == 24 && !first);
+	EXPECT_OK(sample_stat(c, &stat));
+	EXPECT(stat.calls == 1 && stat.sum == 11 && stat.far.y == 24);
+	EXPECT_OK(sample_twice(c, &number));
+	EXPECT(number == 42);
+	EXPECT_OK(sample_note(c, 1, 2, 3, 4, 5, 6));
+	EXPECT_OK(sample_line(c, 10, 20, 30, 40, 50, 60, &sum));
+	EXPECT(sum == 231);
+	return true;
+}
+
+static bool text_goes(struct rpc_client *c)
+{
+	char long_text[SAMPLE_TEXT + 2], reversed[SAMPLE_TEXT + 1];
+
+	EXPECT_OK(sample_reverse(c, "skerry", reversed));
+	EXPECT(strcmp(reversed, "yrreks") == 0);
+	EXPECT_ERROR(sample_reverse(c, "", reversed), ERR_ARGUMENT);
+	memset(long_text, 'x', sizeof(long_text));
+	long_text[SAMPLE_TEXT] = 0;
+	long_text[0] = 'a';
+	EXPECT_OK(sample_reverse(c, long_text, reversed));
+	EXPECT(strlen(reversed) == SAMPLE_TEXT && reversed[SAMPLE_TEXT - 1] == 'a');
+	long_text[SAMPLE_TEXT] = 'x';
+	long_text[SAMPLE_TEXT + 1] = 0;
+	EXPECT_ERROR(sample_reverse(c, long_text, reversed), ERR_TOO_LONG);
+	return true;
+}
+
+static bool arrays_go(struct rpc_client *c)
+{
+	static uint8_t buffer[SAMPLE_BYTES];
+	struct sample_point in[3] = { { 1, 2 }, { 3, 4 }, { 5, 6 } }, out[SAMPLE_POINTS];
+	uint32_t count = SAMPLE_POINTS;
+	uint64_t sum, expected = 0;
+	size_t length = SAMPLE_BYTES;
+
+	EXPECT_OK(sample_fill(c, 7, buffer, &length));
+	EXPECT(length == SAMPLE_BYTES && buffer[0] == 7 && buffer[SAMPLE_BYTES - 1] == (uint8_t)(7 + SAMPLE_BYTES - 1));
+	for (unsigned i = 0; i < SAMPLE_BYTES; i++)
+		expected += buffer[i];
+	EXPECT_OK(sample_sum(c, buffer, SAMPLE_BYTES, &sum));
+	EXPECT(sum == expected);
+	EXPECT_OK(sample_sum(c, NULL, 0, &sum));
+	EXPECT(sum == 0);
+	EXPECT_ERROR(sample_sum(c, buffer, SAMPLE_BYTES + 1, &sum), ERR_TOO_LONG);
+	length = 3;
+	EXPECT_OK(sample_fill(c, 1, buffer, &length));
+	EXPECT(length == 3 && buffer[2] == 3 && buffer[3] == 10);
+	EXPECT_OK(sample_mirror(c, in, 3, out, &count));
+	EXPECT(count == 3 && out[2].x == 6 && out[2].y == 5);
+	count = 2;
+	EXPECT_ERROR(sample_mirror(c, in, 3, out, &count), ERR_TOO_LONG);
+	return true;
+}
+
+static bool serialisers_go(struct rpc_client *c)
+{
+	struct sample_list list = { .name = { (char *)"oak", (char *)"elm" }, .count = 2 }, capitals;
+
+	EXPECT_OK(sample_capitals(c, &list, &capitals));
+	EXPECT(capitals.count == 2 && !strcmp(capitals.name[0], "OAK") && !strcmp(capitals.name[1], "ELM"));
+	sample_list_free(&capitals);
+	return true;
+}
+
+static bool calls_of_all_kinds(void)
+{
+	coreid_t cores = cores_up();
+	struct rpc_client c;
+	uint64_t pid;
+
+	for (coreid_t core = 0; core < cores; core++) {
+		EXPECT(sample_begin(core, "sample.kinds", &c, &pid));
+		EXPECT(numbers_go(&c) && text_goes(&c) && arrays_go(&c) && serialisers_go(&c));
+		EXPECT(sample_end(&c, pid));
+	}
+	return true;
+}
+
+/* --- many at a time ------------------------------------------------------------------------ */
+
+static bool calls_in_flight(void)
+{
+	static struct rpc_pending p[PIPELINED];
+	coreid_t cores = cores_up();
+	struct rpc_client c;
+	uint64_t pid, sum;
+
+	for (coreid_t core = 0; core < cores; core++) {
+		EXPECT(sample_begin(core, "sample.flight", &c, &pid));
+		for (uint32_t i = 0; i < PIPELINED; i++)
+			EXPECT_OK(sample_add_start(&c, &p[i], i, 1000));
+		/* In the other order: answers are kept for whom they are. */
+		for (uint32_t i = PIPELINED; i-- > 0;) {
+			EXPECT_OK(sample_add_finish(&p[i], &sum));
+			EXPECT(sum == i + 1000);
+		}
+		EXPECT(sample_end(&c, pid));
+	}
+	return true;
+}
+
+static bool answers_given_later(void)
+{
+	coreid_t cores = cores_up();
+	struct rpc_pending first, second;
+	struct rpc_client c, other;
+	uint64_t pid, opened, opener;
+
+	for (coreid_t core = 0; core < cores; core++) {
+		EXPECT(sample_begin(core, "sample.later", &c, &pid));
+		EXPECT_OK(rpc_connect(&other, c.fabric, NULL, "sample.later"));
+		EXPECT_OK(sample_wait_start(&c, &first, 1));
+		EXPECT_OK(sample_wait_start(&other, &second, 2));
+		EXPECT_OK(sample_open(&other, 2, &opened));
+		EXPECT(opened == 1);
+		EXPECT_OK(sample_wait_finish(&second, &opener));
+		EXPECT(!rpc_done(&first));
+		EXPECT_OK(sample_open(&other, 1, &opened));
+		EXPECT(opened == 1);
+		EXPECT_OK(sample_wait_finish(&first, &opener));
+		EXPECT(opener == process_args()->pid);
+		rpc_client_close(&other);
+		EXPECT(sample_end(&c, pid));
+	}
+	return true;
+}
+
+static bool handlers_that_call(void)
+{
+	static struct rpc_pending p[RELAYED];
+	coreid_t cores = cores_up();
+	struct rpc_client c, back;
+	uint64_t pid, pid_back, sum;
+
+	for (coreid_t core = 0; core < cores; core++) {
+		EXPECT(sample_begin(core, "sample.front", &c, &pid));
+		EXPECT(sample_begin(cores - 1, "sample.back", &back, &pid_back));
+		for (uint32_t i = 0; i < RELAYED; i++)
+			EXPECT_OK(sample_relay_start(&c, &p[i], "sample.back", i, 5));
+		for (uint32_t i = 0; i < RELAYED; i++) {
+			EXPECT_OK(sample_relay_finish(&p[i], &sum));
+			EXPECT(sum == i + 5);
+		}
+		EXPECT_ERROR(sample_relay(&c, "sample.none", 1, 2, &sum), ERR_NOT_FOUND);
+		EXPECT(sample_end(&back, pid_back));
+		EXPECT(sample_end(&c, pid));
+	}
+	return true;
+}
+
+const struct test rpc_tests[] = {
+	{ "calls of all kinds, from one core and across", calls_of_all_kinds },
+	{ "calls in flight, finished in another order", calls_in_flight },
+	{ "answers given later", answers_given_later },
+	{ "handlers that call another service", handlers_that_call },
+	{ 0 },
+};
