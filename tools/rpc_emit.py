@@ -128,7 +128,7 @@ def proto_pack(m):
 
 
 def proto_broadcast(m):
-    head = ["struct rpc_client *const *clients", "unsigned count", "err_t *results"]
+    head = ["struct rpc_client *const *clients", "unsigned n_clients", "err_t *results"]
     return f"void {m.name}_broadcast({joined(head, params_in(m), params_out(m))})"
 
 
@@ -385,14 +385,14 @@ def pack(m):
 
 def broadcast(m):
     if m.oneway:
-        return [proto_broadcast(m), "{", "\tfor (unsigned i_ = 0; i_ < count; i_++)",
+        return [proto_broadcast(m), "{", "\tfor (unsigned i_ = 0; i_ < n_clients; i_++)",
                 f"\t\tresults[i_] = {m.name}({joined(['clients[i_]'], args_in(m))});", "}", ""]
     outs = [f"&{p.name}[i_]" for p in outputs(m)]
     return [proto_broadcast(m), "{", f"\tstruct rpc_pending pending[{BROADCAST}];", "",
-            f"\tfor (unsigned first_ = 0; first_ < count; first_ += {BROADCAST}) {{",
-            f"\t\tfor (unsigned i_ = first_; i_ < count && i_ < first_ + {BROADCAST}; i_++)",
+            f"\tfor (unsigned first_ = 0; first_ < n_clients; first_ += {BROADCAST}) {{",
+            f"\t\tfor (unsigned i_ = first_; i_ < n_clients && i_ < first_ + {BROADCAST}; i_++)",
             f"\t\t\tresults[i_] = {m.name}_start({joined(['clients[i_]', '&pending[i_ - first_]'], args_in(m))});",
-            f"\t\tfor (unsigned i_ = first_; i_ < count && i_ < first_ + {BROADCAST}; i_++)",
+            f"\t\tfor (unsigned i_ = first_; i_ < n_clients && i_ < first_ + {BROADCAST}; i_++)",
             "\t\t\tif (!results[i_])",
             f"\t\t\t\tresults[i_] = {m.name}_finish({joined(['&pending[i_ - first_]'], outs)});",
             "\t}", "}", ""]

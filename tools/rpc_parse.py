@@ -347,7 +347,7 @@ def check_names(methods):
             if other is not m:
                 m.fail(f"its name meets the stubs of {other.name}")
         for p in m.params:
-            if p.name in ("client", "clients", "count", "results", "pending", "call", "later", "packed", "err") or \
+            if p.name in ("client", "clients", "n_clients", "results", "pending", "call", "later", "packed", "err") or \
                     p.name.endswith("_"):
                 p.fail("a name that the stubs use themselves")
 

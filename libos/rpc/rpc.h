@@ -110,7 +110,7 @@ bool rpc_done(const struct rpc_pending *p);
  *                  err_t page_take_start(struct rpc_client *c, struct rpc_pending *p, uint32_t bits);
  *                  err_t page_take_finish(struct rpc_pending *p, uint64_t *base);
  *                  err_t page_take_pack(struct rpc_packed *m, uint32_t bits);
- *                  void page_take_broadcast(struct rpc_client *const *c, unsigned count, err_t *results,
+ *                  void page_take_broadcast(struct rpc_client *const *c, unsigned n_clients, err_t *results,
  *                                           uint32_t bits, uint64_t *base);      base[i], if not NULL, from c[i]
  *   page_server.h: struct page_handlers { err_t (*take)(struct rpc_call *call, uint32_t bits, uint64_t *base); ... };
  *                  extern const struct rpc_service page_service;
