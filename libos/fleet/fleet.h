@@ -61,6 +61,7 @@ struct fleet {
 	uint32_t number;         /* this member's */
 	struct mailbox at;       /* ... */
 	void *tag;               /* the service's */
+	coreid_t caller;         /* of the last call that fleet_note was told of */
 	struct fleet_self *self; /* the library's own */
 };
 
@@ -85,7 +86,7 @@ struct rpc_client *fleet_peer(struct fleet *f, uint32_t number);
 typedef err_t fleet_port_fn(void *arg, uint32_t from, uint32_t what, const void *data, size_t bytes, void *answer,
 			    size_t *answered);
 enum fleet_port { FLEET_PORT_SERVICE, FLEET_PORT_KV, FLEET_PORT_REPLICA, FLEET_PORT_DPOOL, FLEET_PORTS = 8 };
-#define FLEET_WORDS 4000 /* the most bytes, either way */
+#define FLEET_WORDS 6000 /* the most bytes, either way */
 /* In or before `start`. Port FLEET_PORT_SERVICE is ops->told. */
 void fleet_listen(struct fleet *f, enum fleet_port port, fleet_port_fn *fn, void *arg);
 /*

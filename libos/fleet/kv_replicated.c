@@ -21,9 +21,9 @@ struct kv_head {
 	struct kv_tag tag;
 };
 
-_Static_assert(sizeof(struct kv_head) + KV_CHANGE_MAX <= FLEET_TOLD, "a change goes in one message");
+_Static_assert(sizeof(struct kv_head) + KV_CHANGE_MAX <= FLEET_WORDS, "a change goes in one message");
 _Static_assert(offsetof(struct kv_change, data) == sizeof(struct kv_head), "a change is sent as it lies");
-_Static_assert(sizeof(struct kv_head) + KV_TAGS * sizeof(struct kv_tag) <= FLEET_TOLD, "so do the tags");
+_Static_assert(sizeof(struct kv_head) + KV_TAGS * sizeof(struct kv_tag) <= FLEET_WORDS, "so do the tags");
 
 static void kv_lock(struct kv_replicated *kv)
 {
@@ -188,12 +188,12 @@ static err_t tell_clear(struct kv_replicated *kv, uint32_t to, unsigned char *me
 
 static err_t hand_over(struct kv_replicated *kv, uint32_t to)
 {
-	unsigned char *message = malloc(FLEET_TOLD);
+	unsigned char *message = malloc(FLEET_WORDS);
 	uint64_t cursor = 0;
 	err_t err = message ? tell_clear(kv, to, message) : ERR_NO_MEMORY;
 
 	while (!err) {
-		size_t bytes = kv->ops->save(kv->store, &cursor, message, FLEET_TOLD);
+		size_t bytes = kv->ops->save(kv->store, &cursor, message, FLEET_WORDS);
 
 		if (!bytes)
 			break;
