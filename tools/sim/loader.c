@@ -1,3 +1,4 @@
+/* The islands' image, and the entry points of its copies. */
 #include "tools/sim/loader.h"
 
 #include "tools/sim/base/image.h"

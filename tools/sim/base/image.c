@@ -1,3 +1,6 @@
+/*
+ * A dynamic loader: maps the segments of a shared object and fills in addresses, as image.h says.
+ */
 #include "tools/sim/base/image.h"
 
 #include "kernel/abi/types.h"

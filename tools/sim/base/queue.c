@@ -1,3 +1,4 @@
+/* Events by time: a binary heap of places in a pool. */
 #include "tools/sim/base/queue.h"
 
 #include <err.h>

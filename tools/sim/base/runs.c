@@ -1,3 +1,4 @@
+/* Runs of seeds, side by side, each in a child process. */
 #include "tools/sim/base/runs.h"
 
 #include <err.h>

@@ -19,7 +19,7 @@ struct runs {
 
 #define RUN_JOBS_MAX 64
 
-/* Runs them, naming those that failed; how many did. *done: how many were run. After 10 failures no more are started. */
+/* Runs them, names those that failed; how many did. *done: were run. After 10 failures no more are started. */
 unsigned runs_all(const struct runs *r, uint64_t *done);
 /* Crashes, and a run that does not end (SIGXCPU), come to r->crash from now on. */
 void runs_guard(const struct runs *r);

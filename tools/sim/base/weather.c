@@ -1,3 +1,4 @@
+/* Delays of messages: by distance, and by lot. */
 #include "tools/sim/base/weather.h"
 
 #define WITHIN_PACKAGE 200

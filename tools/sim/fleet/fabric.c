@@ -60,23 +60,38 @@ static void export_act(struct request *r)
 	request_answer(r, ERR_OK);
 }
 
+/* One of its own, or a further name for the one that has that number. */
+static struct service_end *service_make(struct process *p, const char *name, unsigned flags, uint32_t number)
+{
+	struct service_end *s = calloc(1, sizeof *s);
+
+	if (!s)
+		err(2, "a service");
+	*s = (struct service_end){ .owner = p, .number = number, .shared = flags & SERVICE_SHARED };
+	s->secret = random_next(&dice);
+	if (name)
+		strcpy(s->name, name);
+	return s;
+}
+
 static err_t sim_export(struct fabric *f, const char *name, unsigned flags, struct service *out)
 {
 	struct process *p = party(f);
-	struct service_end *s = calloc(1, sizeof *s);
-	struct request *r = request_new(name ? MON_SERVICE_CORE : p->core, export_act);
+	bool further = out->mailbox.pid != 0;
+	struct service_end *s;
+	struct request *r;
 	err_t err;
 
 	if (name && (!*name || strlen(name) > MON_NAME))
 		return *name ? ERR_TOO_LONG : ERR_ARGUMENT;
-	*s = (struct service_end){ .owner = p, .number = ++p->service_numbers, .shared = flags & SERVICE_SHARED };
-	s->secret = random_next(&dice);
-	if (name)
-		strcpy(s->name, name);
+	r = request_new(name ? MON_SERVICE_CORE : p->core, export_act);
+	s = service_make(p, name, flags, further ? out->id : ++p->service_numbers);
+	if (further)
+		s->target = out->link;
 	r->object = s;
 	err = request_call(r);
 	request_release(r);
-	if (err)
+	if (err || further)
 		return err;
 	out->link = s;
 	out->id = s->number;
@@ -104,7 +119,6 @@ static err_t sim_accept(struct service *s, const struct channel_options *o, stru
 	r->link = link_make(r->from);
 	link_accept(r->link, p);
 	link_attach(r->link, 1, c, r->from->pid);
-	trace(p, "accepts %lx", r->from->pid);
 	request_answer(r, ERR_OK);
 	return ERR_OK;
 }
@@ -117,7 +131,7 @@ static struct service_end *service_at(const struct mailbox *at, err_t *err)
 
 	*err = ERR_CLOSED;
 	for (struct service_end *s = p && p->life != PROCESS_DEAD ? p->services : NULL; s; s = s->next)
-		if (s->number == at->service) {
+		if (s->number == at->service && !s->target) {
 			*err = s->secret == at->secret ? ERR_OK : ERR_DENIED;
 			return *err ? NULL : s;
 		}
@@ -171,6 +185,8 @@ static void lookup_act(struct request *r)
 {
 	struct service_end *s = name_find(r->text, r->from->core);
 
+	if (s && s->target)
+		s = s->target;
 	if (s) {
 		r->word[0] = s->owner->pid;
 		r->word[1] = s->number;

@@ -5,7 +5,7 @@
  *   main.c      options, runs                     time.c     events, cores: who runs when
  *   process.c   a process: made, run, ended       thread.c   its threads; sync.c what they wait on
  *   fabric.c    channels and services             link.c     what carries a channel
- *   monitor.c   what a process asks its monitor   memory.c   its heap
+ *   monitor.c   what a process asks its monitor, request.c how; memory.c its heap
  *   text.c      what it prints                    trace.c    what happened
  *   fate.c      kills                             ledger.c   what clients were told
  *   world_*.c   what there is to run, and what must hold at the end
@@ -17,6 +17,7 @@
 #pragma once
 
 #include "kernel/abi/error.h"
+#include "kernel/abi/boot.h"
 #include "libos/core/monitor_client.h"
 #include "libos/fabric/fabric.h"
 #include "libos/thread/thread.h"
@@ -84,7 +85,10 @@ void time_forget(struct process *p);
 extern struct weather weather;
 /* When what leaves core `from` now is at `to`. */
 cycles_t time_arrival(coreid_t from, coreid_t to);
+/* The core does something else for so long. */
+void time_busy(coreid_t core, cycles_t ns);
 void time_init(void);
+#define CYCLES_A_SECOND UINT64_C(1000000000)
 
 /* --- process.c ----------------------------------------------------------------------------- */
 
@@ -134,8 +138,15 @@ struct process {
 	struct service_end *services;
 	uint32_t service_numbers;
 	struct request *waiters; /* for its end */
-	cycles_t ran;            /* last */
-	char text[200];          /* a line that it has not finished */
+	uint64_t *watched_by;    /* pids */
+	unsigned watched_by_count;
+	bool watches;
+	struct mon_watcher *watcher; /* in its memory */
+	uint64_t ticket;
+	uint32_t id;
+	cycles_t ran;    /* last */
+	cycles_t worked; /* in all */
+	char text[200];  /* a line that it has not finished */
 	unsigned text_length;
 };
 
@@ -213,6 +224,7 @@ struct service_end {
 	char name[MON_NAME + 1]; /* empty: none */
 	bool shared;
 	struct process *owner;
+	struct service_end *target;   /* of a further name: the service; NULL: this is it */
 	struct request *first, *last; /* that wait to be accepted */
 	struct service_end *next, *next_named;
 };
@@ -231,7 +243,7 @@ void links_end(struct process *p, cycles_t delay);
 /* All wait sets of the process look again. */
 void sets_wake(struct process *p);
 
-/* --- monitor.c -------------------------------------------------------------------------------- */
+/* --- request.c, monitor.c -------------------------------------------------------------------------------- */
 
 /* What a thread asked for and waits for. */
 struct request {
@@ -257,6 +269,11 @@ void request_release(struct request *r);
 void request_post(struct request *r, cycles_t at, void (*happen)(struct moment *));
 /* The answer is on its way. */
 void request_answer(struct request *r, err_t err);
+/* One that is to be answered by nobody: to be posted. */
+struct request *request_of(struct process *p);
+/* Who watches hears of it. */
+void monitor_process_gone(struct process *p);
+void monitor_core_gone(coreid_t core);
 /* Who waited for the end of a process hears of it. */
 void monitor_tell_end(struct request *r, const struct process *p);
 /* A core's death: all on it end, and later the others know. */

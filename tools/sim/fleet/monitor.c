@@ -1,9 +1,7 @@
 /*
  * What a process asks of its monitor: libos/core/monitor_client.h, as far as services use it.
  *
- * Monitors are modelled, not run (tools/sim runs them): a request goes to a core's monitor, which does
- * one after the other; the answer comes back. What a core that died was asked is answered by
- * ERR_CORE_TIMEOUT when its death is agreed on.
+ * Monitors are modelled, not run (tools/sim runs them): request.c carries what they are asked.
  */
 #include "tools/sim/fleet/cost.h"
 #include "tools/sim/fleet/fleetsim.h"
@@ -13,152 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct request *requests; /* that are not answered */
-
-/* --- requests ---------------------------------------------------------------------------------------- */
-
-struct request *request_new(coreid_t core, void (*act)(struct request *))
-{
-	struct request *r = calloc(1, sizeof *r);
-
-	if (!r)
-		err(2, "a request");
-	r->from = running;
-	r->thread = running->current;
-	r->core = core;
-	r->act = act;
-	r->uses = 1;
-	return r;
-}
-
-void request_release(struct request *r)
-{
-	if (--r->uses)
-		return;
-	free(r->text);
-	free(r);
-}
-
-static void request_list(struct request *r)
-{
-	r->older = requests;
-	if (requests)
-		requests->newer = r;
-	requests = r;
-}
-
-static void request_unlist(struct request *r)
-{
-	if (r->older)
-		r->older->newer = r->newer;
-	if (r->newer)
-		r->newer->older = r->older;
-	else
-		requests = r->older;
-}
-
-/* Something is going to happen to it. */
-void request_post(struct request *r, cycles_t at, void (*happen)(struct moment *))
-{
-	struct moment m = { .happen = happen, .who = r };
-
-	r->uses++;
-	time_post(at, &m);
-}
-
-static void request_do(struct moment *m)
-{
-	struct request *r = m->who;
-
-	/* It died in between: whoever agrees on that answers. */
-	if (!r->answered && cores[r->core].life == CORE_ALIVE)
-		r->act(r);
-	request_release(r);
-}
-
-static void request_come(struct moment *m)
-{
-	struct request *r = m->who;
-	struct core *c = &cores[r->core];
-
-	if (c->missed && !r->answered)
-		request_answer(r, ERR_CORE_TIMEOUT);
-	if (c->life == CORE_ALIVE) {
-		if (c->monitor < time_now())
-			c->monitor = time_now();
-		c->monitor += COST_MONITOR;
-		/* The two take turns: a monitor that is asked without end does not starve its core's processes. */
-		if (c->busy < c->monitor && !c->first)
-			c->busy = c->monitor;
-		request_post(r, c->monitor, request_do);
-	}
-	request_release(r);
-}
-
-err_t request_call(struct request *r)
-{
-	request_list(r);
-	time_spend(COST_SEND);
-	request_post(r, time_arrival(r->from->core, r->core), request_come);
-	while (!r->done)
-		thread_wait(NULL, 0, false);
-	return r->err;
-}
-
-static void request_done(struct request *r)
-{
-	r->done = true;
-	if (r->thread->wait)
-		thread_make_ready(r->thread);
-}
-
-static void request_back(struct moment *m)
-{
-	struct request *r = m->who;
-
-	/* Of one that has ended the caller's own use is over, too. */
-	if (r->from->life == PROCESS_DEAD)
-		r->uses--;
-	else
-		request_done(r);
-	request_release(r);
-}
-
-void request_answer(struct request *r, err_t err)
-{
-	if (r->answered)
-		violation("a request is answered twice");
-	r->answered = true;
-	r->err = err;
-	request_unlist(r);
-	request_post(r, time_arrival(r->core, r->from->core), request_back);
-}
-
-/* --- deaths of cores ----------------------------------------------------------------------------------- */
-
-static void core_missed(struct moment *m)
-{
-	struct core *c = m->who;
-	coreid_t core = (coreid_t)(c - cores);
-
-	c->missed = true;
-	for (struct request *r = requests, *older; r; r = older) {
-		older = r->older;
-		if (r->core == core)
-			request_answer(r, ERR_CORE_TIMEOUT);
-	}
-}
-
-void core_kill(coreid_t core)
-{
-	struct moment m = { .happen = core_missed, .who = &cores[core] };
-
-	cores[core].life = CORE_DEAD;
-	while (cores[core].processes)
-		process_end(cores[core].processes, MON_KILLED, 0);
-	time_post(time_now() + CORE_MISSED, &m);
-}
-
 /* --- processes ---------------------------------------------------------------------------------------------- */
 
 void mon_exit(uint64_t status)
@@ -167,65 +19,95 @@ void mon_exit(uint64_t status)
 	__builtin_unreachable();
 }
 
-static void spawned(struct moment *m)
+static struct process *ticket_find(coreid_t core, uint64_t ticket)
+{
+	for (struct process *p = ticket ? cores[core].processes : NULL; p; p = p->next_here)
+		if (p->ticket == ticket)
+			return p;
+	return NULL;
+}
+
+/* word: arguments, ticket, number of the process service. */
+static void start_now(struct request *r)
+{
+	struct process *p = ticket_find(r->core, r->word[1]);
+	const char *argv[PROCESS_ARGS_MAX];
+	char *at = r->text;
+
+	for (uint64_t i = 0; i < r->word[0]; i++, at += strlen(at) + 1)
+		argv[i] = at;
+	if (!p) {
+		p = process_make(r->core, (int)r->word[0], argv, r->from->pid);
+		if (p) {
+			p->ticket = r->word[1];
+			p->id = (uint32_t)r->word[2];
+		}
+	}
+	r->word[0] = p ? p->pid : 0;
+	request_answer(r, p ? ERR_OK : ERR_NOT_FOUND);
+}
+
+static void started(struct moment *m)
 {
 	struct request *r = m->who;
-	const char *argv[32];
-	char *at = r->text;
-	const struct process *p;
 
-	if (!r->answered && cores[r->core].life == CORE_ALIVE) {
-		for (uint64_t i = 0; i < r->word[0]; i++, at += strlen(at) + 1)
-			argv[i] = at;
-		p = process_make(r->core, (int)r->word[0], argv, r->from->pid);
-		r->word[0] = p ? p->pid : 0;
-		request_answer(r, p ? ERR_OK : ERR_NOT_FOUND);
-	}
+	if (!r->answered && cores[r->core].life == CORE_ALIVE)
+		start_now(r);
 	request_release(r);
 }
 
-static void spawn_act(struct request *r)
+static void start_act(struct request *r)
 {
-	cores[r->core].busy += COST_SPAWN;
-	request_post(r, time_now() + COST_SPAWN, spawned);
+	time_busy(r->core, COST_SPAWN);
+	request_post(r, time_now() + COST_SPAWN, started);
 }
 
-static char *text_of(int argc, const char *const *argv)
+static char *text_of(unsigned argc, const char *const *argv)
 {
 	size_t bytes = 1;
 	char *text;
 
-	for (int i = 0; i < argc; i++)
+	for (unsigned i = 0; i < argc; i++)
 		bytes += strlen(argv[i]) + 1;
 	text = malloc(bytes);
 	if (!text)
 		err(2, "arguments");
 	bytes = 0;
-	for (int i = 0; i < argc; i++) {
+	for (unsigned i = 0; i < argc; i++) {
 		strcpy(text + bytes, argv[i]);
 		bytes += strlen(argv[i]) + 1;
 	}
 	return text;
 }
 
-err_t mon_spawn(coreid_t core, int argc, const char *const *argv, uint64_t *pid)
+err_t mon_start(coreid_t core, const struct mon_start *s, uint64_t *pid)
 {
 	struct request *r;
 	err_t err;
 
 	if (core >= options.cores)
 		return ERR_CORE_ID;
-	if (argc < 1 || argc > 32)
+	if (s->argc < 1 || s->argc > PROCESS_ARGS_MAX)
 		return ERR_ARGUMENT;
-	r = request_new(core, spawn_act);
-	r->word[0] = (uint64_t)argc;
-	r->text = text_of(argc, argv);
+	r = request_new(core, start_act);
+	r->word[0] = s->argc;
+	r->word[1] = s->ticket;
+	r->word[2] = s->id;
+	r->text = text_of(s->argc, s->argv);
 	err = request_call(r);
 	if (!err && pid)
 		*pid = r->word[0];
 	request_release(r);
 	return err;
 }
+
+err_t mon_spawn(coreid_t core, int argc, const char *const *argv, uint64_t *pid)
+{
+	return mon_start(core, &(struct mon_start){ .argc = (unsigned)argc, .argv = argv }, pid);
+}
+
+uint64_t process_self_pid(void) { return running->pid; }
+coreid_t process_self_core(void) { return running->core; }
 
 void monitor_tell_end(struct request *r, const struct process *p)
 {
@@ -290,6 +172,94 @@ err_t mon_kill(uint64_t pid)
 	return err;
 }
 
+/* --- watching ------------------------------------------------------------------------------------------ */
+
+static void gone_come(struct moment *m)
+{
+	struct request *told = m->who;
+	struct process *p = told->from;
+
+	running = p;
+	for (struct mon_watcher *w = p->life == PROCESS_DEAD ? NULL : p->watcher; w; w = w->next)
+		w->gone(w, told->word[0], (unsigned)told->word[1], told->word[2]);
+	running = NULL;
+	request_release(told);
+}
+
+/* Tells the process: of one that ended, or with number 0 of a core. */
+static void gone_tell(struct process *p, uint64_t pid, unsigned cause, uint64_t status)
+{
+	struct request *r = request_of(p);
+
+	r->word[0] = pid;
+	r->word[1] = cause;
+	r->word[2] = status;
+	request_post(r, time_arrival((coreid_t)(pid >> 32), p->core) + COST_MONITOR, gone_come);
+	request_release(r);
+}
+
+void monitor_process_gone(struct process *p)
+{
+	for (unsigned i = 0; i < p->watched_by_count && cores[p->core].life == CORE_ALIVE; i++) {
+		struct process *w = process_of(p->watched_by[i]);
+
+		if (w->life != PROCESS_DEAD)
+			gone_tell(w, p->pid, p->cause, p->status);
+	}
+	free(p->watched_by);
+	p->watched_by = NULL;
+}
+
+void monitor_core_gone(coreid_t core)
+{
+	for (struct process *p = process_first(); p; p = p->younger)
+		if (p->watches && p->life != PROCESS_DEAD)
+			gone_tell(p, (uint64_t)core << 32, MON_KILLED, ERR_CORE_TIMEOUT);
+}
+
+static void watch_act(struct request *r)
+{
+	struct process *p = process_of(r->word[0]);
+
+	if (!p || p->life == PROCESS_DEAD) {
+		request_answer(r, ERR_NO_PROCESS);
+		return;
+	}
+	for (unsigned i = 0; i < p->watched_by_count; i++)
+		if (p->watched_by[i] == r->from->pid) {
+			request_answer(r, ERR_OK);
+			return;
+		}
+	p->watched_by = realloc(p->watched_by, (p->watched_by_count + 1) * sizeof *p->watched_by);
+	if (!p->watched_by)
+		err(2, "who watches");
+	p->watched_by[p->watched_by_count++] = r->from->pid;
+	request_answer(r, ERR_OK);
+}
+
+err_t mon_watch(uint64_t pid)
+{
+	struct request *r;
+	err_t err;
+
+	if (pid >> 32 >= options.cores)
+		return ERR_NO_PROCESS;
+	running->watches = true;
+	r = request_new((coreid_t)(pid >> 32), watch_act);
+	r->word[0] = pid;
+	err = request_call(r);
+	request_release(r);
+	return err;
+}
+
+void mon_watcher_add(struct mon_watcher *w)
+{
+	w->next = running->watcher;
+	running->watcher = w;
+}
+
+/* --- looking ------------------------------------------------------------------------------------------ */
+
 static void ps_act(struct request *r)
 {
 	const struct process *p = cores[r->core].processes;
@@ -297,6 +267,7 @@ static void ps_act(struct request *r)
 	for (uint64_t i = r->word[0]; p && i; i--)
 		p = p->next_here;
 	r->object = (void *)(uintptr_t)p;
+	r->word[1] = p ? p->worked : 0;
 	request_answer(r, p ? ERR_OK : ERR_NOT_FOUND);
 }
 
@@ -313,12 +284,16 @@ err_t mon_ps(coreid_t core, unsigned index, struct mon_process *out)
 	if (!err) {
 		const struct process *p = r->object;
 
-		*out = (struct mon_process){ .pid = p->pid, .cores = 1 };
+		*out = (struct mon_process){
+			.pid = p->pid, .cores = 1, .cycles = r->word[1], .ticket = p->ticket, .id = p->id
+		};
 		snprintf(out->name, sizeof out->name, "%.*s", (int)sizeof out->name - 1, p->program->name);
 	}
 	request_release(r);
 	return err;
 }
+
+err_t mon_ps_id(coreid_t core, unsigned index, struct mon_process *out) { return mon_ps(core, index, out); }
 
 /* --- cores ------------------------------------------------------------------------------------------------------ */
 
@@ -345,7 +320,13 @@ err_t mon_core(coreid_t core, struct mon_core *out)
 	r->word[0] = core;
 	err = request_call(r);
 	if (!err)
-		*out = (struct mon_core){ .state = (uint16_t)r->word[1], .processes = (uint32_t)r->word[2] };
+		*out = (struct mon_core){ .core = core,
+					  .apic_id = core,
+					  .state = (uint32_t)r->word[1],
+					  .at = core,
+					  .processes = (uint32_t)r->word[2],
+					  .uptime = time_now(),
+					  .tsc_hz = CYCLES_A_SECOND };
 	request_release(r);
 	return err;
 }

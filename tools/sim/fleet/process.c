@@ -154,6 +154,7 @@ void process_end(struct process *p, unsigned cause, uint64_t status)
 		if (cores[p->core].life == CORE_ALIVE)
 			monitor_tell_end(r, p);
 	}
+	monitor_process_gone(p);
 	if (world->ended)
 		world->ended(p);
 	if (p == running)
@@ -176,6 +177,7 @@ void process_run(struct process *p)
 	}
 	running = NULL;
 	p->ran = time_now();
+	p->worked += p->ran - start;
 	if (p->life == PROCESS_DEAD)
 		process_free(p);
 	else if (p->ready.head)

@@ -48,6 +48,13 @@ bool time_step(cycles_t until)
 	return true;
 }
 
+void time_busy(coreid_t core, cycles_t ns)
+{
+	struct core *c = &cores[core];
+
+	c->busy = (c->busy > now ? c->busy : now) + ns;
+}
+
 /* --- cores ----------------------------------------------------------------------------------- */
 
 static void core_look(struct moment *e);
