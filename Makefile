@@ -97,7 +97,7 @@ test-fuzz: fuzz ## short fuzzing on this machine
 	tools/test fuzz
 test-model: sim-built ## the models, and the simulator held against them
 	tools/test model
-test-sim: sim-built ## the tests in the simulator
+test-sim: sim-built fleetsim-built ## the tests in the simulator
 	tools/test sim
 test-boot: iso pxe all $(BUILD)/kernel/other.elf ## the tests in the emulator
 	tools/test boot
@@ -121,7 +121,7 @@ bench-host: | $(DEPS) ## the message code on two threads of this machine; JSON l
 	$(MAKE) --no-print-directory $(BUILD)/host/bench_host >&2
 	$(BUILD)/host/bench_host $$(git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 
-built: all $(BUILD)/kernel/other.elf iso pxe unit fuzz sim-built wrapper clang $(BUILD)/host/bench_host
+built: all $(BUILD)/kernel/other.elf iso pxe unit fuzz sim-built fleetsim-built wrapper clang $(BUILD)/host/bench_host
 
 # Both compilers are to find nothing to complain about; clang's objects are only looked at.
 clang: $(BUILD)/clang.stamp ## compile all with clang too
