@@ -318,19 +318,21 @@ $(SIM): $(wildcard tools/sim/*.c tools/sim/*.h tools/sim/base/*.c tools/sim/base
 # Fleets: each program is one shared object, of its own sources and what it needs of the libraries.
 
 FLEETSIM := $(BUILD)/sim/fleetsim
-FLEET_LIB_C := $(addprefix libos/fabric/,channel.c wait.c wait_board.c hint.c) tools/sim/fleet/guest/entry.c
-FLEET_DIRS := $(patsubst %/,%,$(sort $(dir $(wildcard tools/sim/fleet/guest/*/*.c))))
+FLEET_LIB_C := $(addprefix libos/fabric/,channel.c wait.c wait_board.c hint.c) libos/core/error_text.c \
+	$(filter-out libos/rpc/cap.c,$(wildcard $(addsuffix /*.c,libos/rpc libos/fleet libos/name))) tools/sim/fleet/guest/entry.c
+FLEET_DIRS := $(patsubst %/,%,$(sort $(dir $(wildcard $(addsuffix /*.c,tools/sim/fleet/guest/* services/sample services/name \
+	services/page services/proc)))))
 FLEET_IMAGES := $(foreach d,$(FLEET_DIRS),$(BUILD)/sim/fleet/$(notdir $(d)).so)
 
 fleetsim-built: $(FLEETSIM) $(FLEET_IMAGES)
 fleetsim: fleetsim-built ## simulate fleets: WORLD=echo, CORES=16 cores, MEMBERS=2 members under SEEDS=100 seeds
 	nice $(FLEETSIM) --images $(BUILD)/sim/fleet --cores $(CORES) --seeds $(SEEDS) $(WORLD:%=--world %) $(MEMBERS:%=--members %)
 
-$(BUILD)/sim/fleet/o/%.o: % | $(DEPS)
+$(BUILD)/sim/fleet/o/%.o: % | $(DEPS) $(STUBS_C)
 	mkdir -p $(@D)
 	$(HOSTCC) -Itools/sim/fleet/include -I$(BUILD)/gen $(SIM_ISLAND_FLAGS) -Dmain=program_main -Wno-missing-prototypes -MMD -MP -c $< -o $@
 
-$(BUILD)/sim/fleet/lib.a: $(FLEET_LIB_C:%=$(BUILD)/sim/fleet/o/%.o)
+$(BUILD)/sim/fleet/lib.a: $(patsubst %,$(BUILD)/sim/fleet/o/%.o,$(FLEET_LIB_C) $(STUBS_C))
 	rm -f $@
 	ar rcsD $@ $^
 

@@ -1,6 +1,8 @@
 /*
  * The fabric of a process: struct fabric_ops over links, names and the monitors.
  */
+#include "libos/fabric/metal.h"
+#include "libos/rpc/stub.h"
 #include "tools/sim/fleet/cost.h"
 #include "tools/sim/fleet/fleetsim.h"
 
@@ -277,6 +279,21 @@ err_t fabric_here(struct fabric **out)
 {
 	*out = &running->fabric;
 	return ERR_OK;
+}
+
+err_t fabric_metal(struct fabric **out) { return fabric_here(out); }
+
+/* Capability spaces are not modelled. */
+err_t rpc_cap_send(struct channel *c, cptr_t cap, uint64_t *ticket)
+{
+	(void)c, (void)cap, (void)ticket;
+	return ERR_UNSUPPORTED;
+}
+
+err_t rpc_cap_receive(struct channel *c, uint64_t ticket, cptr_t *slot)
+{
+	(void)c, (void)ticket, (void)slot;
+	return ERR_UNSUPPORTED;
 }
 
 /* --- a process comes and goes ----------------------------------------------------------------------------- */

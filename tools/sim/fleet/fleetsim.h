@@ -309,6 +309,6 @@ struct world {
 	void (*check)(void);
 	void (*figures)(void);
 };
-extern const struct world world_echo;
+extern const struct world world_echo, world_stubs;
 const struct world *world_find(const char *name);
 extern const struct world *world;

@@ -4,6 +4,7 @@
 #include "tools/sim/fleet/fleetsim.h"
 #include "tools/sim/fleet/ledger.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static struct {
@@ -52,6 +53,20 @@ void host_answered(const char *what, uint64_t from)
 	t->last = time_now();
 	if (took > t->most)
 		t->most = took;
+}
+
+static void times_show(const struct answer_times *t)
+{
+	printf("%-10s %8lu calls, %7lu ns each, %9lu at most, %6lu a ms\n", t->what, t->count, t->sum / t->count,
+	       t->most, t->count * MILLISECOND / (t->last - t->first + 1));
+}
+
+void ledger_show(void)
+{
+	for (unsigned i = 0; i < times_count; i++)
+		times_show(&times[i]);
+	for (unsigned i = 0; i < COUNTERS_MAX && counters[i].name[0]; i++)
+		printf("%-10s %8lu\n", counters[i].name, counters[i].value);
 }
 
 void host_violation(const char *format, ...)

@@ -17,5 +17,7 @@ struct answer_times {
 /* Made when it is first asked for. */
 uint64_t *ledger_counter(const char *name);
 struct answer_times *ledger_times(const char *what);
+/* All times, and all together. */
+void ledger_show(void);
 /* Programs that have done what they were to do. */
 extern uint64_t programs_done;

@@ -34,14 +34,7 @@ static void check(void)
 		violation("%lu calls were answered, but the servers saw %lu", answered, asked);
 }
 
-static void figures(void)
-{
-	const struct answer_times *t = ledger_times("echo");
-
-	printf("echo: %lu calls, %lu ns each, %lu at most, %lu a ms; %u servers killed, %u cores lost\n", t->count,
-	       t->sum / t->count, t->most, t->count * MILLISECOND / (t->last - t->first + 1), fate_kills,
-	       fate_core_deaths);
-}
+static void figures(void) { ledger_show(); }
 
 const struct world world_echo = {
 	.name = "echo",
