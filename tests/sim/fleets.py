@@ -52,6 +52,11 @@ def test_fabric(report):
           "--core-deaths", 3)
 
 
+def test_stubs(report):
+    """900 clients call 60 services by stubs"""
+    seeds(report, "stubs", 4, "--cores", 1024, "--members", 60, "--clients", 900, "--calls", 100)
+
+
 def test_trace(report):
     """two runs of a seed are the same, event by event"""
     first, again = (fleetsim("--world", "echo", "--seed", 7, "--trace", "--calls", 1000, "--kills", 10)[2]

@@ -19,7 +19,7 @@ static const char *other;
 static void must(err_t err, const char *what)
 {
 	if (err)
-		host_violation("%s gives error %u", what, err);
+		host_violation("%s gives error %ld", what, err);
 }
 
 static void connect(struct rpc_client *c, const char *name)
