@@ -65,7 +65,8 @@
 	X(55, UPDATE_SIZE, "CPU driver is too large to take over")             \
 	X(56, REDIRECT, "another member serves this call")                     \
 	X(57, WATCHERS, "too many processes watch others on that core")        \
-	X(58, NAME_WATCHES, "a client waits for changes of too many names")
+	X(58, NAME_WATCHES, "a client waits for changes of too many names")    \
+	X(59, STALE, "changed by another meanwhile")
 
 enum error_code {
 #define ERROR_ENUM(code, name, text) ERR_##name = code,

@@ -9,7 +9,7 @@
  * replaced, so nobody acts for it twice.
  *
  * All callbacks are called by threads of the server and may make calls. Those of one member come
- * one at a time, in the order: start, then changed, lost and leave; load at any time.
+ * one at a time, in the order: init, start, then changed, lost and leave; load at any time.
  *
  * docs/fleets.md shows a whole service.
  */
@@ -32,6 +32,8 @@ struct fleet_ops {
 	const struct fleet_interface *interface; /* ended by one without a service; may be NULL */
 	const struct rpc_hooks *hooks;           /* may be NULL; `closed` is called after the library has looked */
 	const struct fleet_policy *policy;       /* of a new fleet; NULL or zero fields: fleet_policy_default */
+	/* First of all, before anybody can know of this member: what `told` and ports need. May be NULL. */
+	err_t (*init)(struct fleet *f);
 	/*
 	 * This process is member f->number of the view; make state, or take it over from the others. The first member of
 	 * all is alone in its view. Calls of the service come only when it has returned. An error ends the member.
@@ -86,7 +88,8 @@ struct rpc_client *fleet_peer(struct fleet *f, uint32_t number);
 typedef err_t fleet_port_fn(void *arg, uint32_t from, uint32_t what, const void *data, size_t bytes, void *answer,
 			    size_t *answered);
 enum fleet_port { FLEET_PORT_SERVICE, FLEET_PORT_KV, FLEET_PORT_REPLICA, FLEET_PORT_DPOOL, FLEET_PORTS = 8 };
-#define FLEET_WORDS 6000 /* the most bytes, either way */
+#define FLEET_WORDS 6000  /* the most bytes there */
+#define FLEET_ANSWER 4000 /* ... and back */
 /* In or before `start`. Port FLEET_PORT_SERVICE is ops->told. */
 void fleet_listen(struct fleet *f, enum fleet_port port, fleet_port_fn *fn, void *arg);
 /*

@@ -24,7 +24,7 @@ rpc_idempotent err_t fleet_state(rpc_out struct fleet_head *head, rpc_inout uint
 				 rpc_out rpc_sized(*count) rpc_max(128) struct fleet_member *members);
 /* Words between the libraries of two members, or the services: fleet_ask. */
 rpc_idempotent err_t fleet_carry(rpc_in uint32_t port, rpc_in uint32_t what, rpc_in uint32_t bytes,
-				 rpc_in rpc_sized(bytes) rpc_max(4000) const void *data, rpc_inout uint32_t *answered,
+				 rpc_in rpc_sized(bytes) rpc_max(6000) const void *data, rpc_inout uint32_t *answered,
 				 rpc_out rpc_sized(*answered) rpc_max(4000) void *answer);
 /* The member is in the view no more and all others know: it ends. */
 rpc_idempotent err_t fleet_end(void);

@@ -1,0 +1,163 @@
+/*
+ * How a view comes into force, and how another member becomes coordinator.
+ *
+ * The coordinator makes one view after the other: tells it to all that were in the one before, goes
+ * over to it itself, and waits for all; then tells a newcomer, for whom the others have by then
+ * handed over what it is to have.  Who does not answer is suspected, and the next view is without it.
+ *
+ * When the coordinator is dead, the lowest that lives fences all that were before it, asks the others
+ * which view they have, and goes on from the latest.  A view that reached some members only is so either
+ * completed or followed by one that is later, and a newcomer that was told of none is nobody's member.
+ */
+#include "libos/fleet/private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct telling {
+	struct fleet_peer *peer; /* NULL: not told */
+	struct rpc_pending pending;
+	bool started;
+};
+
+static struct fleet_peer *hold(struct fleet_self *s, uint32_t number)
+{
+	struct fleet_peer *p = number == s->fleet->number ? NULL : peer_of(s, number);
+
+	if (p)
+		p->users++;
+	return p;
+}
+
+static void start_telling(struct fleet_self *s, struct telling *t, const struct fleet_view *v)
+{
+	if (!t->peer)
+		return;
+	fleet_peer(s->fleet, t->peer->number);
+	t->started =
+		!t->peer->dead && !fleet_install_start(&t->peer->client, &t->pending, &v->head, v->count, v->member);
+}
+
+/* Has it gone over? */
+static bool finish_telling(struct telling *t)
+{
+	err_t err = ERR_CLOSED;
+
+	if (!t->peer)
+		return true;
+	if (t->started)
+		err = fleet_install_finish(&t->pending);
+	if (err)
+		t->peer->suspect = true;
+	t->peer->users--;
+	return !err;
+}
+
+/* Those that are in the view for the first time; the last to hear of it. */
+static bool tell_newcomers(struct fleet_self *s, const struct fleet_view *next, const struct fleet_view *old)
+{
+	bool all = true;
+
+	for (uint32_t i = 0; i < next->count; i++) {
+		struct telling t = { 0 };
+
+		if (view_get(old, next->member[i].number))
+			continue;
+		t.peer = hold(s, next->member[i].number);
+		start_telling(s, &t, next);
+		all &= finish_telling(&t);
+	}
+	return all;
+}
+
+void change_view(struct fleet_self *s, struct fleet_view *next)
+{
+	struct telling *t = calloc(FLEET_MEMBERS, sizeof(*t));
+	struct fleet_view *old = malloc(sizeof(*old));
+	bool all = true;
+
+	if (!t || !old) {
+		free(t);
+		free(old);
+		self_end(s, "no memory for another view");
+		return;
+	}
+	*old = s->fleet->view;
+	next->head.version = view_next_version(next->head.version, s->fleet->number);
+	next->head.next = s->next;
+	s->adapted = false;
+	for (uint32_t i = 0; i < next->count; i++)
+		if (view_get(old, next->member[i].number))
+			t[i].peer = hold(s, next->member[i].number);
+	for (uint32_t i = 0; i < next->count; i++)
+		start_telling(s, &t[i], next);
+	self_install(s, next);
+	for (uint32_t i = 0; i < next->count; i++)
+		all &= finish_telling(&t[i]);
+	all &= tell_newcomers(s, next, old);
+	if (all)
+		s->settled = next->head.version;
+	free(old);
+	free(t);
+}
+
+/* --- another coordinator ----------------------------------------------------------------------- */
+
+/* The later of *base and what that member has. Who has none was started by one that is dead. */
+static void hear(struct fleet_self *s, struct fleet_peer *p, struct fleet_view *base, struct fleet_view *other)
+{
+	err_t err;
+
+	fleet_peer(s->fleet, p->number);
+	other->count = FLEET_MEMBERS;
+	err = p->dead ? ERR_CLOSED : fleet_state(&p->client, &other->head, &other->count, other->member);
+	if (err || !other->head.version)
+		p->suspect = true;
+	else if (other->head.version > base->head.version)
+		*base = *other;
+}
+
+static void fence_wait(struct fleet_self *s, struct fleet_peer *p)
+{
+	while (!peer_fence(s, p) && !s->ending)
+		self_wait(s, fabric_now(s->fleet->fabric) + s->ms);
+}
+
+static void take_over(struct fleet_self *s, struct fleet_view *base, struct fleet_view *other)
+{
+	struct fleet *f = s->fleet;
+
+	*base = f->view;
+	for (uint32_t i = 0; i < f->view.count; i++) {
+		uint32_t number = f->view.member[i].number;
+		struct fleet_peer *p = hold(s, number);
+
+		if (p && number < f->number)
+			fence_wait(s, p);
+		else if (p)
+			hear(s, p, base, other);
+		if (p)
+			p->users--;
+	}
+	for (uint32_t i = base->count; i-- > 0;)
+		if (base->member[i].number < f->number)
+			view_remove(base, base->member[i].number);
+	if (s->next < base->head.next)
+		s->next = base->head.next;
+	s->coordinator = true;
+	s->times.fenced = fabric_now(f->fabric);
+	change_view(s, base);
+	s->times.told = fabric_now(f->fabric);
+}
+
+void change_coordinator(struct fleet_self *s)
+{
+	struct fleet_view *base = malloc(sizeof(*base)), *other = malloc(sizeof(*other));
+
+	if (base && other)
+		take_over(s, base, other);
+	else
+		self_end(s, "no memory to become coordinator");
+	free(base);
+	free(other);
+}

@@ -1,0 +1,73 @@
+/*
+ * The client of a fleet: finds another member when its own is gone, or when it is told to ask another.
+ *
+ * The runtime of the stubs repeats the calls; this only opens channels.  While a fleet has
+ * lost the member that the name leads to, and the name does not know it yet, the client
+ * asks again every millisecond.
+ */
+#include "libos/fleet/client.h"
+#include "libos/core/monitor_client.h"
+#include "libos/fleet/private.h"
+
+#include <string.h>
+
+static uint64_t ticks_of_ms(void)
+{
+	static uint64_t ticks;
+	struct mon_core core;
+
+	if (!ticks)
+		ticks = mon_core(process_self_core(), &core) || !core.tsc_hz ? 1000000 : core.tsc_hz / 1000;
+	return ticks;
+}
+
+static void pause_ms(struct fleet_client *c)
+{
+	if (c->rpc.server)
+		rpc_release(c->rpc.server);
+	thread_sleep_until(fabric_now(c->rpc.fabric) + ticks_of_ms());
+}
+
+static err_t client_renew(struct rpc_client *rpc)
+{
+	struct fleet_client *c = (struct fleet_client *)rpc;
+	cycles_t deadline = fabric_now(rpc->fabric) + (c->patience ? c->patience : FLEET_PATIENCE_MS * ticks_of_ms());
+	err_t err;
+
+	c->renewals++;
+	while ((err = announce_open(rpc, c->name)) && err != ERR_NO_MEMORY && fabric_now(rpc->fabric) < deadline)
+		pause_ms(c);
+	return err;
+}
+
+static err_t client_redirect(struct rpc_client *rpc, const struct mailbox *to)
+{
+	struct fleet_client *c = (struct fleet_client *)rpc;
+
+	c->redirects++;
+	return rpc_client_open_at(rpc, to) ? client_renew(rpc) : ERR_OK;
+}
+
+err_t fleet_client_init(struct fleet_client *c, struct fabric *f, struct rpc_server *server, const char *name)
+{
+	_Static_assert(offsetof(struct fleet_client, rpc) == 0, "the runtime hands back the rpc_client");
+	size_t length = strlen(name);
+
+	if (!length || length > FLEET_NAME)
+		return length ? ERR_TOO_LONG : ERR_ARGUMENT;
+	*c = (struct fleet_client){ 0 };
+	memcpy(c->name, name, length);
+	rpc_client_init(&c->rpc, f, server);
+	c->rpc.renew = client_renew;
+	c->rpc.redirect = client_redirect;
+	return ERR_OK;
+}
+
+err_t fleet_connect(struct fleet_client *c, struct fabric *f, struct rpc_server *server, const char *name)
+{
+	err_t err = fleet_client_init(c, f, server, name);
+
+	return err ? err : announce_open(&c->rpc, name);
+}
+
+void fleet_client_close(struct fleet_client *c) { rpc_client_close(&c->rpc); }

@@ -1,0 +1,327 @@
+/*
+ * Reads and writes of a partitioned store: at the member that has the key, and on the way there.
+ *
+ * Who asks says which view he goes by.  A member that has an older one waits for that; one that has not
+ * got the key in its own view says ERR_AGAIN, and who asks looks again by a later view.
+ */
+#include "libos/fleet/kv_partitioned.h"
+
+#include "libos/fleet/private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define KEPT_MS 10000   /* a removed key is remembered at least so long: a client may repeat its call till then */
+#define SWEEP_LEAST 256 /* removed keys, before they are looked through */
+
+struct kvp_choice kvp_choose(const struct fleet_view *v, uint64_t hash)
+{
+	const struct fleet_member *first, *second;
+
+	view_choose(v, hash, &first, &second);
+	return (struct kvp_choice){ first ? first->number : UINT32_MAX, second ? second->number : UINT32_MAX };
+}
+
+struct kvp_tag kvp_tag_of(const struct rpc_call *call)
+{
+	uint64_t who[2] = { call->peer, rpc_call_identity(call) };
+
+	/* 0 would be no tag. */
+	return (struct kvp_tag){ .who = view_hash(who, sizeof who) | 1, .which = rpc_call_sequence(call) };
+}
+
+void kvp_each(struct kvp *k, void (*fn)(void *arg, const struct kvp_entry *e), void *arg)
+{
+	for (uint64_t i = 0; i < k->table.buckets; i++)
+		for (const struct kvp_entry *e = k->table.bucket[i]; e; e = e->next)
+			if (!e->gone && kvp_choose(&k->fleet->view, e->hash).first == k->fleet->number)
+				fn(arg, e);
+}
+
+/* --- at the member that has the key ------------------------------------------------------------ */
+
+/* The key's entry when nobody writes it, or NULL; waits. ERR_AGAIN: the key is not ours. */
+static err_t entry_ours(struct kvp *k, const struct kvp_head *h, uint64_t hash, const void *key, struct kvp_entry **out)
+{
+	fleet_wait_view(k->fleet, h->view);
+	while (kvp_choose(&k->fleet->view, hash).first == k->fleet->number) {
+		*out = table_find(&k->table, hash, key, h->key_bytes);
+		if (!*out || !(*out)->busy)
+			return ERR_OK;
+		self_wait(k->fleet->self, 0);
+	}
+	return ERR_AGAIN;
+}
+
+static err_t serve_get(struct kvp *k, const struct kvp_head *h, const unsigned char *byte, void *answer,
+		       size_t *answered)
+{
+	struct kvp_entry *e = NULL;
+	err_t err = entry_ours(k, h, view_hash(byte, h->key_bytes), byte, &e);
+
+	if (err)
+		return err;
+	if (!e || e->gone)
+		return ERR_NOT_FOUND;
+	if (*answered < sizeof(e->version) + e->value_bytes)
+		return ERR_TOO_LONG;
+	memcpy(answer, &e->version, sizeof(e->version));
+	memcpy((char *)answer + sizeof(e->version), e->value, e->value_bytes);
+	*answered = sizeof(e->version) + e->value_bytes;
+	return ERR_OK;
+}
+
+/* Until the entry is where the view wants it; the view may change any number of times. */
+static err_t mirror_wait(struct kvp *k, struct kvp_entry *e, const struct kvp_tag *tag)
+{
+	struct fleet *f = k->fleet;
+
+	for (;;) {
+		uint64_t version = f->view.head.version;
+		struct kvp_choice c = kvp_choose(&f->view, e->hash);
+		err_t err = ERR_OK;
+
+		if (c.first == f->number && c.second != UINT32_MAX)
+			err = kvp_mirror(k, e, c.second, tag);
+		if (err && err != ERR_CLOSED && err != ERR_NOT_FOUND)
+			return err;
+		if (err)
+			fleet_wait_change(f, version);
+		else if (version == f->view.head.version)
+			break;
+	}
+	/* Given away meanwhile: it has arrived when the handing over is done. */
+	while (k->moving && kvp_choose(&f->view, e->hash).first != f->number)
+		self_wait(f->self, 0);
+	return ERR_OK;
+}
+
+/* What was there, to be put back when the mirror has no room. */
+struct before {
+	unsigned char value[KVP_VALUE];
+	size_t bytes;
+	bool gone;
+	uint64_t version;
+};
+
+static void before_keep(struct before *b, const struct kvp_entry *e)
+{
+	b->bytes = e->value_bytes;
+	b->gone = e->gone;
+	b->version = e->version;
+	memcpy(b->value, e->value ? e->value : "", e->value_bytes);
+}
+
+static err_t check(const struct kvp_head *h, const struct kvp_entry *e, bool remove)
+{
+	bool there = e && !e->gone;
+
+	if (h->version == KVP_NONE && !remove)
+		return there ? ERR_EXISTS : ERR_OK;
+	if (h->version == KVP_ANY)
+		return there || !remove ? ERR_OK : ERR_NOT_FOUND;
+	if (!there)
+		return ERR_NOT_FOUND;
+	return h->version == e->version ? ERR_OK : ERR_STALE;
+}
+
+/* Here, then at the mirror. Nobody else reads or writes the entry meanwhile. */
+static err_t write_entry(struct kvp *k, struct kvp_entry *e, const struct kvp_head *h, const unsigned char *value,
+			 bool remove)
+{
+	struct before before;
+	err_t err = entry_tag_room(e);
+
+	before_keep(&before, e);
+	if (!err)
+		err = entry_set(&k->table, e, value, h->value_bytes, remove);
+	if (err)
+		return err;
+	e->version = ++k->clock;
+	e->stamp = k->fleet->view.head.version;
+	e->when = fabric_now(k->fleet->fabric);
+	e->busy = true;
+	err = mirror_wait(k, e, &h->tag);
+	/* The old value takes no more room than it had; a later version, for the mirror may have taken the new one. */
+	if (err && entry_set(&k->table, e, before.value, before.bytes, before.gone))
+		self_end(k->fleet->self, "no memory to undo a write");
+	if (!err)
+		entry_remember(e, &h->tag);
+	e->busy = false;
+	self_wake(k->fleet->self);
+	return err;
+}
+
+/* Its removal is known to all members, and nobody will ask for it again. */
+static bool forgettable(const struct kvp *k, const struct kvp_entry *e)
+{
+	return e->gone && !e->busy && e->stamp <= k->fleet->self->settled &&
+	       fabric_now(k->fleet->fabric) - e->when > fleet_ms(k->fleet, KEPT_MS);
+}
+
+/* Removed keys are forgotten now and then: when there are many, and as many more since the last time. */
+static void sweep(struct kvp *k)
+{
+	struct kvp_entry **all;
+	uint64_t count = k->table.entries;
+
+	if (k->moving || k->table.gone < k->sweep_at)
+		return;
+	all = table_all(&k->table);
+	for (uint64_t i = 0; all && i < count; i++)
+		if (forgettable(k, all[i]))
+			table_drop(&k->table, all[i]);
+	free(all);
+	k->sweep_at = k->table.gone + k->table.entries / 4 + SWEEP_LEAST;
+}
+
+static err_t serve_write(struct kvp *k, const struct kvp_head *h, const unsigned char *byte, bool remove, void *answer,
+			 size_t *answered)
+{
+	uint64_t hash = view_hash(byte, h->key_bytes), note = h->tag.note;
+	const struct kvp_tag *done;
+	struct kvp_entry *e = NULL;
+	err_t err = entry_ours(k, h, hash, byte, &e);
+
+	if (err)
+		return err;
+	done = e ? entry_tag(e, h->tag.who, h->tag.which) : NULL;
+	if (done && h->tag.who) {
+		note = done->note;
+	} else {
+		err = check(h, e, remove);
+		if (!err && !e) {
+			sweep(k);
+			e = table_make(&k->table, hash, byte, h->key_bytes);
+			err = e ? ERR_OK : ERR_NO_MEMORY;
+		}
+		if (!err)
+			err = write_entry(k, e, h, byte + h->key_bytes, remove);
+	}
+	if (err || *answered < sizeof note)
+		return err ? err : ERR_TOO_LONG;
+	memcpy(answer, &note, sizeof note);
+	*answered = sizeof note;
+	return ERR_OK;
+}
+
+static err_t port(void *arg, uint32_t from, uint32_t what, const void *data, size_t bytes, void *answer,
+		  size_t *answered)
+{
+	const struct kvp_message *m = data;
+	const struct kvp_head *h = &m->head;
+	struct kvp *k = arg;
+
+	(void)from;
+	if (bytes < sizeof(*h) || h->key_bytes > KVP_KEY || h->value_bytes > KVP_VALUE || h->tags > KVP_TAGS ||
+	    bytes != sizeof(*h) + h->key_bytes + h->value_bytes + h->tags * sizeof(struct kvp_tag))
+		return ERR_MESSAGE;
+	if (what == KVP_GET)
+		return serve_get(k, h, m->byte, answer, answered);
+	if (what == KVP_PUT || what == KVP_REMOVE)
+		return serve_write(k, h, m->byte, what == KVP_REMOVE, answer, answered);
+	*answered = 0;
+	return what == KVP_MIRROR ? kvp_mirrored(k, h, m->byte) : ERR_UNSUPPORTED;
+}
+
+err_t kvp_init(struct kvp *k, struct fleet *f)
+{
+	*k = (struct kvp){ .fleet = f, .sweep_at = SWEEP_LEAST };
+	fleet_listen(f, FLEET_PORT_KV, port, k);
+	return ERR_OK;
+}
+
+/* --- on the way there ---------------------------------------------------------------------------- */
+
+/* Asks whoever has the key, by ever later views, until somebody has it. */
+static err_t ask_owner(struct kvp *k, enum kvp_word what, struct kvp_message *m, void *answer, size_t *answered)
+{
+	size_t room = *answered, bytes = sizeof(m->head) + m->head.key_bytes + m->head.value_bytes;
+	uint64_t hash = view_hash(m->byte, m->head.key_bytes);
+	struct fleet *f = k->fleet;
+
+	for (;;) {
+		uint64_t version = f->view.head.version;
+		err_t err;
+
+		m->head.view = version;
+		*answered = room;
+		err = fleet_ask(f, kvp_choose(&f->view, hash).first, FLEET_PORT_KV, what, m, bytes, answer, answered);
+		if (err == ERR_CLOSED || err == ERR_NOT_FOUND) {
+			if (err == ERR_NOT_FOUND && version == f->view.head.version)
+				return err; /* said by the owner: there is no such key */
+			if (f->self->ending)
+				return ERR_CLOSED;
+			if (version == f->view.head.version)
+				self_wait(f->self, fabric_now(f->fabric) + f->self->ms);
+		} else if (err == ERR_AGAIN) {
+			if (version == f->view.head.version)
+				self_wait(f->self, fabric_now(f->fabric) + f->self->ms);
+		} else {
+			return err;
+		}
+	}
+}
+
+static err_t message_fill(struct kvp_message *m, const void *key, size_t key_bytes, const void *value, size_t bytes,
+			  uint64_t expected, const struct kvp_tag *tag)
+{
+	if (key_bytes > KVP_KEY || bytes > KVP_VALUE)
+		return ERR_TOO_LONG;
+	m->head = (struct kvp_head){ .version = expected,
+				     .key_bytes = (uint32_t)key_bytes,
+				     .value_bytes = (uint32_t)bytes };
+	if (tag)
+		m->head.tag = *tag;
+	memcpy(m->byte, key, key_bytes);
+	memcpy(m->byte + key_bytes, value, bytes);
+	return ERR_OK;
+}
+
+err_t kvp_get(struct kvp *k, const void *key, size_t key_bytes, void *value, size_t *bytes, uint64_t *version)
+{
+	unsigned char answer[sizeof(uint64_t) + KVP_VALUE];
+	size_t answered = sizeof answer;
+	struct kvp_message m;
+	err_t err = message_fill(&m, key, key_bytes, "", 0, KVP_ANY, NULL);
+
+	if (!err)
+		err = ask_owner(k, KVP_GET, &m, answer, &answered);
+	if (!err && (answered < sizeof(uint64_t) || answered - sizeof(uint64_t) > *bytes))
+		err = ERR_TOO_LONG;
+	if (err)
+		return err;
+	*bytes = answered - sizeof(uint64_t);
+	memcpy(value, answer + sizeof(uint64_t), *bytes);
+	if (version)
+		memcpy(version, answer, sizeof *version);
+	return ERR_OK;
+}
+
+static err_t write_key(struct kvp *k, enum kvp_word what, struct kvp_message *m, struct kvp_tag *tag)
+{
+	uint64_t note = 0;
+	size_t answered = sizeof note;
+	err_t err = ask_owner(k, what, m, &note, &answered);
+
+	if (!err && tag)
+		tag->note = note;
+	return err;
+}
+
+err_t kvp_put(struct kvp *k, const void *key, size_t key_bytes, const void *value, size_t bytes, uint64_t expected,
+	      struct kvp_tag *tag)
+{
+	struct kvp_message m;
+	err_t err = message_fill(&m, key, key_bytes, value, bytes, expected, tag);
+
+	return err ? err : write_key(k, KVP_PUT, &m, tag);
+}
+
+err_t kvp_remove(struct kvp *k, const void *key, size_t key_bytes, uint64_t expected, struct kvp_tag *tag)
+{
+	struct kvp_message m;
+	err_t err = message_fill(&m, key, key_bytes, "", 0, expected, tag);
+
+	return err ? err : write_key(k, KVP_REMOVE, &m, tag);
+}

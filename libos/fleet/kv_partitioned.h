@@ -1,0 +1,81 @@
+/*
+ * A key-value store whose keys are spread over the members of a fleet, each with a mirror.
+ *
+ * A key belongs to its first choice among the members (view_choose), which serves all reads and writes of
+ * it, one at a time; a write is acknowledged when the second choice has it too. So what one member had when it dies, others
+ * have. Any member can be asked: it passes the call on. Two members that die at once may take
+ * entries with them.
+ *
+ * Writes carry a tag that names them; one that was done is known when it comes again, whoever brings it, and
+ * is not done twice: the word that was remembered with it comes back. Remembered are the last
+ * KVP_TAGS_OF_ONE of each of the last KVP_TAGS / KVP_TAGS_OF_ONE writers of a key.
+ *
+ * How entries move when the view changes: kv_handover.c.
+ */
+#pragma once
+
+#include "libos/fleet/fleet.h"
+#include "libos/fleet/kv_table.h"
+
+struct kvp {
+	struct fleet *fleet;
+	struct kvp_table table;
+	uint64_t clock;    /* the highest version seen */
+	bool moving;       /* entries are being handed over */
+	uint64_t pushed;   /* entries, counted */
+	uint64_t sweep_at; /* so many removed keys */
+};
+
+/* In fleet_ops.init: takes port FLEET_PORT_KV. */
+err_t kvp_init(struct kvp *k, struct fleet *f);
+/* In fleet_ops.changed. */
+void kvp_changed(struct kvp *k, const struct fleet_view *old);
+
+/* What a write expects to find: anything; nothing; or the version that kvp_get told. */
+#define KVP_ANY UINT64_MAX
+#define KVP_NONE 0
+
+/* *bytes: room, then how many. ERR_NOT_FOUND, ERR_TOO_LONG: it has more. *version may be NULL. */
+err_t kvp_get(struct kvp *k, const void *key, size_t key_bytes, void *value, size_t *bytes, uint64_t *version);
+/*
+ * ERR_EXISTS: expected nothing; ERR_NOT_FOUND or ERR_STALE: expected a version, and there is none, or another. ERR_TOO_LONG,
+ * ERR_NO_MEMORY. tag NULL: it may be done twice; else tag->note is what was remembered when it was done first.
+ */
+err_t kvp_put(struct kvp *k, const void *key, size_t key_bytes, const void *value, size_t bytes, uint64_t expected,
+	      struct kvp_tag *tag);
+/* Likewise. ERR_NOT_FOUND: there is none. */
+err_t kvp_remove(struct kvp *k, const void *key, size_t key_bytes, uint64_t expected, struct kvp_tag *tag);
+/* The tag of a call: whoever repeats it, it is the same. */
+struct kvp_tag kvp_tag_of(const struct rpc_call *call);
+/* Calls fn for each key that is this member's now. fn must not block. */
+void kvp_each(struct kvp *k, void (*fn)(void *arg, const struct kvp_entry *e), void *arg);
+
+/* --- between the files of the store --------------------------------------------------- */
+
+enum kvp_word { KVP_GET, KVP_PUT, KVP_REMOVE, KVP_MIRROR };
+
+/* Ahead of key, value, tags. */
+struct kvp_head {
+	uint64_t view;    /* version, of who asks */
+	uint64_t version; /* expected; of MIRROR: the entry's */
+	struct kvp_tag tag;
+	uint32_t key_bytes, value_bytes;
+	uint32_t tags; /* MIRROR */
+	uint32_t gone; /* MIRROR: the key was removed */
+};
+
+struct kvp_message {
+	struct kvp_head head;
+	unsigned char byte[FLEET_WORDS - sizeof(struct kvp_head)];
+};
+_Static_assert(sizeof(struct kvp_message) == FLEET_WORDS, "no padding");
+
+/* Sends an entry as it is, with the last of its tags only if `last`, to another member. */
+err_t kvp_mirror(struct kvp *k, const struct kvp_entry *e, uint32_t number, const struct kvp_tag *last);
+/* A mirror's side. */
+err_t kvp_mirrored(struct kvp *k, const struct kvp_head *h, const unsigned char *byte);
+/* First and second choice for a hash, by number; UINT32_MAX: none. */
+struct kvp_choice {
+	uint32_t first, second;
+};
+struct kvp_choice kvp_choose(const struct fleet_view *v, uint64_t hash);

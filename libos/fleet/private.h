@@ -1,0 +1,149 @@
+/*
+ * A member's inside, shared by the files of the library.
+ *
+ * Threads: the server's (handlers), the steward (coordinator.c: all that changes the view) and the pulse
+ * (pulse.c: heartbeats). They are cooperative, so what they share needs no lock; who waits
+ * for another says self_wait, who has changed something that others may wait for, self_wake.
+ */
+#pragma once
+
+#include "libos/core/monitor_client.h"
+#include "libos/fleet/fleet.h"
+#include "libos/fleet/fleet_client.h"
+#include "libos/fleet/fleet_server.h"
+#include "libos/fleet/scale.h"
+
+/* What we know of another member, beyond the view. */
+struct fleet_peer {
+	struct fleet_peer *next;
+	uint32_t number;
+	struct mailbox at;
+	struct rpc_client client;
+	uint32_t users; /* calls under way */
+	bool opening;   /* a thread is at it */
+	bool watched;   /* its monitor tells of its end */
+	bool dead;      /* it is surely dead: ended by itself, or fenced */
+	bool suspect;   /* to be fenced: hung, or closed its channel */
+	bool fencing;   /* a thread is at it */
+	bool beating;   /* `beat` is under way */
+	struct rpc_pending beat;
+	uint32_t missed; /* heartbeats */
+	struct fleet_pulse told;
+};
+
+/* A process that we have started and that has not joined yet. */
+struct fleet_newcomer {
+	bool used, joined;
+	coreid_t core;
+	uint32_t number;
+	uint64_t pid;
+	cycles_t deadline;
+	struct mailbox at;
+};
+
+#define FLEET_NEWCOMERS 8 /* at a time */
+#define FLEET_ENDS 64     /* deaths told and not yet looked at */
+
+struct fleet_self {
+	struct fleet *fleet;
+	struct fleet_peer *peers;
+	struct fleet_listener {
+		fleet_port_fn *fn;
+		void *arg;
+	} port[FLEET_PORTS];
+	struct mutex lock; /* for `changed` only */
+	struct cond changed;
+	cycles_t ms; /* of fabric time in a millisecond */
+
+	/* the view */
+	uint64_t settled;
+	bool installing; /* callbacks run for it */
+	uint64_t parent; /* pid of who started us; 0: nobody */
+	bool serving, ending;
+	const char *failed; /* what went wrong, when the member ends for that */
+
+	/* steward */
+	struct event work;
+	struct mon_watcher watcher;
+	struct {
+		uint64_t pid[FLEET_ENDS]; /* number 0: all of that core */
+		uint32_t put, taken;      /* more than FLEET_ENDS apart: some were lost */
+		cycles_t at;              /* when the last was told */
+	} ends;
+	bool coordinator;           /* we act as such */
+	uint32_t rank_waits;        /* ticks without a heartbeat */
+	uint64_t beats, beats_seen; /* that came; ... until the last tick */
+	struct fleet_newcomer newcomer[FLEET_NEWCOMERS];
+	uint32_t next; /* number of the next newcomer */
+	uint32_t dismissed;
+	bool dismissing; /* ... `dismissed` is to go */
+	bool adapted;    /* the policy, or how many are wanted, has changed: tell the others */
+	cycles_t retry;  /* no newcomer before: the last could not be started */
+	struct fleet_times times;
+
+	/* load */
+	struct fleet_scale scale;
+	cycles_t load_at;
+	uint64_t load_cycles;
+	uint32_t load, ps_index;
+};
+
+/* --- member.c ------------------------------------------------------------------------- */
+
+/* Waits, in any thread, until somebody has said self_wake, or the deadline. */
+void self_wait(struct fleet_self *s, cycles_t deadline);
+void self_wake(struct fleet_self *s);
+/* Goes over to the view: callbacks and all. ERR_OK also when we have it already. */
+err_t self_install(struct fleet_self *s, const struct fleet_view *v);
+/* The member ends: the process exits soon, with a word to the log if `why`. */
+void self_end(struct fleet_self *s, const char *why);
+
+/* --- peers.c ---------------------------------------------------------------------------- */
+
+/* What is known of that member of the view, made if need be; NULL: no such member, or no memory. */
+struct fleet_peer *peer_of(struct fleet_self *s, uint32_t number);
+/* Forgets those that are not in the view any more and that nobody uses. */
+void peers_prune(struct fleet_self *s);
+/* Sees to it that the member is surely dead. False: it could not be done now. */
+bool peer_fence(struct fleet_self *s, struct fleet_peer *p);
+
+/* --- control.c -------------------------------------------------------------------------- */
+
+extern const struct fleet_handlers fleet_control;
+
+/* --- coordinator.c ------------------------------------------------------------------------ */
+
+void *steward_main(void *self);
+/* In the dispatcher's scheduler: a process has ended. */
+void steward_gone(struct mon_watcher *w, uint64_t pid, unsigned cause, uint64_t status);
+/* --- change.c: one view after the other, by the coordinator -------------------------------------- */
+
+/* Tells all members the next view; returns when all that live have gone over to it. */
+void change_view(struct fleet_self *s, struct fleet_view *next);
+/* We are the lowest that lives: fences those below, hears what the others have, and makes a view. */
+void change_coordinator(struct fleet_self *s);
+
+/* --- pulse.c ---------------------------------------------------------------------------------- */
+
+void *pulse_main(void *self);
+/* This member's load of late. */
+struct fleet_pulse pulse_own(struct fleet_self *s);
+/* The coordinator's view gets the loads that the members told last. */
+void pulse_collect(struct fleet_self *s);
+
+/* --- place.c -------------------------------------------------------------------------------------- */
+
+/*
+ * A core for a new member: the emptiest, and of those the nearest to core `near`. CORES_MAX: there is none that has
+ * not got a member.
+ */
+coreid_t place_choose(const struct fleet_self *s, uint32_t near);
+/* How many cores are up. */
+unsigned place_cores(void);
+
+/* --- announce.c: how clients find members ----------------------------------------------------------- */
+
+/* This member serves; who asks for the fleet may get it. */
+err_t announce_member(struct fleet *f);
+/* Opens `c` to a member of the fleet of that name. */
+err_t announce_open(struct rpc_client *c, const char *name);

@@ -1,0 +1,208 @@
+/*
+ * The pulse: heartbeats, and the load of late.
+ *
+ * The coordinator asks each member every few milliseconds, one call at a time to each; who lets `patience`
+ * of them go by is hung, and fenced. The others expect those calls; when they stay away the second in
+ * line fences the coordinator, the third waits thrice as long for the second, and so on.
+ * Only ticks that came in time count: a machine that stood still has not been waiting.
+ * A fleet of one has no heartbeats.
+ */
+#include "libos/fleet/private.h"
+
+#define LOAD_MS 100 /* between two looks at the load, and between ticks of a fleet of one */
+
+/* --- load ------------------------------------------------------------------------------------- */
+
+/* This process in its monitor's list. */
+static err_t own_process(struct fleet_self *s, struct mon_process *out)
+{
+	coreid_t core = process_self_core();
+	uint64_t pid = s->fleet->at.pid;
+	err_t err = mon_ps(core, s->ps_index, out);
+
+	if (!err && out->pid == pid)
+		return ERR_OK;
+	for (s->ps_index = 0; !(err = mon_ps(core, s->ps_index, out)); s->ps_index++)
+		if (out->pid == pid)
+			return ERR_OK;
+	return err;
+}
+
+static uint32_t share_run(struct fleet_self *s, cycles_t now)
+{
+	cycles_t time = now - s->load_at;
+	struct mon_process p;
+	uint64_t ran;
+
+	if (!time || own_process(s, &p))
+		return s->load;
+	ran = p.cycles - s->load_cycles;
+	s->load_cycles = p.cycles;
+	return ran >= time ? 1000 : (uint32_t)(ran * 1000 / time);
+}
+
+static void look_at_load(struct fleet_self *s, cycles_t now)
+{
+	struct fleet *f = s->fleet;
+
+	if (now - s->load_at < LOAD_MS * s->ms)
+		return;
+	s->load = f->ops->load ? f->ops->load(f) : share_run(s, now);
+	s->load_at = now;
+}
+
+struct fleet_pulse pulse_own(struct fleet_self *s)
+{
+	const struct rpc_stats *stats = &s->fleet->server.stats;
+
+	return (struct fleet_pulse){ .version = s->fleet->view.head.version,
+				     .load = s->load,
+				     .queue = stats->paused + (stats->busy ? stats->busy - 1 : 0),
+				     .near = s->fleet->caller };
+}
+
+void pulse_collect(struct fleet_self *s)
+{
+	struct fleet_view *v = &s->fleet->view;
+
+	for (uint32_t i = 0; i < v->count; i++) {
+		struct fleet_member *m = &v->member[i];
+		struct fleet_peer *p = m->number == s->fleet->number ? NULL : peer_of(s, m->number);
+		struct fleet_pulse pulse = p ? p->told : pulse_own(s);
+
+		m->load = pulse.load;
+		m->queue = pulse.queue;
+	}
+}
+
+/* More members, or fewer? Not while any come or go. */
+static void scale(struct fleet_self *s, cycles_t now)
+{
+	struct fleet_view *v = &s->fleet->view;
+	enum fleet_step step;
+
+	pulse_collect(s);
+	if (v->count != v->head.wanted || view_count(v, FLEET_SERVING) != v->count)
+		return;
+	step = scale_step(&s->scale, &v->head.policy, v->count, view_load(v), now, s->ms);
+	if (step == FLEET_STAY)
+		return;
+	v->head.wanted += step == FLEET_GROW ? 1 : -1;
+	s->adapted = true;
+	if (step == FLEET_GROW)
+		s->times.grown = now;
+	else
+		s->times.shrunk = now;
+	event_signal(&s->work);
+}
+
+/* --- heartbeats ------------------------------------------------------------------------------------ */
+
+static void hung(struct fleet_self *s, struct fleet_peer *p)
+{
+	s->times.seen = fabric_now(s->fleet->fabric);
+	p->users++;
+	peer_fence(s, p);
+	p->users--;
+	event_signal(&s->work);
+}
+
+/* Takes the answer to the last heartbeat, if it has come. */
+static void beat_take(struct fleet_self *s, struct fleet_peer *p)
+{
+	if (!p->beating || !rpc_done(&p->beat))
+		return;
+	p->beating = false;
+	p->missed = 0;
+	if (fleet_beat_finish(&p->beat, &p->told) == ERR_CLOSED && !p->dead) {
+		p->suspect = true;
+		event_signal(&s->work);
+	}
+}
+
+static void beat(struct fleet_self *s, uint32_t number, bool in_time)
+{
+	struct fleet_peer *p = peer_of(s, number);
+
+	if (!p || p->dead)
+		return;
+	beat_take(s, p);
+	if (p->beating || p->opening)
+		p->missed += in_time;
+	else if (p->client.channel)
+		p->beating = !fleet_beat_start(&p->client, &p->beat, s->settled);
+	if (p->missed >= s->fleet->view.head.policy.patience)
+		hung(s, p);
+}
+
+static void beat_all(struct fleet_self *s, bool in_time)
+{
+	struct fleet *f = s->fleet;
+
+	/* beat() may wait, and the view change meanwhile. */
+	for (uint32_t i = 0; i < f->view.count; i++)
+		if (f->view.member[i].number != f->number)
+			beat(s, f->view.member[i].number, in_time);
+}
+
+/* In any other member: is there a coordinator? */
+static void listen(struct fleet_self *s, bool in_time)
+{
+	struct fleet_view *v = &s->fleet->view;
+	unsigned rank = view_rank(v, s->fleet->number);
+
+	if (s->beats != s->beats_seen)
+		s->rank_waits = 0;
+	else
+		s->rank_waits += in_time;
+	s->beats_seen = s->beats;
+	if (!rank || s->rank_waits < v->head.policy.patience * (2 * rank - 1))
+		return;
+	s->rank_waits = 0;
+	for (uint32_t i = 0; i < v->count && v->member[i].number < s->fleet->number; i++) {
+		struct fleet_peer *p = peer_of(s, v->member[i].number);
+
+		if (p && !p->dead)
+			hung(s, p);
+	}
+}
+
+/* --- the thread ------------------------------------------------------------------------------------- */
+
+static cycles_t period_of(const struct fleet_self *s)
+{
+	const struct fleet_head *head = &s->fleet->view.head;
+
+	return s->ms * (s->fleet->view.count > 1 ? head->policy.beat : LOAD_MS);
+}
+
+static void tick(struct fleet_self *s, cycles_t now, bool in_time)
+{
+	look_at_load(s, now);
+	if (!s->serving)
+		return;
+	if (!s->coordinator) {
+		listen(s, in_time);
+		return;
+	}
+	beat_all(s, in_time);
+	scale(s, now);
+}
+
+void *pulse_main(void *self)
+{
+	struct fleet_self *s = self;
+	struct fabric *f = s->fleet->fabric;
+	cycles_t last = fabric_now(f), now;
+
+	while (!s->ending) {
+		now = fabric_now(f);
+		if (now - last < period_of(s)) {
+			self_wait(s, last + period_of(s));
+			continue;
+		}
+		tick(s, now, now - last < 2 * period_of(s));
+		last = now;
+	}
+	return NULL;
+}
