@@ -14,7 +14,8 @@ err_t channel_urpc_send(struct channel *c, const struct urpc_message *m)
 	if (urpc_send(&c->urpc, m))
 		return ERR_OK;
 	channel_urpc_tend(c);
-	return c->closed ? ERR_CLOSED : ERR_AGAIN;
+	/* Also with messages of the peer's still to be received: it will make no room. */
+	return c->closed || urpc_peer_deaf(&c->urpc) ? ERR_CLOSED : ERR_AGAIN;
 }
 
 err_t channel_urpc_receive(struct channel *c, struct urpc_message *m)
@@ -60,7 +61,10 @@ void channel_urpc_starve(struct channel *c, bool starved)
 		urpc_starve_cancel(&c->urpc);
 }
 
-bool channel_urpc_room(struct channel *c) { return urpc_can_send(&c->urpc) || (channel_urpc_tend(c) && c->closed); }
+bool channel_urpc_room(struct channel *c)
+{
+	return urpc_can_send(&c->urpc) || (channel_urpc_tend(c) && c->closed) || urpc_peer_deaf(&c->urpc);
+}
 
 void channel_urpc_end(struct channel *c)
 {

@@ -113,6 +113,7 @@ void urpc_close(struct urpc *u)
 	mem_store32_release(&u->own->bell.closed, 1);
 }
 
-bool urpc_peer_closed(const struct urpc *u) { return mem_load32_acquire(&u->peer->bell.closed) && !urpc_poll(u); }
+bool urpc_peer_closed(const struct urpc *u) { return urpc_peer_deaf(u) && !urpc_poll(u); }
+bool urpc_peer_deaf(const struct urpc *u) { return mem_load32_acquire(&u->peer->bell.closed) != 0; }
 
 void urpc_use_hint(struct urpc *u, uint8_t *hint) { u->hint = hint; }

@@ -212,6 +212,8 @@ bool urpc_peer_starved(struct urpc *u);
 void urpc_close(struct urpc *u);
 /* The peer has closed and every message that it sent has been received. */
 bool urpc_peer_closed(const struct urpc *u);
+/* The peer has closed, and so takes nothing any more, whatever it sent before. */
+bool urpc_peer_deaf(const struct urpc *u);
 
 /*
  * The receiver has a hint board: set `hint` at each kick. It lies in memory of the
