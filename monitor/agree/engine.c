@@ -171,15 +171,23 @@ bool agree_step(cycles_t *next)
 
 /* --- requests ----------------------------------------------------------------------------------- */
 
+/* What is heard of without a vote; what is voted on. */
+#define ONE_PHASE                                                                                                     \
+	(1u << SUBJECT_NOTHING | 1u << SUBJECT_FLUSH | 1u << SUBJECT_LEAVE | 1u << SUBJECT_STOP | 1u << SUBJECT_END | \
+	 1u << SUBJECT_CORE_AT | 1u << SUBJECT_KNOWN | 1u << SUBJECT_DECIDE)
+#define TWO_PHASE (1u << SUBJECT_NOTHING | 1u << SUBJECT_ROOT_SLOT | 1u << SUBJECT_JOIN | 1u << SUBJECT_EXCLUDE)
+
 static inline bool request_sane(const struct mon_message *m)
 {
 	unsigned aux = mon_aux(m->header);
 	coreid_t coordinator = round_coordinator(m->word[0]);
 	uint64_t route = m->word[2];
+	unsigned subjects = agree_kind(m->header) == AGREE_DO ? ONE_PHASE : TWO_PHASE;
 
-	return (uint8_t)aux < SUBJECTS && aux >> 8 < DISSEMINATIONS && coordinator < places &&
-	       coordinator != monitor.core && (uint32_t)m->word[0] != 0 && route_lo(route) <= place_own &&
-	       place_own < route_hi(route) && route_hi(route) <= places && route_record(route) < ROUNDS_MAX;
+	return (uint8_t)aux < SUBJECTS && subjects >> (uint8_t)aux & 1 && aux >> 8 < DISSEMINATIONS &&
+	       coordinator < places && coordinator != monitor.core && (uint32_t)m->word[0] != 0 &&
+	       route_lo(route) <= place_own && place_own < route_hi(route) && route_hi(route) <= places &&
+	       route_record(route) < ROUNDS_MAX;
 }
 
 /* No member here. Who was to become one and has not been told of the group, or not any more, refuses. */

@@ -140,8 +140,6 @@ static bool doubt_hear(coreid_t from, const struct mon_message *m)
 {
 	enum outcome outcome = outcome_known(m->word[0]);
 
-	if (round_coordinator(m->word[0]) >= places)
-		return false;
 	/* Its way to us is gone, and it has left the group, or it was passed over. Till the end it may still be told. */
 	if (round_coordinator(m->word[0]) == monitor.core) {
 		if (!round_find(m->word[0]))
@@ -192,7 +190,7 @@ static bool relay_hear(coreid_t from, const struct mon_message *m)
 	struct recent *e = recent_find(m->word[0]);
 	struct mon_message settled = { .header = agree_header(AGREE_OUTCOME, 0, 0), .word = { m->word[0] } };
 
-	if (subject >= SUBJECTS || round_coordinator(m->word[0]) >= places)
+	if (subject >= SUBJECTS)
 		return false;
 	if (!is_dead(m->word[0]))
 		return true;
@@ -280,6 +278,8 @@ static void outcome_hear(const struct mon_message *m)
 
 bool resolve_message(coreid_t from, const struct mon_message *m)
 {
+	if (round_coordinator(m->word[0]) >= places)
+		return false;
 	switch (agree_kind(m->header)) {
 	case AGREE_DOUBT:
 		return doubt_hear(from, m);

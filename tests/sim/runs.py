@@ -30,6 +30,7 @@ def seeds(report, cores, operations, count, *more):
                        "--seeds", 1 << 31 if report.soak else count, *limit, *more, limit=LIMIT + report.soak)
     if not ok:
         raise guest.Failure(out.strip().splitlines()[-1], out + err)
+    return int(re.search(r"(\d+) deaths: 0 failed", out)[1])
 
 
 def test_2_cores(report):
@@ -44,7 +45,7 @@ def test_5_cores(report):
 
 def test_16_cores(report):
     """200 operations on 16 cores"""
-    seeds(report, 16, 200, 500)
+    seeds(report, 16, 200, 1000)
 
 
 def test_100_cores(report):
@@ -54,7 +55,43 @@ def test_100_cores(report):
 
 def test_1024_cores(report):
     """500 operations on 1,024 cores"""
-    seeds(report, 1024, 500, 4)
+    seeds(report, 1024, 500, 20)
+
+
+def test_deaths(report):
+    """5,000 cores die amid rounds, each time up to ten of 16, and of 64 half"""
+    died = seeds(report, 16, 300, 500, "--only", "rounds", "--deaths", 10)
+    died += seeds(report, 64, 200, 50, "--only", "rounds", "--deaths", 32)
+    if not report.soak and died < 5000:
+        raise guest.Failure(f"{died} cores have died")
+
+
+def test_garbage(report):
+    """cores that stall, cores that die, and one line in three that makes no sense"""
+    seeds(report, 16, 200, 300, "--stalls", 5, "--garbage", 100)
+    seeds(report, 64, 200, 30, "--only", "rounds", "--stalls", 10, "--garbage", 100, "--deaths", 5)
+
+
+# Runs that once failed, each for a reason of its own: cores, operations, deaths and the seeds.
+REGRESSIONS = {
+    "a head and who serves in a dead one's place tell the same cores how a round ended":
+        ((1024, 500, None, (17,)),),
+    "the lowest core dies with others, and nobody waits for it": ((5, 200, 3, (1449,)),),
+    "a core goes on while it is passed over, and votes or is asked by others": (
+        (16, 200, 3, (1446, 1698)), (16, 200, 5, (93,)), (16, 200, 8, (566, 1683, 1782)),
+        (64, 200, 8, (101,)), (64, 200, 30, (463, 594, 908, 981))),
+}
+
+
+def test_regressions(report):
+    """runs that once failed"""
+    for reason, runs in REGRESSIONS.items():
+        for cores, operations, deaths, numbers in runs:
+            more = ["--deaths", deaths, "--only", "rounds"] if deaths else []
+            for seed in numbers:
+                ok, out, err = sim("--cores", cores, "--operations", operations, "--seed", seed, *more)
+                if not ok:
+                    raise guest.Failure(f"seed {seed} of {cores} cores: {reason}", out + err)
 
 
 def found(fault, *options):

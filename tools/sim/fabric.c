@@ -22,7 +22,7 @@ uint64_t fabric_steps;
 
 static cycles_t now;
 static struct queue queue = { .bytes = sizeof(struct event) };
-static uint64_t lines_sent;
+static uint64_t lines_sent, lines_faulty;
 
 static struct event *event_at(uint32_t place) { return queue_event(&queue, place); }
 
@@ -43,7 +43,7 @@ void fabric_calm(void) { memset(&weather, 0, sizeof weather); }
 
 void fabric_weather(void)
 {
-	lines_sent = 0;
+	lines_faulty = 0;
 	weather_draw(&weather, &dice);
 }
 
@@ -61,7 +61,7 @@ static cycles_t *channel(coreid_t from, coreid_t to)
 /* A fault that is wanted happens to this message; true when it is lost. */
 static bool fault_line(struct event *e)
 {
-	if (options.fault == FAULT_NONE || options.fault == FAULT_FLUSH || ++lines_sent != options.fault_at)
+	if (options.fault == FAULT_NONE || options.fault == FAULT_FLUSH || ++lines_faulty != options.fault_at)
 		return false;
 	trace_note(e->core, "a fault is made here");
 	if (options.fault == FAULT_OVERTAKE)
@@ -76,6 +76,7 @@ void sim_send(coreid_t from, coreid_t to, const uint64_t line[SIM_WORDS])
 	struct event e = { .kind = EVENT_LINE, .core = to, .from = from };
 	cycles_t *last = channel(from, to);
 
+	lines_sent++;
 	memcpy(e.line, line, sizeof e.line);
 	e.time = now + delay_draw(from, to);
 	if (e.time < *last)
@@ -110,6 +111,7 @@ uint64_t *sim_doorbell(coreid_t core)
 }
 
 cycles_t sim_now(void) { return now; }
+uint64_t fabric_lines(void) { return lines_sent; }
 
 /* --- fate ------------------------------------------------------------------------------------------ */
 
@@ -119,6 +121,7 @@ void fabric_kill(coreid_t core, cycles_t thaws)
 
 	cores[core].life = thaws ? CORE_FROZEN : CORE_DEAD;
 	cores[core].thaws = now + thaws;
+	cores[core].fell_silent = true;
 	trace_note(core, thaws ? "falls silent" : "dies");
 	trace_model("%s %u", thaws ? "freeze" : "die", core);
 	if (thaws)
@@ -136,9 +139,20 @@ void sim_fence(coreid_t by, coreid_t core)
 {
 	trace_note(core, "is fenced by core %u", by);
 	trace_model("fence %u %u", core, by);
+	if (!cores[core].fell_silent)
+		sim_violation(core, "is fenced by core %u, and was never silent", by);
 	if (cores[core].life == CORE_ALIVE)
 		work_core_gone(core);
 	cores[core].life = CORE_DEAD;
+}
+
+unsigned fabric_deaths(void)
+{
+	unsigned n = 0;
+
+	for (coreid_t core = 0; core < options.cores; core++)
+		n += cores[core].life == CORE_DEAD;
+	return n;
 }
 
 static void thaw(coreid_t core)

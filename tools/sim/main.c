@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <ucontext.h>
 
 #define RUN_SECONDS 120 /* of processor time; longer, and the run hangs */
@@ -44,6 +45,10 @@ const char *replay_command(void)
 		n += snprintf(text + n, sizeof text - (size_t)n, " --only %s", options.only);
 	if (options.deaths != UINT_MAX)
 		n += snprintf(text + n, sizeof text - (size_t)n, " --deaths %u", options.deaths);
+	if (options.stalls)
+		n += snprintf(text + n, sizeof text - (size_t)n, " --stalls %u", options.stalls);
+	if (options.garbage)
+		n += snprintf(text + n, sizeof text - (size_t)n, " --garbage %u", options.garbage);
 	if (options.fault)
 		n += snprintf(text + n, sizeof text - (size_t)n, " --fault %s:%u", fault_names[options.fault],
 			      options.fault_at);
@@ -102,12 +107,15 @@ static void run(void)
 	fflush(stdout);
 }
 
+static uint64_t *died; /* in all runs; shared with them */
+
 static void seed_run(uint64_t seed)
 {
 	options.seed = seed;
 	if (options.model)
 		trace_model_open(options.model);
 	run();
+	__atomic_fetch_add(died, fabric_deaths(), __ATOMIC_RELAXED);
 }
 
 static unsigned run_all(struct runs *r)
@@ -115,12 +123,16 @@ static unsigned run_all(struct runs *r)
 	uint64_t done;
 	unsigned failed;
 
+	died = mmap(NULL, sizeof *died, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (died == MAP_FAILED)
+		err(2, "mmap");
 	r->seed = options.seed;
 	r->seeds = options.seeds;
 	r->jobs = options.jobs;
 	r->seconds = options.seconds;
 	failed = runs_all(r, &done);
-	printf("%lu seeds, %u cores, %u operations each: %u failed\n", done, options.cores, options.operations, failed);
+	printf("%lu seeds, %u cores, %u operations each, %lu deaths: %u failed\n", done, options.cores,
+	       options.operations, *died, failed);
 	return failed;
 }
 
@@ -128,6 +140,7 @@ static unsigned run_all(struct runs *r)
 
 static const char usage[] =
 	"usage: sim [--cores N] [--seeds N] [--seed N] [--operations N] [--jobs N] [--seconds N] [--deaths N]\n"
+	"           [--stalls N] [--garbage N]\n"
 	"           [--only WORK] [--trace] [--figures] [--check-every N] [--trace-model FILE]\n"
 	"           [--fault drop|twice|overtake|flush:N] [--image FILE]\n"
 	"docs/simulator.md says more.\n";
@@ -186,6 +199,12 @@ static void option_read(int c)
 	case 'd':
 		options.deaths = (unsigned)number(optarg, 0, CORES_MAX);
 		break;
+	case 'p':
+		options.stalls = (unsigned)number(optarg, 0, 100000);
+		break;
+	case 'g':
+		options.garbage = (unsigned)number(optarg, 0, 100000);
+		break;
 	case 'w':
 		options.only = optarg;
 		break;
@@ -222,7 +241,8 @@ int main(int argc, char **argv)
 		{ "operations", 1, NULL, 'o' },  { "jobs", 1, NULL, 'j' },  { "deaths", 1, NULL, 'd' },
 		{ "only", 1, NULL, 'w' },        { "trace", 0, NULL, 't' }, { "figures", 0, NULL, 'f' },
 		{ "trace-model", 1, NULL, 'm' }, { "fault", 1, NULL, 'x' }, { "check-every", 1, NULL, 'k' },
-		{ "seconds", 1, NULL, 'l' },     { "image", 1, NULL, 'i' }, { NULL, 0, NULL, 0 }
+		{ "seconds", 1, NULL, 'l' },     { "image", 1, NULL, 'i' }, { "stalls", 1, NULL, 'p' },
+		{ "garbage", 1, NULL, 'g' },     { NULL, 0, NULL, 0 }
 	};
 
 	struct runs r = { .limit = RUN_SECONDS, .run = seed_run, .crash = crash };

@@ -5,6 +5,7 @@
  *   fabric.c    time, messages, stalls, deaths    machine.c   memory, translations, boot
  *   work.c      what there is to do               rounds.c    rounds of agreement
  *   check.c     what must hold                    trace.c     what happened
+ *   garbage.c   lines that make no sense
  *   base/       what the simulator of fleets uses, too
  *
  * Single-threaded: an island is called for one event at a time, and all that it does happens at
@@ -24,6 +25,8 @@ struct options {
 	unsigned cores, operations, jobs;
 	unsigned seconds;     /* after which no more runs are started; 0: all are */
 	unsigned deaths;      /* cores that die in a run, at most; UINT_MAX: as the seed says */
+	unsigned stalls;      /* so often a core does nothing for half the time that is taken for a death */
+	unsigned garbage;     /* lines that make no sense */
 	bool trace;           /* print every event */
 	const char *model;    /* file of the protocols' events for the models, or NULL */
 	enum fault fault;     /* made on purpose, to see that it is found */
@@ -44,6 +47,7 @@ struct core {
 	cycles_t busy;     /* till then it does not look */
 	cycles_t timer;    /* when it is to be looked at for what is due; 0: not at all */
 	cycles_t thaws;    /* when a frozen one goes on */
+	bool fell_silent;  /* it died, or froze */
 	paddr_t root;      /* page table that is loaded */
 	uint64_t messages; /* that it got */
 	uint64_t *doorbell;
@@ -84,12 +88,16 @@ void fabric_post(cycles_t delay, const struct event *e);
 /* The next event happens. False when there is none, or none before `until`. */
 bool fabric_step(cycles_t until);
 extern uint64_t fabric_steps;
+/* Lines between cores that were sent. */
+uint64_t fabric_lines(void);
 /* The core was called from outside of an event: it looks at what is due. */
 void fabric_soon(coreid_t core);
 /* The core stops dead; with `thaws`, only for that long, unless it is fenced before. */
 void fabric_kill(coreid_t core, cycles_t thaws);
 /* The core does nothing for so long. */
 void fabric_stall(coreid_t core, cycles_t length);
+/* How many cores have died. */
+unsigned fabric_deaths(void);
 static inline bool core_alive(coreid_t core) { return cores[core].life == CORE_ALIVE; }
 
 /* --- machine.c ---------------------------------------------------------------------------- */
@@ -113,7 +121,9 @@ enum {
 	ACT_DEATH = 0x03000000,
 	ACT_CAPS = 0x04000000,
 	ACT_KILL = 0x05000000,
-	ACT_SPAN = 0x06000000
+	ACT_SPAN = 0x06000000,
+	ACT_STALL = 0x07000000,
+	ACT_GARBAGE = 0x08000000
 };
 void work_begin(void);
 void work_act(uint32_t what);
@@ -132,6 +142,11 @@ void work_check(void);
 /* When the processes have ended: is everything back where it was? */
 void work_end_check(void);
 void work_figures(void);
+
+/* --- garbage.c -----------------------------------------------------------------------------
+
+ * A line that makes no sense comes to some core, and nothing may come of it. */
+void garbage_act(void);
 
 /* --- check.c ------------------------------------------------------------------------------- */
 

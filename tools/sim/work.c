@@ -12,6 +12,7 @@
 
 #define OPERATION_EVERY (2 * MICROSECOND)
 #define DEATHS_MAX 3
+#define STALL_MAX (20 * MILLISECOND) /* half of the silence time: machine.c */
 
 /* --- what happens to cores ----------------------------------------------------------------- */
 
@@ -24,6 +25,15 @@ static void death_act(void)
 	if (alive <= 2 || !core_alive(core))
 		return;
 	fabric_kill(core, random_one_in(&dice, 4) ? random_below(&dice, 2000 * (uint64_t)MILLISECOND) + 1 : 0);
+}
+
+/* As long as a core may without being taken for dead: about what its CPU driver's replacement takes, and more. */
+static void stall_act(void)
+{
+	coreid_t core = (coreid_t)random_below(&dice, options.cores);
+
+	trace_note(core, "does nothing for a while");
+	fabric_stall(core, random_below(&dice, STALL_MAX));
 }
 
 static unsigned deaths_draw(void)
@@ -66,6 +76,10 @@ void work_begin(void)
 		post(ACT_KILL, within);
 	for (unsigned i = 0; i < deaths; i++)
 		post(ACT_DEATH, within);
+	for (unsigned i = 0; i < options.stalls; i++)
+		post(ACT_STALL, within);
+	for (unsigned i = 0; i < options.garbage; i++)
+		post(ACT_GARBAGE, within);
 }
 
 void work_act(uint32_t what)
@@ -90,6 +104,12 @@ void work_act(uint32_t what)
 		break;
 	case ACT_DEATH:
 		death_act();
+		break;
+	case ACT_STALL:
+		stall_act();
+		break;
+	case ACT_GARBAGE:
+		garbage_act();
 		break;
 	}
 }
