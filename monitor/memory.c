@@ -10,19 +10,57 @@
 #include "libos/core/invoke.h"
 #include "libos/core/ram.h"
 #include "libos/core/slot.h"
+#include "libos/core/vspace.h"
 #include "monitor/caps/caps.h"
 
-#define EXTENTS_MAX 1024
+#define EXTENTS_FIRST 1024
 #define BLOCK_BITS_MAX 40
 #define SPARE_MAX 4 /* blocks of one size that are kept */
 
-static struct extent extents[EXTENTS_MAX];
+static struct extent extents[EXTENTS_FIRST];
 static struct extent *extents_free;
 static cptr_t spare[BLOCK_BITS_MAX][SPARE_MAX];
 static uint8_t spares[BLOCK_BITS_MAX];
 static cptr_t slot_runs[PROCESS_MAX];
 static unsigned slot_runs_free;
 static uint64_t spare_bytes, total_bytes;
+
+void extent_free(struct extent *e)
+{
+	e->next = extents_free;
+	extents_free = e;
+}
+
+/* More than the first come in pages, which stay. */
+static void extents_add(void)
+{
+	vaddr_t page;
+
+	if (frame_alloc_map(PAGE_BITS, NULL, &page))
+		return;
+	for (size_t i = 0; i < PAGE_SIZE / sizeof(struct extent); i++)
+		extent_free((struct extent *)page + i);
+}
+
+struct extent *extent_new(void)
+{
+	struct extent *e;
+
+	if (!extents_free)
+		extents_add();
+	e = extents_free;
+	if (e)
+		extents_free = e->next;
+	return e;
+}
+
+err_t memory_charge(struct process *p, uint64_t bytes)
+{
+	if (p->memory_most && p->memory + bytes > p->memory_most)
+		return ERR_QUOTA;
+	p->memory += bytes;
+	return ERR_OK;
+}
 
 err_t memory_init(void)
 {
@@ -38,17 +76,15 @@ err_t memory_init(void)
 			return err;
 		total_bytes += SIZE_OF_BITS(info.bits);
 	}
-	for (unsigned i = 0; i < EXTENTS_MAX; i++) {
-		extents[i].next = extents_free;
-		extents_free = &extents[i];
-	}
+	for (unsigned i = 0; i < EXTENTS_FIRST; i++)
+		extent_free(&extents[i]);
 	return ERR_OK;
 }
 
 void memory_figures(uint64_t *total, uint64_t *free)
 {
 	*total = total_bytes;
-	*free = ram_free_bytes() + spare_bytes;
+	*free = ram_free_bytes() + spare_bytes + regions_free_bytes();
 }
 
 /* Gives the spare blocks back to the allocator, which can then put them together. */
@@ -77,6 +113,8 @@ err_t block_alloc(unsigned bits, cptr_t *block)
 		spares_release();
 		err = ram_alloc(bits, block);
 	}
+	if (err == ERR_NO_MEMORY && regions_reclaim())
+		err = ram_alloc(bits, block);
 	return err;
 }
 
@@ -97,7 +135,7 @@ static uint64_t freeing_pack(cptr_t block, unsigned bits, const struct process *
 	return (uint32_t)block | (uint64_t)bits << 32 | (uint64_t)(p ? p - monitor.processes.entry + 1 : 0) << 40;
 }
 
-static void freeing_end(struct process *p)
+void memory_freed(struct process *p)
 {
 	if (p && --p->freeing == 0) {
 		process_slots_give(p->slots);
@@ -112,7 +150,7 @@ static void block_revoked(uint64_t context, err_t err, uint64_t value)
 		report("monitor %u: memory is lost: error %u", monitor.core, (unsigned)err);
 	else
 		block_return((uint32_t)context, context >> 32 & 0xff);
-	freeing_end(context >> 40 ? &monitor.processes.entry[(context >> 40) - 1] : NULL);
+	memory_freed(context >> 40 ? &monitor.processes.entry[(context >> 40) - 1] : NULL);
 }
 
 static void block_take_back(cptr_t block, unsigned bits, bool stopped, struct process *p)
@@ -155,32 +193,32 @@ err_t process_slot(const struct process *p, uint64_t slot, cptr_t *out)
 
 static err_t extent_give(struct process *p, unsigned bits, uint64_t slot)
 {
-	struct extent *e = extents_free;
+	struct extent *e;
 	struct cap_info info;
-	cptr_t target;
+	cptr_t target, block;
 	err_t err = process_slot(p, slot, &target);
 
 	if (err)
 		return err;
 	if (bits < PAGE_BITS || bits >= BLOCK_BITS_MAX)
 		return ERR_ARGUMENT;
-	if (!e)
-		return ERR_NO_MEMORY;
-	err = block_alloc(bits, &e->ram);
+	err = block_alloc(bits, &block);
 	if (err)
 		return err;
-	err = cap_identify(e->ram, &info);
+	err = cap_identify(block, &info);
 	if (!err)
-		err = cap_copy(e->ram, target);
-	if (err) {
-		block_free(e->ram, bits, false);
-		return err;
+		err = cap_copy(block, target);
+	e = err ? NULL : extent_new();
+	if (!e) {
+		block_free(block, bits, false);
+		return err ? err : ERR_NO_MEMORY;
 	}
-	extents_free = e->next;
-	e->bits = (uint8_t)bits;
-	e->base = info.base;
-	e->slot = (uint32_t)slot;
-	e->next = p->extents;
+	*e = (struct extent){ .ram = block,
+			      .base = info.base,
+			      .slot = (uint32_t)slot,
+			      .bits = (uint8_t)bits,
+			      .type = CAP_RAM,
+			      .next = p->extents };
 	p->extents = e;
 	return ERR_OK;
 }
@@ -189,9 +227,9 @@ static err_t extent_give(struct process *p, unsigned bits, uint64_t slot)
  * A process that has revoked its memory took our capability with it, and whoever has one from it is to lose that.
  * Error: nobody here has any, or it is another core's now, and comes back by itself.
  */
-static err_t extent_find(const struct extent *e)
+err_t extent_find(const struct extent *e)
 {
-	struct cap_info info = { .type = CAP_RAM, .bits = e->bits, .rights = RIGHT_ALL, .base = e->base };
+	struct cap_info info = { .type = e->type, .bits = e->bits, .rights = RIGHT_ALL, .base = e->base };
 
 	if (kernel_forge(TASK_KERNEL, &info, e->ram))
 		return kernel_adopt(TASK_KERNEL, &info, e->ram);
@@ -199,31 +237,45 @@ static err_t extent_find(const struct extent *e)
 	return ERR_CAP_REMOTE;
 }
 
-static void extent_take_back(struct extent **at, struct process *ending)
+static void extent_take_back(struct extent **at, struct process *p, struct process *ending)
 {
 	struct extent *e = *at;
 	struct cap_info info;
 	err_t err = ERR_OK;
 
 	*at = e->next;
+	p->memory -= SIZE_OF_BITS(e->bits);
+	if (e->region) {
+		grant_take_back(e, ending);
+		return;
+	}
 	if (cap_identify(e->ram, &info))
 		err = extent_find(e);
 	if (err)
 		ram_reclaim(e->ram, e->base, e->bits);
 	else
 		block_take_back(e->ram, e->bits, ending, ending);
-	e->next = extents_free;
-	extents_free = e;
+	extent_free(e);
 }
 
 void memory_ram(struct request *r)
 {
-	request_reply(r, extent_give(origin_process(r->from), (unsigned)(r->m.word[0] & 0xff), r->m.word[1]), NULL);
+	struct process *p = origin_process(r->from);
+	unsigned bits = r->m.word[0] & 0xff;
+	err_t err = bits < BLOCK_BITS_MAX ? memory_charge(p, SIZE_OF_BITS(bits)) : ERR_ARGUMENT;
+
+	if (!err) {
+		err = extent_give(p, bits, r->m.word[1]);
+		if (err)
+			p->memory -= SIZE_OF_BITS(bits);
+	}
+	request_reply(r, err, NULL);
 }
 
 void memory_ram_free(struct request *r)
 {
-	struct extent **at = &origin_process(r->from)->extents;
+	struct process *p = origin_process(r->from);
+	struct extent **at = &p->extents;
 
 	while (*at && (*at)->slot != r->m.word[0])
 		at = &(*at)->next;
@@ -231,7 +283,7 @@ void memory_ram_free(struct request *r)
 		request_reply(r, ERR_ARGUMENT, NULL);
 		return;
 	}
-	extent_take_back(at, NULL);
+	extent_take_back(at, p, NULL);
 	request_reply(r, ERR_OK, NULL);
 }
 
@@ -240,9 +292,9 @@ void memory_forget(struct process *p, void (*freed)(struct process *p))
 	p->freeing = 1;
 	p->on_freed = freed;
 	while (p->extents)
-		extent_take_back(&p->extents, p);
+		extent_take_back(&p->extents, p, p);
 	if (p->peers)
 		block_take_back(p->peers, MEMBER_PEERS_BITS, true, p);
 	block_take_back(p->block, p->block_bits, true, p);
-	freeing_end(p);
+	memory_freed(p);
 }

@@ -12,6 +12,7 @@
  *   memory.c    RAM blocks, slots          services.c  names
  *   connections.c  connections                report.c    log lines and fault reports
  *   boards.c    hint boards                islands.c   stopping and starting cores
+ *   regions.c   memory for the page service
  *   watch.c     who is told of an end      secret.c    secrets of mailboxes
  */
 #pragma once
@@ -174,6 +175,15 @@ err_t block_alloc(unsigned bits, cptr_t *block);
 /* Everything made of the block is deleted, on all cores; `stopped`: nobody runs what it may be mapped in. */
 void block_free(cptr_t block, unsigned bits, bool stopped);
 void memory_figures(uint64_t *total, uint64_t *free);
+/* A record of memory that a process got; NULL: no memory for it. */
+struct extent *extent_new(void);
+void extent_free(struct extent *e);
+/* A capability of ours to it, in e->ram, which is empty. Error: there is none to be had here. */
+err_t extent_find(const struct extent *e);
+/* The process gets so many bytes more, unless that is beyond its quota: ERR_QUOTA. */
+err_t memory_charge(struct process *p, uint64_t bytes);
+/* One of the blocks that the end of `p` (or NULL) waits for is free. */
+void memory_freed(struct process *p);
 void memory_ram(struct request *r);
 void memory_ram_free(struct request *r);
 /* All memory of a process that does not run any more; `freed` follows when it can be used again, perhaps at once. */
@@ -181,6 +191,26 @@ void memory_forget(struct process *p, void (*freed)(struct process *p));
 static inline cptr_t process_cap(const struct process *p, cptr_t slot) { return CPTR_IN(p->slots + SLOT_ROOT, slot); }
 /* A slot of a process's own space, as a capability address of the monitor's; ERR_SLOT_LOOKUP when it is no slot. */
 err_t process_slot(const struct process *p, uint64_t slot, cptr_t *out);
+
+/* --- regions.c: memory that the page service hands out ------------------------------------- */
+
+/* Bytes of regions that no process has. */
+uint64_t regions_free_bytes(void);
+/* Takes back all regions that nothing is granted of; false: there are none. */
+bool regions_reclaim(void);
+/* Memory granted to a process goes back to its region, and is the owner's again. `ending`: as of struct extent. */
+void grant_take_back(struct extent *e, struct process *ending);
+/* The requests of services. May this process make them? */
+bool region_right(struct request *r);
+void region_make(struct request *r);
+void region_give_back(struct request *r);
+void region_own(struct request *r);
+void region_list(struct request *r);
+void region_grant(struct request *r);
+void region_granted(struct request *r);
+void region_returned(struct request *r);
+void region_quota(struct request *r);
+void region_back(struct request *r);
 
 /* --- spawn.c, process.c ------------------------------------------------------------------ */
 

@@ -32,6 +32,9 @@ struct extent {
 	paddr_t base;
 	uint32_t slot; /* where the process got it */
 	uint8_t bits;
+	uint8_t type;           /* of the object that it got: RAM, or a frame out of a region */
+	uint16_t region;        /* 1 + index of that: monitor/regions.c; 0: it came from the monitor */
+	struct process *ending; /* while it is being taken back: whose end waits for that, or NULL */
 };
 
 /* Who waits for its end. */
@@ -64,6 +67,7 @@ struct process {
 	cptr_t block;      /* that block */
 	cptr_t slots;      /* first of PROCESS_SLOTS slots of the monitor's for it */
 	struct extent *extents;
+	uint64_t memory, memory_most; /* bytes in extents, and how many there may be; 0: no limit */
 	struct waiter *waiters;
 	uint32_t out_count;
 	struct outgoing *out_head, *out_tail; /* messages that its endpoint had no room for */
@@ -72,9 +76,9 @@ struct process {
 	uint8_t roots;        /* bits: which of its shared top-level tables there are */
 	uint16_t local_pages; /* of each member's own at USER_LOCAL_VA */
 	uint16_t root_index[MEMBER_ROOTS];
-	uint8_t end_step; /* enum subject, while it ends */
+	uint8_t end_step;                 /* enum subject, while it ends */
 	uint64_t gone[MEMBER_CORES / 64]; /* at its home: cores whose member is no more; by core */
-	bool end_again;   /* to be proposed again */
+	bool end_again;                   /* to be proposed again */
 	bool joined, releasing, released;
 	cptr_t peers; /* block of what its members wake each other by; 0: none yet */
 	struct member_job *jobs;

@@ -66,7 +66,9 @@
 	X(56, REDIRECT, "another member serves this call")                     \
 	X(57, WATCHERS, "too many processes watch others on that core")        \
 	X(58, NAME_WATCHES, "a client waits for changes of too many names")    \
-	X(59, STALE, "changed by another meanwhile")
+	X(59, STALE, "changed by another meanwhile")                           \
+	X(60, QUOTA, "memory quota is used up")                                \
+	X(61, REGIONS, "too many regions of that core's memory")
 
 enum error_code {
 #define ERROR_ENUM(code, name, text) ERR_##name = code,

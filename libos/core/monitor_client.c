@@ -51,6 +51,7 @@ static CORE_LOCAL uint32_t log_length;
 static void (*log_handler)(const char *text, size_t length);
 static void (*power_handler)(unsigned how, unsigned code);
 static struct mon_watcher *watchers;
+static void (*back_handler)(coreid_t core, paddr_t base);
 
 /* --- replies and events; in disabled mode --------------------------------------- */
 
@@ -127,6 +128,10 @@ static void message_arrived(const struct mon_message *m)
 		break;
 	case MON_GONE:
 		gone_arrived(m);
+		break;
+	case MON_BACK:
+		if (back_handler)
+			back_handler((coreid_t)m->word[0], m->word[1]);
 		break;
 	case MON_POWER:
 		if (power_handler)
@@ -254,6 +259,106 @@ err_t mon_ram_free(cptr_t slot)
 
 	return call(MON_RAM_FREE, &m);
 }
+
+/* --- memory of a core, for the page service ------------------------------------------ */
+
+err_t mon_region(coreid_t core, unsigned bits, struct mon_region *out)
+{
+	struct mon_message m = { .word = { core, bits } };
+	err_t err = call(MON_REGION, &m);
+
+	if (!err)
+		*out = (struct mon_region){ .base = m.word[1], .number = (uint32_t)m.word[0], .bits = bits };
+	return err;
+}
+
+err_t mon_region_free(coreid_t core, paddr_t base)
+{
+	struct mon_message m = { .word = { core, base } };
+
+	return call(MON_REGION_FREE, &m);
+}
+
+err_t mon_region_own(coreid_t core, paddr_t base, uint32_t *number)
+{
+	struct mon_message m = { .word = { core, base } };
+	err_t err = call(MON_REGION_OWN, &m);
+
+	if (!err)
+		*number = (uint32_t)m.word[0];
+	return err;
+}
+
+err_t mon_regions(coreid_t core, unsigned index, struct mon_region *out)
+{
+	struct mon_message m = { .word = { core, index } };
+	err_t err = call(MON_REGIONS, &m);
+
+	if (!err)
+		*out = (struct mon_region){ .base = m.word[0],
+					    .bits = (uint32_t)m.word[1],
+					    .number = (uint32_t)(m.word[1] >> 32),
+					    .owner = m.word[2],
+					    .granted = m.word[3] };
+	return err;
+}
+
+err_t mon_grant(coreid_t core, uint64_t pid, const struct mon_grant *g, paddr_t *there)
+{
+	struct mon_message m = {
+		.word = { core, pid, (uint32_t)g->slot | (uint64_t)g->bits << 32 | (uint64_t)g->type << 40, g->base,
+			  g->number },
+	};
+	err_t err = call(MON_GRANT, &m);
+
+	if (!err || err == ERR_EXISTS)
+		*there = m.word[0];
+	return err;
+}
+
+err_t mon_granted(coreid_t core, paddr_t region, unsigned index, struct mon_granted out[MON_GRANTED_PART],
+		  unsigned *count)
+{
+	struct mon_message m = { .word = { core, region, index } };
+	err_t err = call(MON_GRANTED, &m);
+
+	for (*count = 0; !err && *count < MON_GRANTED_PART && m.word[2 * *count]; ++*count) {
+		out[*count].base = m.word[2 * *count] & ~(uint64_t)(PAGE_SIZE - 1);
+		out[*count].bits = m.word[2 * *count] & (PAGE_SIZE - 1);
+		out[*count].pid = m.word[2 * *count + 1];
+	}
+	return err;
+}
+
+err_t mon_returned(coreid_t core, paddr_t region, struct mon_granted out[MON_RETURNED_PART], unsigned *count)
+{
+	struct mon_message m = { .word = { core, region } };
+	err_t err = call(MON_RETURNED, &m);
+
+	for (*count = 0; !err && *count < MON_RETURNED_PART && m.word[*count]; ++*count) {
+		out[*count].base = m.word[*count] & ~(uint64_t)(PAGE_SIZE - 1);
+		out[*count].bits = m.word[*count] & (PAGE_SIZE - 1);
+		out[*count].pid = 0;
+	}
+	return err;
+}
+
+static err_t quota(uint64_t pid, uint64_t bytes, bool set, uint64_t *most, uint64_t *has)
+{
+	struct mon_message m = { .word = { (coreid_t)(pid >> 32), pid, bytes, set } };
+	err_t err = call(MON_QUOTA, &m);
+
+	if (!err && most)
+		*most = m.word[0];
+	if (!err && has)
+		*has = m.word[1];
+	return err;
+}
+
+err_t mon_quota_set(uint64_t pid, uint64_t bytes) { return quota(pid, bytes, true, NULL, NULL); }
+err_t mon_quota(uint64_t pid, uint64_t *most, uint64_t *has) { return quota(pid, 0, false, most, has); }
+
+void mon_set_back_handler(void (*back)(coreid_t core, paddr_t base)) { back_handler = back; }
 
 /* --- processes --------------------------------------------------------------------- */
 

@@ -24,6 +24,61 @@ err_t mon_ram_alloc(unsigned bits, cptr_t slot);
 /* Gives back a capability got by mon_ram_alloc; whatever was made of it is deleted. */
 err_t mon_ram_free(cptr_t slot);
 
+/* --- memory of a core: for the page service; ERR_DENIED to who is no service --------------- */
+
+/*
+ * A region is a block of a core's memory that its monitor keeps for the page service and grants by pieces to processes of
+ * that core. Its owner says what is granted; another service may take it over. The monitor knows who has what, and
+ * takes a region back by itself when nothing is granted of it and memory is short: then its owner gets ERR_NOT_FOUND.
+ */
+struct mon_region {
+	paddr_t base;
+	uint32_t bits;
+	uint32_t number;  /* the monitor's; for mon_grant */
+	uint64_t owner;   /* pid; mon_regions only */
+	uint64_t granted; /* bytes; mon_regions only */
+};
+/* ERR_NO_MEMORY, ERR_REGIONS. */
+err_t mon_region(coreid_t core, unsigned bits, struct mon_region *out);
+/* ERR_CAP_BUSY: something of it is granted. ERR_NOT_FOUND, ERR_DENIED: it is another's. */
+err_t mon_region_free(coreid_t core, paddr_t base);
+/* The calling process owns it from now on, and hears no more of what came back before. ERR_NOT_FOUND. */
+err_t mon_region_own(coreid_t core, paddr_t base, uint32_t *number);
+/* The index-th region of a core; ERR_NOT_FOUND past the last. */
+err_t mon_regions(coreid_t core, unsigned index, struct mon_region *out);
+
+struct mon_grant {
+	cptr_t slot;   /* of the process's member on that core */
+	unsigned type; /* CAP_RAM, CAP_FRAME */
+	unsigned bits;
+	paddr_t base;    /* in the region */
+	uint32_t number; /* the region's */
+};
+/*
+ * Makes an object of exactly that block in a slot of a process. ERR_EXISTS: a block of that type and size was granted into
+ * that slot before, *there says which. ERR_SLOT_OCCUPIED: there is something else. ERR_RETYPE_OVERLAP: somebody
+ * still has something of the block. ERR_QUOTA, ERR_NO_PROCESS; ERR_NOT_FOUND, ERR_DENIED: the region is gone, or another's.
+ */
+err_t mon_grant(coreid_t core, uint64_t pid, const struct mon_grant *g, paddr_t *there);
+
+struct mon_granted {
+	paddr_t base;
+	uint32_t bits;
+	uint64_t pid;
+};
+#define MON_GRANTED_PART 3
+#define MON_RETURNED_PART 6
+/* What is granted of a region, from the index-th on; *count 0 past the last. */
+err_t mon_granted(coreid_t core, paddr_t region, unsigned index, struct mon_granted out[MON_GRANTED_PART],
+		  unsigned *count);
+/* What has come back to a region that the calling process owns; *count 0: no more. Each once. */
+err_t mon_returned(coreid_t core, paddr_t region, struct mon_granted out[MON_RETURNED_PART], unsigned *count);
+/* Called, in the dispatcher's scheduler (must not block), when something came back; again after mon_returned gave all. */
+void mon_set_back_handler(void (*back)(coreid_t core, paddr_t base));
+/* How much memory a process may have beyond that which it started with, on each of its cores; 0: no limit. */
+err_t mon_quota_set(uint64_t pid, uint64_t bytes);
+err_t mon_quota(uint64_t pid, uint64_t *most, uint64_t *has);
+
 /* --- this process: for what must not know where else to look --- */
 
 uint64_t process_self_pid(void);

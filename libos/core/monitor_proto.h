@@ -131,6 +131,19 @@ enum mon_op {
 	              monitors w3 = number of the process that watches */
 	/* between monitors */
 	MON_UNWATCH, /* no reply. w0 = number of a process that has ended: it watches nothing any more */
+	/* from a process, the page service's: memory of a core. w0 = core; between monitors w5 = pid of who asks */
+	MON_REGION,      /* w1 = bits -> w0 = number, w1 = base: out of that core's memory, owned by who asks */
+	MON_REGION_FREE, /* w1 = base. ERR_CAP_BUSY: something of it is granted */
+	MON_REGION_OWN,  /* w1 = base -> w0 = number: who asks owns it from now on, and is told of what comes back */
+	MON_REGIONS, /* w1 = index -> w0 = base, w1 = bits | number << 32, w2 = pid of the owner, w3 = bytes granted */
+	/* w1 = pid, w2 = slot there | bits << 32 | type << 40, w3 = base, w4 = the region's number -> w0 = base,
+	   w1 = bytes that the process has. ERR_EXISTS: the same has been granted there before, w0 = base */
+	MON_GRANT,
+	MON_GRANTED,  /* w1 = base of a region, w2 = index -> w0 to w5: up to 3 of base | bits, pid; bits 0: none */
+	MON_RETURNED, /* w1 = base of a region -> w0 to w5: up to 6 of base | bits that came back, 0: none; each once */
+	MON_QUOTA,    /* w1 = pid, w2 = bytes or 0: no limit, w3 = set it? -> w0 = quota, w1 = bytes that it has */
+	/* to a process, unasked; no reply: something came back to a region, and again only after it was all asked for */
+	MON_BACK, /* w0 = core, w1 = base of the region; between monitors w2 = number of the process */
 	MON_OPS
 };
 

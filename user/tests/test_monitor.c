@@ -486,7 +486,30 @@ static bool memory_given_back_is_nobodys(void)
 	return true;
 }
 
+/* user/regions tests what a service may do. */
+static bool test_no_service(void)
+{
+	coreid_t core = process_self_core();
+	struct mon_granted part[MON_RETURNED_PART];
+	struct mon_grant g = { .type = CAP_FRAME, .bits = PAGE_BITS };
+	struct mon_region r;
+	uint32_t number;
+	unsigned count;
+	paddr_t there;
+
+	EXPECT_ERROR(mon_region(core, 20, &r), ERR_DENIED);
+	EXPECT_ERROR(mon_region_free(core, 0), ERR_DENIED);
+	EXPECT_ERROR(mon_region_own(core, 0, &number), ERR_DENIED);
+	EXPECT_ERROR(mon_regions(core, 0, &r), ERR_DENIED);
+	EXPECT_ERROR(mon_grant(core, process_self_pid(), &g, &there), ERR_DENIED);
+	EXPECT_ERROR(mon_granted(core, 0, 0, part, &count), ERR_DENIED);
+	EXPECT_ERROR(mon_returned(core, 0, part, &count), ERR_DENIED);
+	EXPECT_ERROR(mon_quota_set(process_self_pid(), 0), ERR_DENIED);
+	return true;
+}
+
 const struct test monitor_tests[] = {
+	{ "only services are granted regions", test_no_service },
 	{ "messages without sense do no harm", nonsense_does_no_harm },
 	{ "a process that takes no answers harms only itself", a_deaf_process_harms_only_itself },
 	{ "every core reaches every other", every_core_reaches_every_other },

@@ -1,0 +1,422 @@
+/*
+ * Regions: blocks of this core's memory that the page service hands out to its processes.
+ *
+ * What is where is kept here, so a member of that service loses nothing by dying.  A region has an owner, a process
+ * of any core, who alone says what is granted of it; each grant is one object made of the region in a slot of
+ * the process's, with a record in the list of what the process has (struct extent).  When the process gives it back, or
+ * ends, whatever others have of it is revoked; then the block waits in the region's list until the owner
+ * has asked what came back.  The CPU driver refuses to make two objects of one block, whatever an owner says.
+ *
+ * A region of which nothing is granted may be taken back at any time: its owner learns it at the next grant.
+ */
+#include "libos/core/invoke.h"
+#include "libos/core/ram.h"
+#include "libos/core/slot.h"
+#include "monitor/caps/caps.h"
+#include "monitor/members.h"
+
+#define REGIONS_MAX 256
+
+static struct region {
+	cptr_t ram; /* 0: free */
+	uint8_t bits;
+	bool told; /* its owner knows that something came back */
+	paddr_t base;
+	uint64_t granted; /* bytes, and those that are being taken back */
+	uint64_t owner;   /* pid */
+	struct extent *back;
+} regions[REGIONS_MAX];
+
+static uint64_t free_bytes;
+
+uint64_t regions_free_bytes(void) { return free_bytes; }
+
+bool region_right(struct request *r)
+{
+	const struct process *p = origin_process(r->from);
+
+	r->m.word[5] = p->pid;
+	return p->service;
+}
+
+static struct region *region_find(paddr_t base)
+{
+	for (struct region *g = regions; g < regions + REGIONS_MAX; g++)
+		if (g->ram && g->base == base)
+			return g;
+	return NULL;
+}
+
+/* The region at that base, if whoever asks may do what only its owner may. */
+static err_t region_of(const struct request *r, struct region **out)
+{
+	*out = region_find(r->m.word[1]);
+	if (!*out)
+		return ERR_NOT_FOUND;
+	return (*out)->owner == r->m.word[5] ? ERR_OK : ERR_DENIED;
+}
+
+static void back_drop(struct region *g)
+{
+	while (g->back) {
+		struct extent *e = g->back;
+
+		g->back = e->next;
+		extent_free(e);
+	}
+	g->told = false;
+}
+
+static err_t region_drop(struct region *g)
+{
+	err_t err = g->granted ? ERR_CAP_BUSY : ram_free(g->ram);
+
+	if (err)
+		return err;
+	back_drop(g);
+	free_bytes -= SIZE_OF_BITS(g->bits);
+	g->ram = 0;
+	return ERR_OK;
+}
+
+bool regions_reclaim(void)
+{
+	bool some = false;
+
+	for (struct region *g = regions; g < regions + REGIONS_MAX; g++)
+		if (g->ram && !g->granted && !region_drop(g))
+			some = true;
+	return some;
+}
+
+/* --- requests about regions ----------------------------------------------------------------- */
+
+void region_make(struct request *r)
+{
+	uint64_t words[MON_PAYLOAD] = { 0 };
+	struct region *g = regions;
+	struct cap_info info;
+	err_t err;
+
+	while (g < regions + REGIONS_MAX && g->ram)
+		g++;
+	if (r->m.word[1] < PAGE_BITS || r->m.word[1] > 63)
+		err = ERR_ARGUMENT;
+	else if (g == regions + REGIONS_MAX)
+		err = ERR_REGIONS;
+	else
+		err = ram_alloc((unsigned)r->m.word[1], &g->ram);
+	if (!err)
+		err = cap_identify(g->ram, &info);
+	if (err) {
+		request_reply(r, err, NULL);
+		return;
+	}
+	g->bits = info.bits;
+	g->base = info.base;
+	g->owner = r->m.word[5];
+	free_bytes += SIZE_OF_BITS(g->bits);
+	words[0] = (uint64_t)(g - regions);
+	words[1] = g->base;
+	request_reply(r, ERR_OK, words);
+}
+
+void region_give_back(struct request *r)
+{
+	struct region *g;
+	err_t err = region_of(r, &g);
+
+	request_reply(r, err ? err : region_drop(g), NULL);
+}
+
+void region_own(struct request *r)
+{
+	struct region *g = region_find(r->m.word[1]);
+	uint64_t words[MON_PAYLOAD] = { g ? (uint64_t)(g - regions) : 0 };
+
+	if (g) {
+		g->owner = r->m.word[5];
+		back_drop(g);
+	}
+	request_reply(r, g ? ERR_OK : ERR_NOT_FOUND, words);
+}
+
+void region_list(struct request *r)
+{
+	uint64_t index = r->m.word[1];
+	struct region *g = regions;
+
+	while (g < regions + REGIONS_MAX && (!g->ram || index-- > 0))
+		g++;
+	if (g == regions + REGIONS_MAX) {
+		request_reply(r, ERR_NOT_FOUND, NULL);
+	} else {
+		uint64_t words[MON_PAYLOAD] = { g->base, g->bits | (uint64_t)(g - regions) << 32, g->owner,
+						g->granted };
+
+		request_reply(r, ERR_OK, words);
+	}
+}
+
+/* --- granting --------------------------------------------------------------------------------- */
+
+/* The same was granted there before: the answer to that got lost with who had asked. */
+static err_t granted_before(const struct process *p, uint32_t slot, unsigned bits, unsigned type, uint64_t *base)
+{
+	for (const struct extent *e = p->extents; e; e = e->next) {
+		if (e->slot != slot || !e->region || e->bits != bits || e->type != type)
+			continue;
+		*base = e->base;
+		return ERR_EXISTS;
+	}
+	return ERR_SLOT_OCCUPIED;
+}
+
+static bool grant_is_whole(const struct region *g, const struct extent *e)
+{
+	return e->type == CAP_RAM && e->bits == g->bits;
+}
+
+/*
+ * Of RAM we keep a capability: what is made of it may outlive the one that the process got. A whole region is not made
+ * of itself, but copied.
+ */
+static err_t grant_make(const struct region *g, struct extent *e, cptr_t target)
+{
+	err_t err;
+
+	if (grant_is_whole(g, e)) {
+		if (g->granted)
+			return ERR_RETYPE_OVERLAP;
+		e->ram = g->ram;
+		return cap_copy(g->ram, target);
+	}
+	err = cap_retype(g->ram, e->base - g->base, e->type, e->bits, 1, target);
+
+	if (err || e->type != CAP_RAM)
+		return err;
+	err = slot_alloc(&e->ram);
+	if (!err)
+		err = cap_copy(target, e->ram);
+	if (err)
+		cap_delete(target);
+	if (err && e->ram)
+		slot_free(e->ram);
+	return err;
+}
+
+static err_t grant(struct process *p, struct region *g, const struct extent *what)
+{
+	uint64_t bytes = SIZE_OF_BITS(what->bits);
+	struct extent *e;
+	cptr_t target;
+	err_t err = process_slot(p, what->slot, &target);
+
+	if (!err)
+		err = memory_charge(p, bytes);
+	if (err)
+		return err;
+	e = extent_new();
+	err = ERR_NO_MEMORY;
+	if (e) {
+		*e = *what;
+		err = grant_make(g, e, target);
+	}
+	if (err) {
+		if (e)
+			extent_free(e);
+		p->memory -= bytes;
+		return err;
+	}
+	e->next = p->extents;
+	p->extents = e;
+	g->granted += bytes;
+	free_bytes -= bytes;
+	return ERR_OK;
+}
+
+static err_t grant_check(const struct region *g, uint64_t owner, const struct extent *e)
+{
+	if (e->type != CAP_RAM && e->type != CAP_FRAME)
+		return ERR_RETYPE_TYPE;
+	if (!g->ram || e->base - g->base >= SIZE_OF_BITS(g->bits))
+		return ERR_NOT_FOUND;
+	if (g->owner != owner)
+		return ERR_DENIED;
+	if (e->bits < PAGE_BITS || e->bits > g->bits || e->base & (SIZE_OF_BITS(e->bits) - 1))
+		return ERR_RETYPE_SIZE;
+	return ERR_OK;
+}
+
+void region_grant(struct request *r)
+{
+	const uint64_t *w = r->m.word;
+	struct process *p = member_find(w[1]);
+	struct extent e = { .slot = (uint32_t)w[2],
+			    .bits = (uint8_t)(w[2] >> 32),
+			    .type = (uint8_t)(w[2] >> 40),
+			    .base = w[3],
+			    .region = (uint16_t)(w[4] + 1) };
+	uint64_t words[MON_PAYLOAD] = { e.base };
+	err_t err = ERR_NO_PROCESS;
+
+	if (w[4] >= REGIONS_MAX)
+		err = ERR_NOT_FOUND;
+	else if (process_alive(p) && p->pid == w[1])
+		err = grant_check(&regions[w[4]], w[5], &e);
+	if (!err)
+		err = grant(p, &regions[w[4]], &e);
+	if (err == ERR_SLOT_OCCUPIED)
+		err = granted_before(p, e.slot, e.bits, e.type, &words[0]);
+	words[1] = p ? p->memory : 0;
+	request_reply(r, err, words);
+}
+
+void region_quota(struct request *r)
+{
+	struct process *p = member_find(r->m.word[1]);
+	uint64_t words[MON_PAYLOAD] = { 0 };
+
+	if (!process_alive(p) || p->pid != r->m.word[1]) {
+		request_reply(r, ERR_NO_PROCESS, NULL);
+		return;
+	}
+	if (r->m.word[3])
+		p->memory_most = r->m.word[2];
+	words[0] = p->memory_most;
+	words[1] = p->memory;
+	request_reply(r, ERR_OK, words);
+}
+
+/* --- what comes back ---------------------------------------------------------------------------- */
+
+static void back_tell(struct region *g)
+{
+	struct mon_message m = { .header = mon_header(MON_BACK, 0, 0, 0),
+				 .word = { monitor.core, g->base, (uint32_t)g->owner } };
+	coreid_t core = (coreid_t)(g->owner >> 32);
+	struct request here = { .m = m };
+
+	if (g->told)
+		return;
+	g->told = true;
+	if (core == monitor.core)
+		region_back(&here);
+	else
+		link_send(core, &m);
+}
+
+/* To the owner, or from its region's monitor. */
+void region_back(struct request *r)
+{
+	struct process *p = process_table_find(&monitor.processes, (uint32_t)r->m.word[2]);
+
+	if (process_alive(p) && p->service)
+		process_send(p, &r->m);
+}
+
+static void grant_back(uint64_t context, err_t err, uint64_t value)
+{
+	struct extent *e = (struct extent *)context;
+	struct region *g = &regions[e->region - 1];
+	struct process *ending = e->ending;
+
+	(void)value;
+	if (e->ram && !grant_is_whole(g, e) && !err)
+		err = slot_delete(e->ram);
+	if (err) {
+		report("monitor %u: memory is lost: error %u", monitor.core, (unsigned)err);
+		extent_free(e);
+	} else {
+		g->granted -= SIZE_OF_BITS(e->bits);
+		free_bytes += SIZE_OF_BITS(e->bits);
+		e->next = g->back;
+		g->back = e;
+		back_tell(g);
+	}
+	memory_freed(ending);
+}
+
+/* Of a frame we have none: the process's, or one that somebody else has. Error: nobody has any. */
+static err_t grant_grip(struct extent *e)
+{
+	struct cap_info info;
+	err_t err;
+
+	if (e->ram && !cap_identify(e->ram, &info))
+		return ERR_OK;
+	err = e->ram ? ERR_OK : slot_alloc(&e->ram);
+	if (err)
+		return err;
+	err = extent_find(e);
+	if (err)
+		slot_free(e->ram);
+	if (err)
+		e->ram = 0;
+	return err;
+}
+
+void grant_take_back(struct extent *e, struct process *ending)
+{
+	err_t err = grant_grip(e);
+
+	e->ending = ending;
+	if (ending)
+		ending->freeing++;
+	if (!err)
+		err = cap_revoke(e->ram);
+	else
+		err = ERR_OK;
+	if (err == ERR_CAP_REMOTE) {
+		err = caps_revoke(e->ram, ending, grant_back, (uint64_t)e);
+		if (!err)
+			return;
+	}
+	grant_back((uint64_t)e, err, 0);
+}
+
+void region_returned(struct request *r)
+{
+	uint64_t words[MON_PAYLOAD] = { 0 };
+	struct region *g;
+	err_t err = region_of(r, &g);
+
+	for (unsigned i = 0; !err && i < MON_PAYLOAD && g->back; i++) {
+		struct extent *e = g->back;
+
+		words[i] = e->base | e->bits;
+		g->back = e->next;
+		extent_free(e);
+	}
+	if (!err && !words[MON_PAYLOAD - 1])
+		g->told = false;
+	request_reply(r, err, words);
+}
+
+/* Any service may ask. */
+void region_granted(struct request *r)
+{
+	const struct region *g = region_find(r->m.word[1]);
+	uint64_t words[MON_PAYLOAD] = { 0 }, skip = r->m.word[2];
+	unsigned n = 0;
+
+	if (!g) {
+		request_reply(r, ERR_NOT_FOUND, NULL);
+		return;
+	}
+	for (unsigned i = 0; i < PROCESS_MAX; i++) {
+		const struct process *p = &monitor.processes.entry[i];
+
+		for (const struct extent *e = p->extents; e && n < MON_PAYLOAD; e = e->next) {
+			if (e->region != g - regions + 1)
+				continue;
+			if (skip) {
+				skip--;
+				continue;
+			}
+			words[n++] = e->base | e->bits;
+			words[n++] = p->pid;
+		}
+	}
+	request_reply(r, ERR_OK, words);
+}
