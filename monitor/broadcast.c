@@ -41,7 +41,7 @@ static struct {
 	struct line *ring;
 	uint64_t next;
 } sources[SOURCES_MAX];
-static unsigned source_count;
+unsigned broadcast_sources;
 
 /* --- writing --------------------------------------------------------------------------- */
 
@@ -131,15 +131,15 @@ static bool source_add(coreid_t core, paddr_t at, uint64_t next)
 	cptr_t frame;
 	vaddr_t va;
 
-	if (source_count == SOURCES_MAX || slot_alloc(&frame))
+	if (broadcast_sources == SOURCES_MAX || slot_alloc(&frame))
 		return false;
 	if (kernel_forge(TASK_KERNEL, &info, frame) || vspace_map_frame(frame, PAGE_BITS, MAP_READ, &va))
 		return false;
 	caps_pin(frame, core);
-	sources[source_count].core = core;
-	sources[source_count].ring = (struct line *)va;
-	sources[source_count].next = next;
-	source_count++;
+	sources[broadcast_sources].core = core;
+	sources[broadcast_sources].ring = (struct line *)va;
+	sources[broadcast_sources].next = next;
+	broadcast_sources++;
 	return true;
 }
 
@@ -169,7 +169,7 @@ static bool line_copy(const struct line *l, uint64_t number, struct mon_message 
 
 bool broadcast_ready(void)
 {
-	for (unsigned i = 0; i < source_count; i++)
+	for (unsigned i = 0; i < broadcast_sources; i++)
 		if (mem_load64_acquire(&sources[i].ring[sources[i].next % LINES].number) >= sources[i].next)
 			return true;
 	return false;
@@ -192,12 +192,9 @@ static bool source_poll(unsigned i)
 	return true;
 }
 
-bool broadcast_poll(void)
+void broadcast_poll(void)
 {
-	bool busy = false;
-
-	for (unsigned i = 0; i < source_count; i++)
+	for (unsigned i = 0; i < broadcast_sources; i++)
 		while (source_poll(i))
-			busy = true;
-	return busy;
+			;
 }

@@ -5,7 +5,8 @@
 
 #include "kernel/abi/types.h"
 
-/* Takes what has come; true when there was something. */
-bool broadcast_poll(void);
+extern unsigned broadcast_sources; /* pages that are listened to */
+/* Takes what has come. */
+void broadcast_poll(void);
 /* Is there something? */
 bool broadcast_ready(void);

@@ -36,6 +36,7 @@ static unsigned clogged;                 /* links with a queue */
 static struct link_board *board;
 static paddr_t board_at;
 static uint64_t doorbell_number;
+static cptr_t doorbell;
 
 static err_t own_board_make(void)
 {
@@ -58,7 +59,6 @@ static err_t own_board_make(void)
 
 err_t links_init(event_handler *handler, void *arg)
 {
-	cptr_t doorbell;
 	err_t err = notification_create(handler, arg, &doorbell, NULL);
 
 	if (!err)
@@ -66,6 +66,7 @@ err_t links_init(event_handler *handler, void *arg)
 	return err ? err : own_board_make();
 }
 
+err_t links_ring_self(void) { return ntfn_signal(doorbell); }
 uint64_t links_doorbell(void) { return doorbell_number; }
 paddr_t links_board(void) { return board_at; }
 
@@ -333,7 +334,7 @@ void link_close(coreid_t peer)
 
 /* --- receiving ------------------------------------------------------------------------- */
 
-static bool link_poll(struct link *l)
+static void link_poll(struct link *l)
 {
 	union {
 		struct urpc_message line;
@@ -354,64 +355,62 @@ static bool link_poll(struct link *l)
 	 */
 	if (l->doorbell && urpc_peer_starved(&l->urpc))
 		ntfn_signal(l->doorbell);
-	return n != 0;
 }
 
 static bool is_young(const struct link *l) { return l->state == LINK_CONNECTING && l->memory && !l->frame; }
 
 /* The peer's hello is in the ring. */
-static bool young_poll(void)
+static void young_poll(void)
 {
-	bool busy = false;
-
 	/* A handler may add links, in front, but not remove one with a ring. */
 	for (struct link *l = links; l; l = l->next)
-		if (is_young(l) && link_poll(l))
-			busy = true;
-	return busy;
+		if (is_young(l))
+			link_poll(l);
 }
 
-static bool hints_poll(void)
+static void hints_serve(unsigned first, uint64_t set)
 {
-	bool busy = false;
+	while (set) {
+		unsigned byte = (unsigned)__builtin_ctzll(set) / 8;
 
+		set &= ~(UINT64_C(0xff) << 8 * byte);
+		mem_store8(&board->hints.hint[first + byte], 0);
+		mem_fence(); /* pairs with that in links_kick: what was sent before the hint is seen */
+		for (struct link *l = by_hint[first + byte]; l; l = l->next_hinted)
+			link_poll(l);
+	}
+}
+
+static inline void hints_poll(void)
+{
+	uint64_t set;
+
+#pragma GCC unroll 8
 	for (unsigned word = 0; word < HINT_BYTES / 8; word++)
-		for (uint64_t set = mem_load64(&board->hints.word[word]); set;) {
-			unsigned byte = (unsigned)__builtin_ctzll(set) / 8;
-
-			set &= ~(UINT64_C(0xff) << 8 * byte);
-			mem_store8(&board->hints.hint[8 * word + byte], 0);
-			mem_fence(); /* pairs with that in links_kick: what was sent before the hint is seen */
-			for (struct link *l = by_hint[8 * word + byte]; l; l = l->next_hinted)
-				if (link_poll(l))
-					busy = true;
-		}
-	return busy;
+		if (__builtin_expect((set = mem_load64(&board->hints.word[word])) != 0, 0))
+			hints_serve(8 * word, set);
 }
 
-static bool queues_flush(void)
+static void queues_flush(void)
 {
-	bool busy = false;
-
 	for (struct link *l = links; l; l = l->next)
 		if (l->head && queue_flush(l))
-			busy = true;
-	return busy;
+			monitor.stirred = true;
 }
 
-bool links_poll(void)
+void links_poll(void)
 {
-	bool busy = hints_poll();
-
-	if (young && young_poll())
-		busy = true;
-	if (clogged && queues_flush())
-		busy = true;
-	if (broadcast_poll())
-		busy = true;
+	hints_poll();
+	if (young)
+		young_poll();
+	if (clogged)
+		queues_flush();
+	if (broadcast_sources)
+		broadcast_poll();
 	links_kick();
-	return busy;
 }
+
+bool links_hinted(void) { return hint_any(&board->hints) || (broadcast_sources && broadcast_ready()); }
 
 void links_wake(void)
 {
@@ -438,7 +437,7 @@ bool links_sleep(void)
 			urpc_starve_mark(&l->urpc);
 	mem_store32(&board->asleep, 1);
 	mem_fence(); /* pairs with those in links_kick and urpc_peer_starved of the peers */
-	if (!hint_any(&board->hints) && !links_ready() && !broadcast_ready())
+	if (!links_hinted() && !links_ready())
 		return true;
 	links_wake();
 	return false;

@@ -20,6 +20,7 @@
 #include "monitor/boot.h"
 #include "monitor/caps/caps.h"
 #include "monitor/cores.h"
+#include "monitor/linger.h"
 #include "monitor/members.h"
 
 #include <string.h>
@@ -106,10 +107,12 @@ static void monitor_init(void)
 	require(spawn_init(), "address space");
 	if (monitor.core != 0)
 		require(birth_link(), "link to monitor 0");
+	require(linger_init(&work), "look at the clock");
 }
 
 /* --- loop ------------------------------------------------------------------------- */
 
+/* True when there may be more. */
 static bool service_poll(void)
 {
 	struct lmp_message in;
@@ -123,24 +126,28 @@ static bool service_poll(void)
 		request_handle((struct origin){ monitor.core, (uint32_t)in.badge }, &m);
 		n++;
 	}
-	return n != 0;
+	return n == TURN_MAX;
 }
 
-static bool faults_poll(void)
+static void faults_poll(void)
 {
 	if (!fault_seen)
-		return false;
+		return;
 	fault_seen = false;
+	monitor.stirred = true;
 	process_faults();
-	return true;
 }
 
-/* One turn of everything; true when there was something to do. */
+/* One turn of everything; true when there may be more. */
 static bool turn(void)
 {
-	bool requests = service_poll(), faults = faults_poll(), messages = links_poll();
+	bool more;
 
-	return requests || faults || messages;
+	event_clear(&work); /* what it tells of is looked at now */
+	more = service_poll();
+	faults_poll();
+	links_poll();
+	return more || links_hinted();
 }
 
 static cycles_t earlier(cycles_t a, cycles_t b) { return a == 0 || (b && b < a) ? b : a; }
@@ -161,27 +168,38 @@ static bool mailboxes_wait(cycles_t *deadline)
 		dispatcher_yield();
 		return true;
 	}
-	*deadline = context_now() + monitor.info->tsc_hz / 1000;
+	*deadline = earlier(*deadline, context_now() + monitor.info->tsc_hz / 1000);
 	return false;
+}
+
+/* What is to be done at some time, or after what has been handled. True: there may be more; else `next` is when. */
+static bool tend(cycles_t *next)
+{
+	cycles_t boot = 0, agree = 0, members = 0, caps = 0;
+
+	monitor.stirred = false;
+	boot_step(&boot);
+	*next = earlier(boot, pending_expire(&monitor.pendings, context_now()));
+	*next = earlier(*next, earlier(power_step(), control_step()));
+	if (agree_step(&agree) || members_step(&members) || caps_step(&caps))
+		monitor.stirred = true;
+	*next = earlier(earlier(*next, agree), earlier(members, caps));
+	return monitor.stirred || mailboxes_wait(next);
 }
 
 static void monitor_loop(void)
 {
-	for (;;) {
-		cycles_t deadline = 0, boot_deadline = 0, agree_deadline = 0, members_deadline = 0, caps_deadline = 0;
+	cycles_t deadline = 0;
 
-		while (turn() || agree_step(&agree_deadline) || members_step(&members_deadline) ||
-		       caps_step(&caps_deadline))
+	monitor.stirred = true;
+	for (;;) {
+		while (turn())
 			;
-		if (mailboxes_wait(&deadline))
+		if ((monitor.stirred || (deadline && context_now() >= deadline)) && tend(&deadline)) {
+			monitor.stirred = true;
 			continue;
-		boot_step(&boot_deadline);
-		deadline = earlier(earlier(deadline, boot_deadline), agree_deadline);
-		deadline = earlier(earlier(deadline, members_deadline), caps_deadline);
-		deadline = earlier(deadline, pending_expire(&monitor.pendings, context_now()));
-		deadline = earlier(deadline, power_step());
-		deadline = earlier(deadline, control_step());
-		if (!links_sleep())
+		}
+		if (linger(&work) || !links_sleep())
 			continue;
 		event_wait(&work, deadline);
 		links_wake();

@@ -32,6 +32,7 @@ struct monitor {
 	const struct boot_info *info;
 	const struct archive_header *archive;
 	bool verbose;      /* option `verbose`: say what is done */
+	bool stirred;      /* something was handled after which tables and deadlines are to be looked at (main.c) */
 	uint64_t messages; /* lines sent to and received from other monitors, LMP messages handled */
 	struct process_table processes;
 	struct pendings pendings;
@@ -104,8 +105,12 @@ err_t link_send(coreid_t peer, const struct mon_message *m);
 bool link_is_up(coreid_t peer);
 /* To all monitors that there is a link to, but one. */
 void links_send_others(coreid_t but, const struct mon_message *m);
-/* Takes what has come on all links; true when there was something. */
-bool links_poll(void);
+/* Takes what has come on all links. */
+void links_poll(void);
+/* Has something come? The one line that tells of all links, and broadcasts'. */
+bool links_hinted(void);
+/* Rings our own doorbell, as a peer does. */
+err_t links_ring_self(void);
 /* Nobody is there any more: what waits is dropped. */
 void link_close(coreid_t peer);
 /* Says on all links that this side sleeps; false when a message has come meanwhile. */

@@ -222,6 +222,7 @@ static void request_take(struct origin from, const struct mon_message *m)
 	const struct handler *h = op < MON_OPS && handlers[op].run ? &handlers[op] : NULL;
 	struct pending p;
 
+	monitor.stirred = true;
 	/* It may have ended while its messages were in the queue. */
 	if (!origin_is_monitor(from) && !process_alive(origin_process(from)))
 		return;

@@ -18,7 +18,7 @@
 #include "types.h"
 
 enum syscall_number {
-	SYS_NULL,     /* does nothing */
+	SYS_NULL,     /* does nothing; rdx = how many dispatchers of this core can run */
 	SYS_INVOKE,   /* rdi capability, rsi INVOKE(...), rdx, r10, r8, r9 arguments */
 	SYS_LMP_SEND, /* below */
 	SYS_YIELD,    /* let another dispatcher run; upcall run */

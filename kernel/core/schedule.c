@@ -20,7 +20,7 @@ struct dispatcher *current;
 uint64_t kernel_count[STAT_COUNT];
 
 static struct run_link ring; /* the queue's both ends */
-static unsigned runnable;
+unsigned runnable;
 static struct dispatcher *sleepers; /* by deadline, earliest first */
 static cycles_t slice, slice_end;
 static cycles_t turn_end; /* of the island, where several share the processor */

@@ -20,7 +20,7 @@ constants REGS_RDI, 72, REGS_RSI, 80, REGS_RDX, 88, REGS_RBX, 104, REGS_RAX, 112
 constants REGS_FLAGS, 152, REGS_RSP, 160, REGS_BYTES, 176
 
 extern kernel_stack_top, message_fast
-extern sys_invoke, sys_lmp_send, sys_yield, sys_wait, sys_resume, trap_entry
+extern runnable, sys_invoke, sys_lmp_send, sys_yield, sys_wait, sys_resume, trap_entry
 
 global entry_syscall, entry_syscall_frame, entry_stubs, arch_return, arch_upcall, arch_idle, idt_load
 global fpu_save_x, fpu_save_fx, fpu_load_x, fpu_load_fx
@@ -83,7 +83,7 @@ other:
 	je .wait
 	cmp rax, SYS_RESUME
 	je .resume
-	xor edx, edx
+	mov edx, [runnable]
 	cmp rax, 1  ; carry if it was SYS_NULL
 	sbb eax, eax
 	inc eax     ; 0, or 1 which is ERR_SYSCALL

@@ -25,6 +25,15 @@ static inline err_t sys_null(void)
 	return err;
 }
 
+/* How many dispatchers of this core can run, the caller among them. */
+static inline uint64_t sys_runnable(void)
+{
+	uint64_t count, err;
+
+	__asm__ volatile("syscall" : "=a"(err), "=d"(count) : "0"((uint64_t)SYS_NULL) : "rcx", "r11", "memory");
+	return count;
+}
+
 /* Invokes a capability; `op` is INVOKE(...), the arguments are the operation's in the order rdx, r10, r8, r9. */
 static inline struct sys_result sys_invoke(cptr_t cap, uint64_t op, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3)
 {

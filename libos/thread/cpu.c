@@ -10,6 +10,7 @@
 #include "libos/thread/cpu_private.h"
 
 #include "kernel/abi/error.h"
+#include "libos/core/syscall.h"
 #include "libos/core/vspace.h"
 #include "libos/x86/context.h"
 
@@ -283,13 +284,16 @@ static bool idle_look(void)
 	const volatile uint64_t *events = &dispatcher_page()->events;
 	bool seeks = !is_closed(cpu_self->core);
 	struct cpu *c = seeks ? surplus_find(STEAL_LOOKS) : NULL;
+	unsigned looks;
 
 	inbox_seek(&cpu_self->inbox);
 	surplus_say(0);
 	requests_answer(false);
 	if (c)
 		work_ask(c);
-	for (unsigned i = 0; i < IDLE_LOOKS && !*events; i++) {
+	/* Another process of this core, the monitor perhaps that is to answer us, runs in the meantime. */
+	looks = sys_runnable() == 1 ? IDLE_LOOKS : 0;
+	for (unsigned i = 0; i < looks && !*events; i++) {
 		if (!inbox_empty(&cpu_self->inbox))
 			return true;
 		cpu_pause();

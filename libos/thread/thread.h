@@ -161,6 +161,9 @@ void event_init(struct event *e);
 void event_signal(struct event *e);
 void event_raise(struct event *e);
 bool event_wait(struct event *e, cycles_t deadline);
+/* For its only waiter, who goes on to look at all that it tells of. */
+static inline void event_clear(struct event *e) { __atomic_store_n(&e->set, 0, __ATOMIC_RELAXED); }
+static inline bool event_is_set(const struct event *e) { return __atomic_load_n(&e->set, __ATOMIC_RELAXED) != 0; }
 
 /* --- barriers ------------------------------------------------------------------ */
 

@@ -14,6 +14,18 @@
 
 #include <string.h>
 
+#define SPLITS 16
+
+static struct split {
+	uint64_t set[SET_WORDS_MAX];
+	uint16_t lo, hi;
+	bool far_first;
+	uint8_t count;
+	struct branch branch[BRANCHES_MAX];
+} splits[SPLITS];
+
+void spread_init(void) { memset(splits, 0, sizeof splits); }
+
 /* The core that a round adds is asked too, out of the order of the group's places; `places`: none. */
 static unsigned extra_place(const struct round *r)
 {
@@ -108,17 +120,39 @@ static void spread_each(struct round *r, const uint64_t *set, unsigned lo, unsig
 	ask_awaited(r);
 }
 
+/*
+ * Groups change seldom, and of each this core is asked to serve the same ranges again and again: how it
+ * has split those last is kept, together with the set that it has split.
+ */
+static const struct split *split(const uint64_t *set, const struct round *r)
+{
+	bool far_first = r->scheme == DISSEMINATE_NUMA;
+	struct split *s = &splits[(set[0] % 61 + r->lo + r->hi * 2u + far_first) % SPLITS];
+	unsigned word = 0;
+
+	while (word < set_words && s->set[word] == set[word])
+		word++;
+	if (word == set_words && s->lo == r->lo && s->hi == r->hi && s->far_first == far_first)
+		return s;
+	for (word = 0; word < set_words; word++)
+		s->set[word] = set[word];
+	s->lo = r->lo;
+	s->hi = r->hi;
+	s->far_first = far_first;
+	s->count = (uint8_t)tree_split(set, r->lo, r->hi, place_own, s->branch);
+	if (far_first)
+		tree_farthest_first(s->branch, s->count, place_own);
+	return s;
+}
+
 static void spread_tree(struct round *r, const uint64_t *set)
 {
-	struct branch branch[BRANCHES_MAX];
-	unsigned count = tree_split(set, r->lo, r->hi, place_own, branch);
+	const struct split *s = split(set, r);
 
-	if (r->scheme == DISSEMINATE_NUMA)
-		tree_farthest_first(branch, count, place_own);
-	for (unsigned i = 0; i < count; i++)
-		await(r, branch[i].head);
-	for (unsigned i = 0; i < count; i++)
-		ask(r, branch[i].head, branch[i].end);
+	for (unsigned i = 0; i < s->count; i++)
+		await(r, s->branch[i].head);
+	for (unsigned i = 0; i < s->count; i++)
+		ask(r, s->branch[i].head, s->branch[i].end);
 }
 
 void spread(struct round *r)
@@ -177,8 +211,10 @@ static void answered(struct round *r, unsigned place)
 	set_remove(r->awaited, place);
 	r->waiting--;
 	r->age = 0;
-	if (r->waiting == 0)
+	if (r->waiting == 0) {
+		monitor.stirred = true;
 		served(r);
+	}
 }
 
 bool spread_answered(struct round *r, unsigned place, err_t err, unsigned lines)

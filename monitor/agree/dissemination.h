@@ -13,6 +13,7 @@
 
 #include "monitor/agree/round.h"
 
+void spread_init(void);
 /* Asks all in the range of r for the first time, with r->kind. */
 void spread(struct round *r);
 /* Tells those who were asked, or who serve in place of such a one that is gone, with r->kind. */

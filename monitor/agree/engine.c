@@ -27,6 +27,7 @@ void agree_init(void)
 	places_init(monitor.info, monitor.core);
 	groups_init();
 	rounds_init();
+	spread_init();
 	membership_init();
 	memset(malformed, 0, sizeof malformed);
 	finished = malformed_all = 0;
@@ -243,6 +244,7 @@ static __attribute__((noinline)) void request_strange(coreid_t from, const struc
 {
 	struct mon_message mine = *m;
 
+	monitor.stirred = true;
 	if (!request_admitted(from, m))
 		return;
 	/*
@@ -316,10 +318,23 @@ static bool acknowledged(coreid_t from, const struct mon_message *m)
 	return spread_answered(r, place, mon_aux(m->header) >> 4, (unsigned)m->word[2]);
 }
 
+/*
+ * Most lines of one-phase rounds change nothing that agree_step() looks at: requests that end with their
+ * acknowledgement, and acknowledgements but for the last (spread_answered).
+ */
+static inline bool stirs(const struct mon_message *m)
+{
+	if (agree_kind(m->header) == AGREE_ACK)
+		return false;
+	return agree_kind(m->header) != AGREE_DO || (uint8_t)mon_aux(m->header) > SUBJECT_FLUSH || !request_is_alone(m);
+}
+
 void agree_message(coreid_t from, const struct mon_message *m)
 {
 	bool sane = false;
 
+	if (stirs(m))
+		monitor.stirred = true;
 	switch (agree_kind(m->header)) {
 	case AGREE_ACK:
 		sane = acknowledged(from, m);

@@ -158,7 +158,7 @@ static bool doubt_hear(coreid_t from, const struct mon_message *m)
 
 /* --- one-phase --------------------------------------------------------------------------- */
 
-void resolve_ended(struct recent *e) { e->relay = relays = true; }
+void resolve_ended(struct recent *e) { e->relay = relays = monitor.stirred = true; }
 
 void resolve_relayed(const struct round *r)
 {

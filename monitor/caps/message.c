@@ -114,7 +114,7 @@ static void *wake_arg;
 static void watch_event(void *arg)
 {
 	(void)arg;
-	sweeping = true;
+	sweeping = monitor.stirred = true;
 	wake(wake_arg);
 }
 
