@@ -41,6 +41,12 @@ static void leaves_begin(struct process *p)
 	end_count(p);
 }
 
+static void dropped(struct process *p)
+{
+	group_drop(p->pid);
+	process_table_drop(&monitor.processes, p);
+}
+
 static void end_agreed(uint64_t pid, err_t err, const struct proposal *proposal);
 
 void end_agree(struct process *p)
@@ -50,6 +56,9 @@ void end_agree(struct process *p)
 
 	member_agains += (err == ERR_AGAIN) - p->end_again;
 	p->end_again = err == ERR_AGAIN;
+	/* No group: it was made, and is in none yet. */
+	if (err && err != ERR_AGAIN)
+		end_agreed(p->pid, err, &proposal);
 }
 
 static void end_agreed(uint64_t pid, err_t err, const struct proposal *proposal)
@@ -57,7 +66,10 @@ static void end_agreed(uint64_t pid, err_t err, const struct proposal *proposal)
 	struct process *p = member_find(pid);
 
 	(void)err;
-	if (proposal->subject == SUBJECT_STOP) {
+	if (!member_at_home(p)) {
+		p->end_step = SUBJECT_END;
+		member_release(p, dropped);
+	} else if (proposal->subject == SUBJECT_STOP) {
 		p->end_step = SUBJECT_END;
 		end_agree(p);
 	} else {
@@ -129,12 +141,6 @@ void member_gone(struct process *p, coreid_t core)
 	end_count(p);
 }
 
-static void dropped(struct process *p)
-{
-	group_drop(p->pid);
-	process_table_drop(&monitor.processes, p);
-}
-
 /* From the home: it never began to run, or all of it is over. */
 void member_drop(uint64_t pid)
 {
@@ -146,6 +152,16 @@ void member_drop(uint64_t pid)
 		member_release(p, dropped);
 }
 
+/* Its home is dead: it goes by itself, but not before the others have stopped, who may use its memory and tables. */
+static void orphan_end(struct process *p)
+{
+	if (p->releasing || p->end_step)
+		return;
+	disp_stop(p->slots + SLOT_DISPATCHER);
+	p->state = PROCESS_ENDING;
+	end_begin(p);
+}
+
 void members_core_gone(coreid_t core)
 {
 	for (unsigned i = 0; i < PROCESS_MAX; i++) {
@@ -153,10 +169,8 @@ void members_core_gone(coreid_t core)
 
 		if (p->state != PROCESS_LIVE && p->state != PROCESS_ENDING)
 			continue;
-		if (p->pid >> 32 == core && !p->releasing) {
-			disp_stop(p->slots + SLOT_DISPATCHER);
-			p->state = PROCESS_ENDING;
-			member_release(p, dropped);
+		if (p->pid >> 32 == core) {
+			orphan_end(p);
 		} else if (member_at_home(p) && group_holds(p->pid, core)) {
 			subject_table[SUBJECT_LEAVE].commit(&(struct proposal){ .group = p->pid, .word = { core } });
 			if (p->state == PROCESS_LIVE)

@@ -11,6 +11,7 @@
  * A process that ends while it changes ends when the change has.
  */
 #include "libos/x86/context.h"
+#include "monitor/agree/membership.h"
 #include "monitor/caps/caps.h"
 #include "monitor/member_jobs.h"
 
@@ -76,6 +77,24 @@ static void pass_on(struct request *r, coreid_t core, enum member_op op, struct 
 	err = request_forward(core, m, NULL, &pending);
 	if (err)
 		request_reply(r, err, NULL);
+	else
+		member_watch();
+}
+
+/* What was passed on may take long, so it has no deadline; but who is to do it must live. */
+static bool passed_on_watch(void)
+{
+	bool waits = false;
+
+	for (unsigned i = 0; i < PENDING_MAX && monitor.pendings.used; i++) {
+		const struct pending *p = &monitor.pendings.entry[i];
+
+		if (!p->sequence || p->done != relay)
+			continue;
+		membership_doubt(p->core);
+		waits = true;
+	}
+	return waits;
 }
 
 /* --- jobs ---------------------------------------------------------------------------------- */
@@ -249,7 +268,7 @@ static void again_all(void)
 /* Nobody answers for a beginning or an end but by coming to it; so who lets others wait is doubted. */
 static void watch_all(void)
 {
-	bool waits = false;
+	bool waits = passed_on_watch();
 
 	for (unsigned i = 0; i < PROCESS_MAX; i++)
 		waits |= member_wait_watch(&monitor.processes.entry[i]);

@@ -44,7 +44,7 @@ void line_drop(coreid_t from, const struct mon_message *m)
 		       monitor.core, from, caps_what(m->header), m->word[0], malformed);
 }
 
-static bool object_valid(const struct object *o)
+bool object_valid(const struct object *o)
 {
 	return object_shareable(o->type) && o->bits >= CAP_RAM_BITS_MIN && o->bits < 52 &&
 	       !(o->base & (SIZE_OF_BITS(o->bits) - 1)) && o->base >> 52 == 0;

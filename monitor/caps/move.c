@@ -38,7 +38,8 @@ static void hand_over(struct op *o, struct share *s)
 {
 	struct move_op *v = &o->u.move;
 	coreid_t giver = s->giver;
-	err_t err = kernel_share(TASK_KERNEL, s->keeper, false);
+	err_t err =
+		giver != CORE_NONE && core_gone(giver) ? ERR_CORE_DOWN : kernel_share(TASK_KERNEL, s->keeper, false);
 
 	if (!err && giver == CORE_NONE)
 		err = kernel_give(TASK_KERNEL, s->keeper, true);
@@ -120,7 +121,8 @@ void move_begin(struct share *s)
 {
 	struct op *o;
 
-	if (s->stays || (s->object.type != CAP_RAM && s->object.type != CAP_FRAME) || op_new(NULL, &o))
+	if (s->stays || s->lost || (s->giver != CORE_NONE && core_gone(s->giver)) ||
+	    (s->object.type != CAP_RAM && s->object.type != CAP_FRAME) || op_new(NULL, &o))
 		return;
 	o->object = s->object;
 	o->run = move_run;

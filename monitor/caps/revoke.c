@@ -576,12 +576,12 @@ void share_lost(struct share *s)
 		reclaim_begin(s->owner);
 	if (s->given && !s->count)
 		return;
-
 	if (op_new(NULL, &o)) {
 		report("monitor %u: no memory to forget what was core %u's", monitor.core, s->owner);
 		return;
 	}
-	clear_begin(o, &s->object, CLEAR_FORGET);
-	o->stopped = true; /* the core that asks for it all has all flush in the end */
+	s->lost = true;
+	clear_begin(o, &s->object, s->own ? CLEAR_ALL : CLEAR_FORGET);
+	o->stopped = !s->own; /* the core that asks for it all has all flush in the end */
 	op_ready(o);
 }

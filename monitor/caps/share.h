@@ -33,6 +33,7 @@ struct share {
 	bool frozen;             /* its owner is about to change: nobody is to be asked */
 	bool told;               /* ... and is the giver: the heir owns it from then on */
 	bool stays;              /* it was tried to move it, in vain */
+	bool lost;               /* its owner or giver is dead, and it is being taken away */
 	coreid_t heir;           /* frozen: whose it will be */
 	coreid_t heir_giver;     /* ... and its giver then */
 	coreid_t owner;          /* when it is not ours */
@@ -96,6 +97,11 @@ struct move_op {
 	bool told;
 };
 
+struct reclaim_op {
+	coreid_t asked; /* last */
+	bool each;      /* block by block */
+};
+
 struct walk_op {
 	uint64_t found; /* violations */
 	uint64_t base;  /* roots: where to look on */
@@ -124,6 +130,7 @@ struct op {
 		struct retype_op retype;
 		struct clear_op clear;
 		struct move_op move;
+		struct reclaim_op reclaim;
 		struct walk_op walk;
 		struct mon_message m; /* who waits its turn */
 	} u;
@@ -218,6 +225,7 @@ void told_message(coreid_t from, const struct mon_message *m);
 void gone_message(coreid_t from, const struct mon_message *m);
 void walk_message(coreid_t from, const struct mon_message *m);
 void is_message(coreid_t from, const struct mon_message *m);
+bool object_valid(const struct object *o);
 /* It makes no sense. */
 void line_drop(coreid_t from, const struct mon_message *m);
 
@@ -240,7 +248,7 @@ void tombstone_undo(struct share *s);
 void reclaim_begin(coreid_t core);
 /* The operation is run when all that was given to a dead core is back. */
 err_t reclaim_wait(coreid_t core, struct op *o);
-/* Everything of an object whose owner is dead goes; what was given to it comes back. */
+/* Everything of an object whose owner or giver is dead goes; what was given to it comes back. */
 void share_lost(struct share *s);
 /* monitor/parcels.c: puts a copy where our side of the channel will look for it. */
 err_t parcel_put(uint64_t channel, cptr_t source, unsigned rights, uint64_t *ticket);

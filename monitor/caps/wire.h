@@ -31,7 +31,8 @@ enum caps_message {
 	CAPS_ADOPT,   /* object, core = giver -> DONE */
 	CAPS_MOVED,   /* object, core = owner; no answer */
 	CAPS_TOLD,    /* object, core = owner -> DONE */
-	CAPS_GONE,    /* core -> DONE: nothing of that core's is left here */
+	CAPS_GONE,    /* core, object or none -> DONE: nothing of that core's is left here, nor, in the object, from it;
+		       * value = 1: something else is from it */
 	CAPS_WALK,    /* -> DONE, value = violations found: compare what is there with all others */
 	CAPS_IS,      /* object, w2 = enum caps_question, w3 = count -> DONE, value = 0: so it is */
 	CAPS_MESSAGES

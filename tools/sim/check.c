@@ -165,6 +165,7 @@ void check_capabilities(bool quiet)
 			cores[seeing].island.isle_caps(node_see, NULL);
 	qsort(nodes, node_count, sizeof *nodes, node_order);
 	nodes_check();
+	translations_backed();
 }
 
 /* --- when ----------------------------------------------------------------------------------- */
@@ -173,6 +174,7 @@ void check_capabilities(bool quiet)
 void check_step(coreid_t core)
 {
 	(void)core;
+	translations_check();
 	if (options.check_every && fabric_steps % options.check_every == 0)
 		check_capabilities(false);
 }

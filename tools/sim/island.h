@@ -89,6 +89,17 @@ err_t isle_invoke(uint32_t process, cptr_t cap, uint64_t op, uint64_t a0, uint64
 /* Its root page table is the one that the core has loaded from now on. False: it does not run. */
 bool isle_run(uint32_t process);
 
+/* The smallest object around a page, and what is under way about it. */
+struct island_page {
+	uint8_t type, flags; /* CAP_NULL: there is none */
+	bool marked;         /* a capability to it is taken out of its page table, and not all have flushed */
+	bool taken;          /* an operation takes its memory, whose users are stopped */
+};
+void isle_page(paddr_t page, struct island_page *out);
+/* Is a capability to the page table at `base` so marked? */
+bool isle_table_marked(paddr_t base);
+/* Whose an object is, as the monitor knows; CORES_MAX: it has no record, or a pinned one. */
+coreid_t isle_owner(const struct island_cap *c);
 /* Violations that the CPU driver itself finds. */
 uint64_t isle_check(void);
 /* All capabilities of the core, copies included. */

@@ -24,7 +24,11 @@
 	X(isle_member)        \
 	X(isle_process_end)   \
 	X(isle_process_alive) \
-	X(isle_invoke) X(isle_run) X(isle_check) X(isle_caps) X(isle_busy) X(isle_show) X(isle_memory_free)
+	X(isle_invoke)        \
+	X(isle_page)          \
+	X(isle_table_marked)  \
+	X(isle_owner)         \
+	X(isle_run) X(isle_check) X(isle_caps) X(isle_busy) X(isle_show) X(isle_memory_free)
 
 struct island {
 #define ISLAND_ENTRY(name) __typeof__(&name) name;

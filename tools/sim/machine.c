@@ -1,9 +1,5 @@
 /*
- * The machine: memory, the start of its cores, and what their processors remember of page tables.
- *
- * Each core has a translation for every page that a process of its used, till it is told to forget
- * it: a processor may keep one for ever, so the model does.  A page that somebody has a translation
- * for must not become anything new; sim_clear() sees each that does.
+ * The machine: memory, and the start of its cores.
  */
 #include "kernel/abi/dispatcher.h"
 #include "tools/sim/sim.h"
@@ -26,144 +22,12 @@ struct boot_info machine_info;
 
 static uint8_t *memory;
 static uint64_t memory_bytes;
-static uint16_t *held; /* translations of each page, on all cores */
-
-struct translation {
-	vaddr_t va;
-	paddr_t page;
-	bool write;
-};
-static struct {
-	struct translation *entry;
-	unsigned count, room;
-} * known;               /* by core */
-static unsigned flushes; /* that forgot something */
 
 uint64_t *machine_word(paddr_t p)
 {
 	if (p - SIM_PHYSICAL >= memory_bytes)
 		sim_violation(0, "a page table points to %lx, where there is no memory", p);
 	return (uint64_t *)(memory + (p - SIM_PHYSICAL));
-}
-
-static uint16_t *held_of(paddr_t p) { return &held[(p - SIM_PHYSICAL) >> PAGE_BITS]; }
-
-/* --- translations ----------------------------------------------------------------------------- */
-
-unsigned machine_translations(coreid_t core) { return known[core].count; }
-
-static void forget(coreid_t core, unsigned i)
-{
-	--*held_of(known[core].entry[i].page);
-	known[core].entry[i] = known[core].entry[--known[core].count];
-}
-
-static bool flush_fails(coreid_t core)
-{
-	if (options.fault != FAULT_FLUSH || ++flushes != options.fault_at)
-		return false;
-	trace_note(core, "a fault is made here: it does not flush");
-	return true;
-}
-
-void sim_flush(coreid_t core, vaddr_t va)
-{
-	for (unsigned i = known[core].count; i-- > 0;)
-		if ((va == SIM_FLUSH_ALL || known[core].entry[i].va == va) && !flush_fails(core))
-			forget(core, i);
-}
-
-void sim_root(coreid_t core, paddr_t root)
-{
-	cores[core].root = root;
-	while (known[core].count)
-		forget(core, known[core].count - 1);
-}
-
-static void remember(coreid_t core, vaddr_t va, paddr_t page, bool write)
-{
-	if (known[core].count == known[core].room) {
-		known[core].room = known[core].room ? known[core].room * 2 : 16;
-		known[core].entry = realloc(known[core].entry, known[core].room * sizeof *known[core].entry);
-		if (!known[core].entry)
-			err(2, "translations");
-	}
-	known[core].entry[known[core].count++] = (struct translation){ va, page, write };
-	++*held_of(page);
-}
-
-static const struct translation *recall(coreid_t core, vaddr_t va)
-{
-	for (unsigned i = 0; i < known[core].count; i++)
-		if (known[core].entry[i].va == va)
-			return &known[core].entry[i];
-	return NULL;
-}
-
-/* The leaf for va in the tables under root; 0: none. */
-static uint64_t walk(paddr_t root, vaddr_t va)
-{
-	paddr_t table = root;
-
-	for (unsigned level = 4; level; level--) {
-		uint64_t pte = machine_word(table)[va >> (12 + 9 * (level - 1)) & 511];
-
-		if (!(pte & SIM_PTE_PRESENT))
-			return 0;
-		if (pte & SIM_PTE_LEAF)
-			return level == 1 ? pte : 0;
-		table = pte & SIM_PTE_ADDRESS;
-	}
-	return 0;
-}
-
-bool machine_touch(coreid_t core, uint32_t process, vaddr_t va, bool write, paddr_t *out)
-{
-	const struct translation *t;
-	uint64_t pte;
-
-	if (!cores[core].island.isle_run(process))
-		return false;
-	t = recall(core, va);
-	if (t && (t->write || !write)) {
-		*out = t->page;
-		return true;
-	}
-	pte = walk(cores[core].root, va);
-	if (!pte || (write && !(pte & 2u << 1)))
-		return false;
-	*out = pte & SIM_PTE_ADDRESS;
-	if (t)
-		forget(core, (unsigned)(t - known[core].entry));
-	remember(core, va, *out, pte & 2u << 1);
-	return true;
-}
-
-static void held_by_show(paddr_t page)
-{
-	for (coreid_t core = 0; core < machine_info.cores; core++)
-		for (unsigned i = 0; i < known[core].count; i++)
-			if (known[core].entry[i].page == page)
-				trace_note(core, "translates %lx to page %lx", known[core].entry[i].va, page);
-}
-
-/* A dead core that was fenced translates nothing any more. */
-static bool held_by_living(paddr_t page)
-{
-	for (coreid_t core = 0; core < machine_info.cores; core++)
-		for (unsigned i = 0; i < known[core].count; i++)
-			if (known[core].entry[i].page == page && cores[core].life != CORE_DEAD)
-				return true;
-	return false;
-}
-
-void sim_clear(coreid_t core, paddr_t p, uint64_t bytes)
-{
-	for (paddr_t page = p & ~(paddr_t)(PAGE_SIZE - 1); page < p + bytes; page += PAGE_SIZE)
-		if (*held_of(page) && held_by_living(page)) {
-			held_by_show(page);
-			sim_violation(core, "page %lx becomes something new while a core still translates to it", page);
-		}
 }
 
 /* --- start ------------------------------------------------------------------------------------- */
@@ -241,12 +105,10 @@ static void memory_make(void)
 	machine_info.archive_size = SIZE_OF_BITS(ARCHIVE_BITS);
 	memory_bytes = machine_info.ram_bytes + SIZE_OF_BITS(ARCHIVE_BITS);
 	memory = mmap(NULL, memory_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	held = mmap(NULL, memory_bytes / PAGE_SIZE * sizeof *held, PROT_READ | PROT_WRITE,
-		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	cores = calloc(options.cores, sizeof *cores);
-	known = calloc(options.cores, sizeof *known);
-	if (memory == MAP_FAILED || held == MAP_FAILED || !cores || !known)
+	if (memory == MAP_FAILED || !cores)
 		err(2, "memory of %u cores", options.cores);
+	translations_init(memory_bytes);
 }
 
 static void core_start(coreid_t core, paddr_t ram, uint64_t ram_bytes, paddr_t urpc, unsigned urpc_bits)

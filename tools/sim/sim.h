@@ -2,9 +2,10 @@
  * The simulator's own parts, and what they share: one machine, one time, one random sequence.
  *
  *   main.c      options, runs, workers            loader.c    islands as images
- *   fabric.c    time, messages, stalls, deaths    machine.c   memory, translations, boot
+ *   fabric.c    time, messages, stalls, deaths    machine.c   memory, boot
  *   work.c      what there is to do               rounds.c    rounds of agreement
  *   check.c     what must hold                    trace.c     what happened
+ *   caps.c      programs                          translations.c  what processors remember
  *   garbage.c   lines that make no sense
  *   base/       what the simulator of fleets uses, too
  *
@@ -105,11 +106,19 @@ static inline bool core_alive(coreid_t core) { return cores[core].life == CORE_A
 extern struct boot_info machine_info;
 /* Memory and all cores, started. */
 void machine_boot(void);
+uint64_t *machine_word(paddr_t p);
+
+/* --- translations.c ----------------------------------------------------------------------- */
+
+void translations_init(uint64_t memory_bytes);
 /* The process, which runs on the core, uses the page at va. True when it got there: then `out` is where. */
 bool machine_touch(coreid_t core, uint32_t process, vaddr_t va, bool write, paddr_t *out);
-uint64_t *machine_word(paddr_t p);
-/* Translations that the core has, in number; the i-th as page and address. */
-unsigned machine_translations(coreid_t core);
+/* After each event: no processor remembers what nobody will have it forget. */
+void translations_check(void);
+/* Now and then: what page tables show is somebody's. */
+void translations_backed(void);
+/* The page has been protected against writing at va, as was asked for then: no processor writes there. */
+void translations_protected(vaddr_t va, paddr_t page, cycles_t asked);
 
 /* --- work.c ------------------------------------------------------------------------------- */
 

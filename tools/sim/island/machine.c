@@ -343,3 +343,35 @@ void isle_caps(island_see *see, void *context)
 				see_one(copy, see, context);
 		}
 }
+
+/* The marks of kernel/core/cap_map.c. */
+static bool marked(const struct cap *c)
+{
+	for (; c; c = c->flags & CAP_FLAG_COPY ? c->next : c->copies)
+		if ((cap_is_frame(c) || cap_is_table(c)) && c->mapping >> 61)
+			return true;
+	return false;
+}
+
+void machine_page(paddr_t page, struct island_page *out)
+{
+	struct mdb_place p = mdb_seek(SPACE_MEMORY, page, PAGE_BITS, CAP_TYPES - 1);
+	const struct cap *c = p.before && p.before->bits >= PAGE_BITS && mdb_contains(p.before, page)
+				      ? p.before
+				      : mdb_container(SPACE_MEMORY, &p, page, PAGE_BITS);
+
+	*out = (struct island_page){ .type = CAP_NULL };
+	if (!c)
+		return;
+	out->type = c->type;
+	out->flags = c->flags;
+	out->marked = marked(c);
+}
+
+bool isle_table_marked(paddr_t base)
+{
+	for (unsigned type = CAP_PTABLE1; type <= CAP_PTABLE4; type++)
+		if (marked(mdb_find(base, CAP_PTABLE_BITS, type)))
+			return true;
+	return false;
+}

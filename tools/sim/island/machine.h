@@ -26,3 +26,5 @@ const void *machine_arguments(void);
 /* Memory at a physical address. */
 void *machine_memory(paddr_t p);
 void machine_root_load(paddr_t root);
+/* isle_page() without what the monitor does. */
+void machine_page(paddr_t page, struct island_page *out);

@@ -1,9 +1,9 @@
 /*
- * What is under way in an island, for a report.
+ * What is under way in an island, for the checks and for a report.
  */
 #include "monitor/agree/round.h"
 #include "monitor/caps/share.h"
-#include "tools/sim/island.h"
+#include "tools/sim/island/machine.h"
 
 static void round_show(const struct round *r)
 {
@@ -31,6 +31,24 @@ static void share_show(const struct share *s)
 	       s->owner, s->count, s->frozen ? ", frozen" : "", s->told ? ", told" : "",
 	       s->holder ? s->holder->number : 0);
 }
+
+/* --- what the checks ask ---------------------------------------------------------------------- */
+
+coreid_t isle_owner(const struct island_cap *c)
+{
+	const struct share *s = share_find(&(struct object){ c->base, c->type, c->bits });
+
+	return !s || s->pinned ? CORE_NONE : s->owner;
+}
+
+void isle_page(paddr_t page, struct island_page *out)
+{
+	machine_page(page, out);
+	for (const struct op *o = op_next(NULL); o; o = op_next(o))
+		out->taken = out->taken || (o->stopped && page - o->object.base < SIZE_OF_BITS(o->object.bits));
+}
+
+/* --- a report ---------------------------------------------------------------------------------- */
 
 static void process_show(const struct process *p)
 {
