@@ -1,0 +1,60 @@
+/*
+ * drill: a fleet without state, whose members go wrong when they are told to.
+ */
+#include "libos/fleet/fleet.h"
+#include "services/drill/drill_server.h"
+
+static struct fleet *self_of(const struct rpc_call *call) { return call->server->tag; }
+
+static err_t ask(struct rpc_call *call, uint32_t *member)
+{
+	*member = self_of(call)->number;
+	return ERR_OK;
+}
+
+static void busy_until(struct fleet *f, cycles_t time)
+{
+	while (fabric_now(f->fabric) < time)
+		;
+}
+
+static err_t work(struct rpc_call *call, uint64_t us, uint32_t *member)
+{
+	struct fleet *f = self_of(call);
+
+	fleet_note(f, call);
+	busy_until(f, fabric_now(f->fabric) + fleet_ms(f, 1) * us / 1000);
+	*member = f->number;
+	return ERR_OK;
+}
+
+static volatile uint64_t *volatile nowhere = (volatile uint64_t *)8;
+
+static void trap(struct rpc_call *call, uint64_t at)
+{
+	busy_until(self_of(call), at);
+	*nowhere = 1;
+}
+
+static void hang(struct rpc_call *call, uint64_t at)
+{
+	busy_until(self_of(call), at);
+	for (volatile bool on = true; on;)
+		;
+}
+
+static err_t at(struct rpc_call *call, uint32_t number, uint32_t *member)
+{
+	struct fleet *f = self_of(call);
+
+	if (number != f->number)
+		return fleet_redirect(f, call, number);
+	*member = number;
+	return ERR_OK;
+}
+
+static const struct drill_handlers handlers = { .ask = ask, .work = work, .trap = trap, .hang = hang, .at = at };
+static const struct fleet_interface interfaces[] = { { &drill_service, &handlers }, { NULL, NULL } };
+static const struct fleet_ops ops = { .name = "drill", .interface = interfaces };
+
+int main(int argc, char **argv) { return fleet_main(argc, argv, &ops); }
