@@ -163,6 +163,7 @@ static err_t handle_list(struct rpc_call *call, struct fleet_head *head, struct 
 		return err;
 	pulse_collect(s);
 	*times = s->times;
+	times->settled = s->settled;
 	return view_out(&s->fleet->view, head, count, members);
 }
 
@@ -177,8 +178,7 @@ static err_t handle_resize(struct rpc_call *call, uint32_t wanted)
 	if (wanted < 1 || wanted > head->policy.most)
 		return ERR_ARGUMENT;
 	head->wanted = wanted;
-	if (wanted < head->policy.least)
-		head->policy.least = wanted;
+	head->policy.least = wanted; /* else it would shrink again by itself */
 	s->adapted = true;
 	event_signal(&s->work);
 	return ERR_OK;

@@ -35,7 +35,7 @@ rpc_idempotent err_t fleet_end(void);
 rpc_idempotent err_t fleet_list(rpc_out struct fleet_head *head, rpc_out struct fleet_times *times,
 				rpc_inout uint32_t *count,
 				rpc_out rpc_sized(*count) rpc_max(128) struct fleet_member *members);
-/* How many members there shall be, from now on; within the policy's bounds. */
+/* How many members there shall be, from now on, at least; up to the policy's most. */
 rpc_idempotent err_t fleet_resize(rpc_in uint32_t wanted);
 /* That member shall hand over and leave; another takes its place if the fleet is to keep its size. ERR_NOT_FOUND. */
 rpc_idempotent err_t fleet_dismiss(rpc_in uint32_t number);

@@ -62,4 +62,5 @@ struct fleet_times {
 	uint64_t deaths;
 	uint64_t seen, fenced, told, replaced;
 	uint64_t grown, shrunk; /* the load asked for it */
+	uint64_t settled;       /* version of the view that all members are known to have */
 };

@@ -106,13 +106,15 @@ static int resize(const char *name, int by)
 }
 
 /* NAME/NUMBER, cut into the two. */
-static bool member_parse(char *text, uint32_t *number)
+static bool member_parse(const char *text, char name[FLEET_NAME + 1], uint32_t *number)
 {
-	char *slash = strrchr(text, '/'), *end;
+	const char *slash = strrchr(text, '/');
+	char *end;
 
-	if (!slash)
+	if (!slash || slash - text > FLEET_NAME)
 		return false;
-	*slash = '\0';
+	memcpy(name, text, (size_t)(slash - text));
+	name[slash - text] = '\0';
 	*number = (uint32_t)strtoul(slash + 1, &end, 10);
 	return end != slash + 1 && !*end;
 }
@@ -125,16 +127,17 @@ static err_t member_kill(const struct listed *l, uint32_t number)
 	return ERR_NOT_FOUND;
 }
 
-static int one_member(char *text, bool kill)
+static int one_member(const char *text, bool kill)
 {
 	static struct listed l;
+	char name[FLEET_NAME + 1];
 	struct fleet_client c;
 	uint32_t number;
 	err_t err;
 
-	if (!member_parse(text, &number))
+	if (!member_parse(text, name, &number))
 		return complain(text, ERR_ARGUMENT);
-	err = fleet_find(text, &c, &l);
+	err = fleet_find(name, &c, &l);
 	if (!err)
 		err = kill ? member_kill(&l, number) : fleet_dismiss(&c.rpc, number);
 	return err ? complain(text, err) : 0;
