@@ -3,11 +3,11 @@
  *
  * The coordinator makes one view after the other: tells it to all that were in the one before, goes
  * over to it itself, and waits for all; then tells a newcomer, for whom the others have by then
- * handed over what it is to have.  Who does not answer is suspected, and the next view is without it.
+ * handed over what it is to have.  Who does not answer is suspected, and the next view is without it; a
+ * newcomer is then told that one.  A view that all have gone over to is settled, and the next says so.
  *
  * When the coordinator is dead, the lowest that lives fences all that were before it, asks the others
- * which view they have, and goes on from the latest.  A view that reached some members only is so either
- * completed or followed by one that is later, and a newcomer that was told of none is nobody's member.
+ * which view they have, and goes on from the latest.  A newcomer that was told none is ended.
  */
 #include "libos/fleet/private.h"
 
@@ -53,15 +53,15 @@ static bool finish_telling(struct telling *t)
 	return !err;
 }
 
-/* Those that are in the view for the first time; the last to hear of it. */
-static bool tell_newcomers(struct fleet_self *s, const struct fleet_view *next, const struct fleet_view *old)
+/* Newcomers are the last to hear of it. */
+static bool tell_newcomers(struct fleet_self *s, const struct fleet_view *next)
 {
 	bool all = true;
 
 	for (uint32_t i = 0; i < next->count; i++) {
 		struct telling t = { 0 };
 
-		if (view_get(old, next->member[i].number))
+		if (next->member[i].state != FLEET_JOINING)
 			continue;
 		t.peer = hold(s, next->member[i].number);
 		start_telling(s, &t, next);
@@ -73,38 +73,33 @@ static bool tell_newcomers(struct fleet_self *s, const struct fleet_view *next, 
 void change_view(struct fleet_self *s, struct fleet_view *next)
 {
 	struct telling *t = calloc(FLEET_MEMBERS, sizeof(*t));
-	struct fleet_view *old = malloc(sizeof(*old));
 	bool all = true;
 
-	if (!t || !old) {
-		free(t);
-		free(old);
+	if (!t) {
 		self_end(s, "no memory for another view");
 		return;
 	}
-	*old = s->fleet->view;
+	next->head.settled = s->settled;
 	next->head.version = view_next_version(next->head.version, s->fleet->number);
 	next->head.next = s->next;
 	s->adapted = false;
 	for (uint32_t i = 0; i < next->count; i++)
-		if (view_get(old, next->member[i].number))
+		if (next->member[i].state != FLEET_JOINING)
 			t[i].peer = hold(s, next->member[i].number);
 	for (uint32_t i = 0; i < next->count; i++)
 		start_telling(s, &t[i], next);
 	self_install(s, next);
 	for (uint32_t i = 0; i < next->count; i++)
 		all &= finish_telling(&t[i]);
-	all &= tell_newcomers(s, next, old);
-	if (all)
+	if (all && tell_newcomers(s, next))
 		s->settled = next->head.version;
-	free(old);
 	free(t);
 }
 
 /* --- another coordinator ----------------------------------------------------------------------- */
 
-/* The later of *base and what that member has. Who has none was started by one that is dead. */
-static void hear(struct fleet_self *s, struct fleet_peer *p, struct fleet_view *base, struct fleet_view *other)
+/* The later of *base and what that member has. False: it has none, or does not answer. */
+static bool hear(struct fleet_self *s, struct fleet_peer *p, struct fleet_view *base, struct fleet_view *other)
 {
 	err_t err;
 
@@ -112,9 +107,12 @@ static void hear(struct fleet_self *s, struct fleet_peer *p, struct fleet_view *
 	other->count = FLEET_MEMBERS;
 	err = p->dead ? ERR_CLOSED : fleet_state(&p->client, &other->head, &other->count, other->member);
 	if (err || !other->head.version)
-		p->suspect = true;
-	else if (other->head.version > base->head.version)
+		return false;
+	if (other->head.version > base->head.version)
 		*base = *other;
+	if (other->head.settled > s->settled)
+		s->settled = other->head.settled;
+	return true;
 }
 
 static void fence_wait(struct fleet_self *s, struct fleet_peer *p)
@@ -123,25 +121,42 @@ static void fence_wait(struct fleet_self *s, struct fleet_peer *p)
 		self_wait(s, fabric_now(s->fleet->fabric) + s->ms);
 }
 
+/* Who is in `base` and not known to us has never been told a view: all who had one before are told first. */
+static void drop_untold(struct fleet_self *s, struct fleet_view *base)
+{
+	for (uint32_t i = base->count; i-- > 0;) {
+		const struct fleet_member *m = &base->member[i];
+
+		if (m->number < s->fleet->number)
+			view_remove(base, m->number);
+		else if (!view_get(&s->fleet->view, m->number)) {
+			mon_kill(m->at.pid);
+			view_remove(base, m->number);
+		}
+	}
+}
+
 static void take_over(struct fleet_self *s, struct fleet_view *base, struct fleet_view *other)
 {
 	struct fleet *f = s->fleet;
+	bool lost[FLEET_MEMBERS] = { false };
 
 	*base = f->view;
 	for (uint32_t i = 0; i < f->view.count; i++) {
-		uint32_t number = f->view.member[i].number;
-		struct fleet_peer *p = hold(s, number);
+		struct fleet_peer *p = hold(s, f->view.member[i].number);
 
-		if (p && number < f->number)
+		if (!p)
+			continue;
+		lost[i] = p->number < f->number || !hear(s, p, base, other);
+		if (lost[i])
 			fence_wait(s, p);
-		else if (p)
-			hear(s, p, base, other);
-		if (p)
-			p->users--;
+		s->times.deaths += lost[i];
+		p->users--;
 	}
-	for (uint32_t i = base->count; i-- > 0;)
-		if (base->member[i].number < f->number)
-			view_remove(base, base->member[i].number);
+	drop_untold(s, base);
+	for (uint32_t i = 0; i < f->view.count; i++)
+		if (lost[i])
+			view_remove(base, f->view.member[i].number);
 	if (s->next < base->head.next)
 		s->next = base->head.next;
 	s->coordinator = true;

@@ -72,7 +72,8 @@ static err_t handle_beat(struct rpc_call *call, uint64_t settled, struct fleet_p
 	if (!member_of(call))
 		return ERR_DENIED;
 	s->beats++;
-	s->settled = settled;
+	if (settled > s->settled)
+		s->settled = settled;
 	*pulse = pulse_own(s);
 	return ERR_OK;
 }

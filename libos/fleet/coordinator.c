@@ -146,6 +146,8 @@ static bool appoint(struct fleet_self *s, struct fleet_view *next)
 {
 	bool any = false;
 
+	if (!fleet_settled(s->fleet))
+		return false;
 	for (uint32_t i = 0; i < next->count; i++) {
 		if (next->member[i].state != FLEET_JOINING)
 			continue;

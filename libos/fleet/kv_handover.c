@@ -5,10 +5,13 @@
  * second.  It sends the entry to those that are choices now and were none before, while the new view is being told;
  * a newcomer is told last, so it has all that is its when it begins (libos/fleet/fleet.h).
  *
- * What a member has and is no choice for any more stays, until the next view: if the change was
- * not completed, it may be needed.  What it kept from before and was no choice for is dropped
- * when the view changes again, lest a key that was removed meanwhile comes back.  For the same reason a
- * removed key's entry stays as `gone` until all members are known to have the view in which it was removed.
+ * Where the old view is not known to be settled, entries may lie as one before it says, and some as it says.
+ * Then who has an entry sends it to both choices, and versions decide.  For the same reason a write goes to the
+ * choices of the last settled view too while the present one is not settled.
+ *
+ * What a member has and is no choice for stays until the next view after one that is settled; it is dropped then, lest
+ * a key that was removed meanwhile comes back.  A removed key's entry stays as `gone` until all
+ * members are known to have the view in which it was removed.
  */
 #include "libos/fleet/kv_partitioned.h"
 
@@ -96,18 +99,20 @@ static void give(struct kvp *k, const struct kvp_entry *e, struct kvp_choice bef
 
 static void move(struct kvp *k, struct kvp_entry *e, const struct fleet_view *old)
 {
+	static const struct kvp_choice none = { UINT32_MAX, UINT32_MAX };
 	struct kvp_choice before = kvp_choose(old, e->hash), now = kvp_choose(&k->fleet->view, e->hash);
+	bool settled = old->head.version <= k->fleet->view.head.settled;
 	bool first_lives = view_get(&k->fleet->view, before.first) != NULL;
 	uint32_t own = k->fleet->number;
 
-	if (!chosen(before, own) && e->stamp <= old->head.version && !e->busy) {
+	if (settled && !chosen(before, own) && e->stamp <= old->head.version && !e->busy) {
 		table_drop(&k->table, e);
 		return;
 	}
-	if (own != before.first && (first_lives || own != before.second))
+	if (settled && own != before.first && (first_lives || own != before.second))
 		return;
-	give(k, e, before, now.first);
-	give(k, e, before, now.second);
+	give(k, e, settled ? before : none, now.first);
+	give(k, e, settled ? before : none, now.second);
 }
 
 void kvp_changed(struct kvp *k, const struct fleet_view *old)
@@ -115,6 +120,8 @@ void kvp_changed(struct kvp *k, const struct fleet_view *old)
 	uint64_t count = k->table.entries;
 	struct kvp_entry **all = table_all(&k->table);
 
+	if (old->head.version <= k->fleet->view.head.settled)
+		k->base = *old;
 	if (count && !all) {
 		self_end(k->fleet->self, "no memory to hand over");
 		return;

@@ -71,6 +71,19 @@ static err_t serve_get(struct kvp *k, const struct kvp_head *h, const unsigned c
 	return ERR_OK;
 }
 
+/* To the choices of the last settled view, while the present one is not: it may come to nothing. */
+static err_t mirror_base(struct kvp *k, const struct kvp_entry *e, struct kvp_choice now, const struct kvp_tag *tag)
+{
+	struct kvp_choice c = kvp_choose(&k->base, e->hash);
+	uint32_t to[2] = { c.first, c.second };
+	err_t err = ERR_OK;
+
+	for (unsigned i = 0; i < 2 && !err; i++)
+		if (to[i] != k->fleet->number && to[i] != now.second && view_get(&k->fleet->view, to[i]))
+			err = kvp_mirror(k, e, to[i], tag);
+	return err;
+}
+
 /* Until the entry is where the view wants it; the view may change any number of times. */
 static err_t mirror_wait(struct kvp *k, struct kvp_entry *e, const struct kvp_tag *tag)
 {
@@ -83,6 +96,8 @@ static err_t mirror_wait(struct kvp *k, struct kvp_entry *e, const struct kvp_ta
 
 		if (c.first == f->number && c.second != UINT32_MAX)
 			err = kvp_mirror(k, e, c.second, tag);
+		if (!err && c.first == f->number && !fleet_settled(f))
+			err = mirror_base(k, e, c, tag);
 		if (err && err != ERR_CLOSED && err != ERR_NOT_FOUND)
 			return err;
 		if (err)

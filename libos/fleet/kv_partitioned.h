@@ -20,10 +20,11 @@
 struct kvp {
 	struct fleet *fleet;
 	struct kvp_table table;
-	uint64_t clock;    /* the highest version seen */
-	bool moving;       /* entries are being handed over */
-	uint64_t pushed;   /* entries, counted */
-	uint64_t sweep_at; /* so many removed keys */
+	struct fleet_view base; /* the last that was settled before the present one; none in a newcomer */
+	uint64_t clock;         /* the highest version seen */
+	bool moving;            /* entries are being handed over */
+	uint64_t pushed;        /* entries, counted */
+	uint64_t sweep_at;      /* so many removed keys */
 };
 
 /* In fleet_ops.init: takes port FLEET_PORT_KV. */

@@ -98,6 +98,8 @@ static err_t go_over(struct fleet_self *s, const struct fleet_view *v)
 		return ERR_NO_MEMORY;
 	*old = f->view;
 	f->view = *v;
+	if (v->head.settled > s->settled)
+		s->settled = v->head.settled;
 	s->rank_waits = 0;
 	self_wake(s);
 	if (!s->serving) {

@@ -41,8 +41,9 @@ struct fleet_policy {
  */
 struct fleet_head {
 	uint64_t version;
-	uint32_t next;   /* number of the next member to come */
-	uint32_t wanted; /* how many members there shall be; who dies is replaced */
+	uint64_t settled; /* an earlier one that all its members are known to have gone over to */
+	uint32_t next;    /* number of the next member to come */
+	uint32_t wanted;  /* how many members there shall be; who dies is replaced */
 	struct fleet_policy policy;
 };
 
