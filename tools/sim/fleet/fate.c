@@ -7,6 +7,8 @@
 
 unsigned fate_kills, fate_core_deaths;
 
+#define LOOK_AGAIN (100 * MICROSECOND) /* after nobody could be killed */
+
 static const char *victims;
 static cycles_t spacing;
 
@@ -54,7 +56,7 @@ static void kill_come(struct moment *m)
 		process_end(p, MON_KILLED, 0);
 	}
 	if (fate_kills < options.kills || fate_core_deaths < options.core_deaths)
-		fate_next(p ? random_below(&dice, 2 * spacing) : spacing / 4, kill_come);
+		fate_next(p ? 1 + random_below(&dice, 2 * spacing) : LOOK_AGAIN, kill_come);
 }
 
 void fate_begin(const char *program, cycles_t from, cycles_t between)

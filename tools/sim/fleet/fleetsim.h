@@ -298,7 +298,8 @@ extern unsigned fate_kills, fate_core_deaths;
 
 struct world {
 	const char *name, *what;
-	const char *programs[8]; /* that it needs, NULL-terminated */
+	const char *programs[8];              /* that it needs, NULL-terminated */
+	const char *fleet, *client, *checker; /* of a fleet: its program, and others; else NULL */
 	void (*begin)(void);
 	/* Nothing is left to be done. */
 	bool (*done)(void);
@@ -309,6 +310,6 @@ struct world {
 	void (*check)(void);
 	void (*figures)(void);
 };
-extern const struct world world_echo, world_stubs;
+extern const struct world world_echo, world_stubs, world_tally;
 const struct world *world_find(const char *name);
 extern const struct world *world;

@@ -90,5 +90,10 @@ uint64_t host_option(const char *name)
 	violation("there is no option %s", name);
 }
 
+bool host_go_on(uint64_t n)
+{
+	return n < options.calls || fate_kills < options.kills || fate_core_deaths < options.core_deaths;
+}
+
 void host_work(uint64_t ns) { time_spend(ns); }
 void host_done(void) { programs_done++; }

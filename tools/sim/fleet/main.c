@@ -35,7 +35,7 @@ struct options options = { .seed = 1,
 			   .images = "build/sim/fleet" };
 const struct world *world;
 
-static const struct world *const worlds[] = { &world_echo, &world_stubs };
+static const struct world *const worlds[] = { &world_echo, &world_stubs, &world_tally };
 #define WORLDS (sizeof worlds / sizeof worlds[0])
 
 const struct world *world_find(const char *name)

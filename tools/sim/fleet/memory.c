@@ -15,9 +15,10 @@
 #define HEAP_BYTES (UINT64_C(64) << 20)
 #define SMALLEST 32
 
+enum { BLOCK_USED = 0xb10c, BLOCK_ALIGNED, BLOCK_UNUSED };
 struct block {
-	uint64_t class;
-	uint64_t bytes; /* asked for; while it is unused: the next */
+	uint32_t class, kind;
+	uint64_t bytes; /* asked for; while it is unused: the next; ALIGNED: address of the block that it lies in */
 };
 
 static uint64_t class_bytes(unsigned class) { return ((uint64_t)SMALLEST << class / 4) * (4 + class % 4) / 4; }
@@ -59,7 +60,7 @@ void *heap_take(struct process *p, uint64_t bytes)
 		b = (struct block *)(h->memory + h->used);
 		h->used += class_bytes(class);
 	}
-	*b = (struct block){ class, bytes };
+	*b = (struct block){ class, BLOCK_USED, bytes };
 	return b + 1;
 }
 
@@ -67,8 +68,12 @@ void heap_give(struct process *p, void *memory)
 {
 	struct block *b = (struct block *)memory - 1;
 
-	if ((uint8_t *)b < p->heap.memory || (uint8_t *)b >= p->heap.memory + p->heap.used || b->class >= HEAP_CLASSES)
-		violation("memory is freed that was not allocated");
+	if ((uint8_t *)b < p->heap.memory || (uint8_t *)b >= p->heap.memory + p->heap.used || b->kind == BLOCK_UNUSED ||
+	    b->kind < BLOCK_USED || b->kind > BLOCK_UNUSED)
+		violation("process %lx frees memory that was not allocated, or twice: %p", p->pid, memory);
+	if (b->kind == BLOCK_ALIGNED)
+		b = (struct block *)b->bytes;
+	b->kind = BLOCK_UNUSED;
 	b->bytes = (uint64_t)p->heap.unused[b->class];
 	p->heap.unused[b->class] = b;
 }
@@ -116,10 +121,13 @@ void *guest_realloc(void *old, size_t bytes)
 
 void *guest_aligned_alloc(size_t alignment, size_t bytes)
 {
-	uint64_t at = (uint64_t)heap_take(running, bytes + alignment);
+	uint64_t at = (uint64_t)guest_malloc(bytes + alignment + sizeof(struct block));
+	uint64_t aligned = (at + sizeof(struct block) + alignment - 1) & ~(alignment - 1);
 
-	/* Such blocks are not given back: nobody does, and their header is elsewhere. */
-	return at ? (void *)((at + alignment - 1) & ~(alignment - 1)) : NULL;
+	if (!at || alignment <= sizeof(struct block))
+		return (void *)at;
+	((struct block *)aligned)[-1] = (struct block){ 0, BLOCK_ALIGNED, at - sizeof(struct block) };
+	return (void *)aligned;
 }
 
 char *guest_strdup(const char *text)

@@ -1,0 +1,134 @@
+/*
+ * A fleet under load: its first member, a watcher (guest/fleet_watch) that says when it is whole, clients with a ledger,
+ * members that die while it is whole, and a check at the end.
+ */
+#include "tools/sim/fleet/fleetsim.h"
+#include "tools/sim/fleet/ledger.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static bool whole, grown, finished;
+static unsigned deaths_seen;
+static cycles_t died; /* when a member did last */
+static struct {
+	unsigned count;
+	cycles_t seen, fenced, told, replaced, most_replaced;
+} after_death;
+
+/* --- its start ----------------------------------------------------------------------------------- */
+
+static void start(coreid_t core, const char *program, const char *a, const char *b)
+{
+	const char *argv[] = { program, a, b };
+
+	process_make(core % (coreid_t)options.cores, a ? b ? 3 : 2 : 1, argv, 0);
+}
+
+static void begin(void)
+{
+	start(1, world->fleet, NULL, NULL);
+	start(0, "fleet_watch", world->fleet, world->checker);
+}
+
+static void clients_start(void)
+{
+	char number[16];
+
+	for (unsigned i = 0; i < options.clients; i++) {
+		snprintf(number, sizeof number, "%u", i);
+		start((coreid_t)(options.members + 2 + i), world->client, number, NULL);
+	}
+	fate_begin(world->fleet, 200 * MICROSECOND, MILLISECOND);
+}
+
+/* --- what the watcher says -------------------------------------------------------------------------- */
+
+bool host_whole(const uint64_t *pids, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		if (process_of(pids[i])->life != PROCESS_ALIVE)
+			return false;
+	if (process_count(world->fleet) != count)
+		return false;
+	whole = true;
+	if (count == options.members && !grown) {
+		grown = true;
+		trace(running, "finds the fleet grown: %lu members", (uint64_t)count);
+		clients_start();
+	}
+	return true;
+}
+
+static void took(cycles_t *sum, uint64_t at) { *sum += at > died ? at - died : 0; }
+
+void host_fleet_times(uint64_t deaths, uint64_t seen, uint64_t fenced, uint64_t told, uint64_t replaced)
+{
+	if (!died || !replaced || seen < died || replaced < died || deaths_seen == fate_kills + fate_core_deaths)
+		return;
+	(void)deaths;
+	deaths_seen = fate_kills + fate_core_deaths;
+	after_death.count++;
+	took(&after_death.seen, seen);
+	took(&after_death.fenced, fenced);
+	took(&after_death.told, told);
+	took(&after_death.replaced, replaced);
+	if (replaced - died > after_death.most_replaced)
+		after_death.most_replaced = replaced - died;
+}
+
+bool host_clients_done(void) { return grown && programs_done == options.clients; }
+void host_finished(void) { finished = true; }
+
+/* --- as worlds are asked ------------------------------------------------------------------------------- */
+
+static bool done(void) { return finished; }
+
+static bool may_die(const struct process *p)
+{
+	(void)p;
+	return whole && options.members > 1 && !host_clients_done();
+}
+
+static void ended(const struct process *p)
+{
+	if (strcmp(p->program->name, world->fleet) != 0) {
+		if (p->cause != MON_EXITED || p->status)
+			violation("process %lx (%s) ends with cause %u, status %lu", p->pid, p->program->name, p->cause,
+				  p->status);
+		return;
+	}
+	whole = false;
+	died = time_now();
+	if (p->cause == MON_EXITED && p->status)
+		violation("member %lx fails with status %lu", p->pid, p->status);
+}
+
+static void figures(void)
+{
+	unsigned n = after_death.count ? after_death.count : 1;
+
+	ledger_show();
+	printf("%u members killed, %u cores lost; after a death: seen %lu us, fenced %lu, told %lu, replaced %lu (most "
+	       "%lu)\n",
+	       fate_kills, fate_core_deaths, after_death.seen / n / MICROSECOND, after_death.fenced / n / MICROSECOND,
+	       after_death.told / n / MICROSECOND, after_death.replaced / n / MICROSECOND,
+	       after_death.most_replaced / MICROSECOND);
+}
+
+#define FLEET_WORLD(word, program, about)                                                    \
+	const struct world world_##word = {                                                  \
+		.name = #word,                                                               \
+		.what = about,                                                               \
+		.programs = { program, program "_client", program "_check", "fleet_watch" }, \
+		.fleet = program,                                                            \
+		.client = program "_client",                                                 \
+		.checker = program "_check",                                                 \
+		.begin = begin,                                                              \
+		.done = done,                                                                \
+		.may_die = may_die,                                                          \
+		.ended = ended,                                                              \
+		.figures = figures,                                                          \
+	}
+
+FLEET_WORLD(tally, "tally", "counters in the partitioned store of a fleet");
