@@ -98,6 +98,8 @@ static void link_flush(struct channel *c)
 	time_spend(COST_KICK);
 	if (w->flushed == w->sent)
 		return;
+	trace(l->end[c->side].process, "sends %lu to %lx: %lx %lx", w->sent - w->flushed, c->peer,
+	      w->line[w->flushed % WINDOW].word[0], w->line[w->flushed % WINDOW].word[1]);
 	w->flushed = w->sent;
 	l->uses++;
 	time_post(way_arrival(l, c->side), &m);

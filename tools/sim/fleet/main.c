@@ -21,6 +21,8 @@
 #include <unistd.h>
 
 #define RUN_SECONDS 60 /* of processor time; longer, and the run hangs */
+#define CALLERS 16
+#define STACK_WORDS 32768
 #define END_OF_TIME (UINT64_C(600) * 1000 * MILLISECOND)
 
 struct options options = { .seed = 1,
@@ -67,12 +69,30 @@ const char *replay_command(void)
 
 /* --- one run ------------------------------------------------------------------------------------ */
 
+/* Who called whom: for addr2line. Programs keep frame pointers. */
+static void callers_show(const ucontext_t *u)
+{
+	uint64_t *frame = (uint64_t *)u->uc_mcontext.gregs[REG_RBP], *stack = (uint64_t *)u->uc_mcontext.gregs[REG_RSP];
+	const char *path;
+
+	for (unsigned i = 0; i < CALLERS && frame >= stack && frame < stack + STACK_WORDS; i++) {
+		uint64_t offset = image_offset(frame[1], &path);
+
+		if (offset)
+			fprintf(stderr, "called from %lx of %s\n", offset - 1, path);
+		if ((uint64_t *)frame[0] <= frame)
+			break;
+		frame = (uint64_t *)frame[0];
+	}
+}
+
 static void crash(int signal, siginfo_t *info, void *context)
 {
 	uint64_t at = (uint64_t)((ucontext_t *)context)->uc_mcontext.gregs[REG_RIP];
 	const char *path = "the simulator";
 	uint64_t offset = image_offset(at, &path);
 
+	callers_show(context);
 	violation("%s at %p, by the instruction at %lx of %s, process %lx",
 		  signal == SIGXCPU ? "the run does not end" : strsignal(signal), info->si_addr, offset, path,
 		  running ? running->pid : 0);

@@ -13,7 +13,8 @@
 #include <sys/mman.h>
 
 #define HEAP_BYTES (UINT64_C(64) << 20)
-#define SMALLEST 32
+#define SMALLEST 64
+#define POISONED 512 /* bytes of a block that is given back */
 
 enum { BLOCK_USED = 0xb10c, BLOCK_ALIGNED, BLOCK_UNUSED };
 struct block {
@@ -25,7 +26,7 @@ static uint64_t class_bytes(unsigned class) { return ((uint64_t)SMALLEST << clas
 
 static unsigned class_of(uint64_t bytes)
 {
-	unsigned class = bytes > SMALLEST ? 4 * (58 - (unsigned)__builtin_clzl(bytes)) : 0;
+	unsigned class = bytes > SMALLEST ? 4 * (57 - (unsigned)__builtin_clzl(bytes)) : 0;
 
 	while (class_bytes(class) < bytes)
 		class ++;
@@ -73,6 +74,8 @@ void heap_give(struct process *p, void *memory)
 		violation("process %lx frees memory that was not allocated, or twice: %p", p->pid, memory);
 	if (b->kind == BLOCK_ALIGNED)
 		b = (struct block *)b->bytes;
+	/* Who goes on using it shall notice. */
+	memset(b + 1, 0xdb, b->bytes < POISONED ? b->bytes : POISONED);
 	b->kind = BLOCK_UNUSED;
 	b->bytes = (uint64_t)p->heap.unused[b->class];
 	p->heap.unused[b->class] = b;
