@@ -25,6 +25,9 @@ static err_t handle_join(struct rpc_call *call, uint32_t number, const struct ma
 	for (unsigned i = 0; i < FLEET_NEWCOMERS; i++) {
 		struct fleet_newcomer *n = &s->newcomer[i];
 
+		/* It may be here sooner than the monitor's word that it was started. */
+		while (n->used && n->number == number && !n->pid)
+			self_wait(s, fabric_now(s->fleet->fabric) + s->ms);
 		if (!n->used || n->number != number || n->pid != call->peer || at->pid != call->peer)
 			continue;
 		n->at = *at;
