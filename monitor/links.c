@@ -154,10 +154,7 @@ void link_hello(struct request *r)
 
 static inline __attribute__((always_inline)) bool ring_put(struct link *l, const struct mon_message *m)
 {
-	struct urpc_message line;
-
-	memcpy(line.word, m, sizeof line.word);
-	if (l->state != LINK_UP || !urpc_send(&l->urpc, &line))
+	if (l->state != LINK_UP || !urpc_send_words(&l->urpc, (const uint64_t *)(const void *)m))
 		return false;
 	monitor.messages++;
 	if (!l->unkicked) {
@@ -343,7 +340,7 @@ static void link_poll(struct link *l)
 	unsigned n = 0;
 
 	while (n < TURN_MAX && l->state != LINK_CLOSED && urpc_receive(&l->urpc, &u.line)) {
-		request_handle((struct origin){ .core = l->peer }, &u.m);
+		request_hear(l->peer, &u.m);
 		n++;
 	}
 	if (n == TURN_MAX) /* there may be more */

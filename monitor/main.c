@@ -25,9 +25,10 @@
 
 #include <string.h>
 
-#define SERVICE_MESSAGES 64 /* ring of the endpoint that processes send to */
-#define TURN_MAX 64         /* messages taken before the links have their turn */
-#define FRUITLESS_MAX 64    /* turns in a row in which nobody made room */
+#define SERVICE_MESSAGES 64  /* ring of the endpoint that processes send to */
+#define TURN_MAX 64          /* messages taken before the links have their turn */
+#define TENDS_PER_SECOND 100 /* at least, while lines come one after the other */
+#define FRUITLESS_MAX 64     /* turns in a row in which nobody made room */
 
 struct monitor monitor;
 
@@ -134,7 +135,7 @@ static void faults_poll(void)
 	if (!fault_seen)
 		return;
 	fault_seen = false;
-	monitor.stirred = true;
+	monitor.pressing = true;
 	process_faults();
 }
 
@@ -177,32 +178,51 @@ static bool tend(cycles_t *next)
 {
 	cycles_t boot = 0, agree = 0, members = 0, caps = 0;
 
-	monitor.stirred = false;
+	monitor.pressing = monitor.stirred = false;
 	boot_step(&boot);
 	*next = earlier(boot, pending_expire(&monitor.pendings, context_now()));
 	*next = earlier(*next, earlier(power_step(), control_step()));
 	if (agree_step(&agree) || members_step(&members) || caps_step(&caps))
-		monitor.stirred = true;
+		monitor.pressing = true;
 	*next = earlier(earlier(*next, agree), earlier(members, caps));
-	return monitor.stirred || mailboxes_wait(next);
+	return monitor.pressing || monitor.stirred || mailboxes_wait(next);
+}
+
+/* It is due: something presses, the time has come, or for long nothing let us sleep. */
+static bool tend_is_due(cycles_t deadline, cycles_t patience)
+{
+	cycles_t now;
+
+	if (monitor.pressing)
+		return true;
+	if (!deadline && !monitor.stirred)
+		return false;
+	now = context_now();
+	return (deadline && now >= deadline) || (monitor.stirred && now >= patience);
 }
 
 static void monitor_loop(void)
 {
-	cycles_t deadline = 0;
+	cycles_t deadline = 0, patience = 0;
 
-	monitor.stirred = true;
+	monitor.pressing = true;
 	for (;;) {
 		while (turn())
 			;
-		if ((monitor.stirred || (deadline && context_now() >= deadline)) && tend(&deadline)) {
-			monitor.stirred = true;
-			continue;
+		if (!tend_is_due(deadline, patience)) {
+			if (linger(&work))
+				continue;
+			if (!monitor.stirred) {
+				if (links_sleep()) {
+					event_wait(&work, deadline);
+					links_wake();
+				}
+				continue;
+			}
 		}
-		if (linger(&work) || !links_sleep())
-			continue;
-		event_wait(&work, deadline);
-		links_wake();
+		if (tend(&deadline))
+			monitor.pressing = true;
+		patience = context_now() + monitor.info->tsc_hz / TENDS_PER_SECOND;
 	}
 }
 

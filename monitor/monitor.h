@@ -32,7 +32,8 @@ struct monitor {
 	const struct boot_info *info;
 	const struct archive_header *archive;
 	bool verbose;      /* option `verbose`: say what is done */
-	bool stirred;      /* something was handled after which tables and deadlines are to be looked at (main.c) */
+	/* Something was handled after which tables and deadlines are to be looked at: now; before sleeping (main.c). */
+	bool pressing, stirred;
 	uint64_t messages; /* lines sent to and received from other monitors, LMP messages handled */
 	struct process_table processes;
 	struct pendings pendings;
@@ -48,8 +49,9 @@ struct request {
 	struct mon_message m;
 };
 
-/* Handles a message from a process of this core, or (number 0) from another core's monitor. */
+/* Handles a message from a process of this core, or (number 0) from another core's monitor; one from there. */
 void request_handle(struct origin from, const struct mon_message *m);
+void request_hear(coreid_t from, const struct mon_message *m);
 /* Answers it: `words` (MON_PAYLOAD of them, or NULL for zeros). Requests that take no reply get none. */
 void request_reply(const struct request *r, err_t err, const uint64_t *words);
 /* Likewise when only this was kept of the request. */

@@ -186,14 +186,13 @@ err_t request_forward(coreid_t core, const struct mon_message *m, const struct t
 	return err;
 }
 
-static void request_route(const struct handler *h, struct request *r)
+static void request_route(const struct handler *h, struct request *r, struct text *text)
 {
 	coreid_t core = request_core(h, r);
 	struct pending pending = { .origin = r->from,
 				   .origin_sequence = mon_sequence(r->m.header),
 				   .deadline = h->quick ? request_deadline() : 0,
 				   .context = r->m.word[0] };
-	struct text *text = text_take(&monitor.texts, r->from);
 	err_t err = h->route == PID_IN_WORD0 ? ERR_NO_PROCESS : ERR_CORE_ID;
 
 	if (mon_op(r->m.header) == MON_SPAWN && !origin_is_monitor(r->from))
@@ -215,14 +214,15 @@ static void request_route(const struct handler *h, struct request *r)
 		request_reply(r, err, NULL);
 }
 
-static void request_take(struct origin from, const struct mon_message *m)
+static __attribute__((noinline)) void request_take(struct origin from, const struct mon_message *m)
 {
 	struct request r = { .from = from, .m = *m };
 	unsigned op = mon_op(m->header);
 	const struct handler *h = op < MON_OPS && handlers[op].run ? &handlers[op] : NULL;
 	struct pending p;
+	struct text *text;
 
-	monitor.stirred = true;
+	monitor.pressing = true;
 	/* It may have ended while its messages were in the queue. */
 	if (!origin_is_monitor(from) && !process_alive(origin_process(from)))
 		return;
@@ -231,24 +231,35 @@ static void request_take(struct origin from, const struct mon_message *m)
 			p.done(&p, m);
 		return;
 	}
+	/* With its request it goes. */
+	text = op == MON_TEXT ? NULL : text_take(&monitor.texts, from);
 	if (!h || !(h->from & (origin_is_monitor(from) ? FROM_MONITOR : FROM_PROCESS))) {
 		if (!h || !h->silent)
 			request_reply(&r, ERR_MESSAGE, NULL);
 	} else {
-		request_route(h, &r);
+		request_route(h, &r, text);
 	}
-	if (op != MON_TEXT)
-		text_drop(&monitor.texts, from);
+	text_release(text);
+}
+
+void request_hear(coreid_t from, const struct mon_message *m)
+{
+	monitor.messages++;
+	if (!membership_hear(from))
+		return;
+	/* Agreement goes around the table: it has to be quick. */
+	if (mon_op(m->header) == MON_AGREE)
+		agree_message(from, m);
+	else
+		request_take((struct origin){ .core = from }, m);
 }
 
 void request_handle(struct origin from, const struct mon_message *m)
 {
-	monitor.messages++;
-	if (origin_is_monitor(from) && !membership_hear(from.core))
+	if (origin_is_monitor(from)) {
+		request_hear(from.core, m);
 		return;
-	/* Agreement goes around the table: it has to be quick. */
-	if (mon_op(m->header) == MON_AGREE && origin_is_monitor(from))
-		agree_message(from.core, m);
-	else
-		request_take(from, m);
+	}
+	monitor.messages++;
+	request_take(from, m);
 }

@@ -112,7 +112,7 @@ unsigned arch_apic_id(void);
  * summary word first.
  */
 uint64_t *arch_doorbell(coreid_t core);
-#define DOORBELL_WORDS 504 /* 32,256 numbers in a page with the summary line */
+#define DOORBELL_WORDS 64 /* 4,096 numbers, behind the summary's line */
 /* Boot `core` on its reserved private pages; RAM block and shared frame go into its boot record. 0 or CORE_*. */
 err_t arch_core_start(coreid_t core, paddr_t ram, unsigned ram_bits, paddr_t urpc, unsigned urpc_bits);
 

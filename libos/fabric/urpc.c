@@ -76,7 +76,7 @@ bool urpc_send_closed(struct urpc *u, const struct urpc_message *m)
 {
 	if (!urpc_window_open(u))
 		return false;
-	urpc_publish(u, m, u->last);
+	urpc_publish(u, m->word, u->last);
 	return true;
 }
 
@@ -100,12 +100,6 @@ bool urpc_sleep_prepare(struct urpc *u)
 void urpc_starve_mark(struct urpc *u) { mem_store32(&u->own->bell.starved, 1); }
 
 void urpc_starve_cancel(struct urpc *u) { mem_store32(&u->own->bell.starved, 0); }
-
-bool urpc_peer_starved(struct urpc *u)
-{
-	/* The swap, like a claimed wake-up: one notification per wait. */
-	return mem_load32(&u->peer->bell.starved) && mem_swap32(&u->peer->bell.starved, 0);
-}
 
 void urpc_close(struct urpc *u)
 {

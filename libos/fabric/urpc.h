@@ -119,10 +119,10 @@ static inline const uint32_t *urpc_sequence(const struct urpc_inbox *inbox, uint
 }
 
 /* Puts a message into the peer's ring at our position, u->last; the window is open. */
-static inline void urpc_publish(struct urpc *u, const struct urpc_message *m, uint64_t last)
+static inline void urpc_publish(struct urpc *u, const uint64_t *words, uint64_t last)
 {
 	/* Release of `last`: pairs with the acquire of the sequence in urpc_receive; the payload is there first. */
-	mem_publish_line(u->peer, urpc_index((uint32_t)last), m->word, last);
+	mem_publish_line(u->peer, urpc_index((uint32_t)last), words, last);
 	/* All 64 bits, so that the next load of `last` is forwarded from this store. */
 	u->last += URPC_STEP;
 }
@@ -138,7 +138,23 @@ static inline bool urpc_send(struct urpc *u, const struct urpc_message *m)
 
 	if (__builtin_expect((uint32_t)last == u->limit, 0))
 		return urpc_send_closed(u, m);
-	urpc_publish(u, m, last);
+	urpc_publish(u, m->word, last);
+	return true;
+}
+
+/* The same for URPC_WORDS words wherever they lie. */
+static inline bool urpc_send_words(struct urpc *u, const uint64_t *words)
+{
+	uint64_t last = u->last;
+
+	if (__builtin_expect((uint32_t)last == u->limit, 0)) {
+		struct urpc_message m;
+
+		for (unsigned i = 0; i < URPC_WORDS; i++)
+			m.word[i] = words[i];
+		return urpc_send_closed(u, &m);
+	}
+	urpc_publish(u, words, last);
 	return true;
 }
 
@@ -206,7 +222,11 @@ void urpc_sleep_cancel(struct urpc *u);
  */
 void urpc_starve_mark(struct urpc *u);
 void urpc_starve_cancel(struct urpc *u);
-bool urpc_peer_starved(struct urpc *u);
+static inline bool urpc_peer_starved(struct urpc *u)
+{
+	/* The swap, like a claimed wake-up: one notification per wait. */
+	return mem_load32(&u->peer->bell.starved) && mem_swap32(&u->peer->bell.starved, 0);
+}
 
 /* Says that we send no more. The caller kicks afterwards. */
 void urpc_close(struct urpc *u);

@@ -125,9 +125,9 @@ static inline void mem_publish_line(void *base, uint64_t index, const uint64_t *
 {
 	uint64_t last;
 
-	__asm__ volatile("movaps (%[from]), %%xmm0\n\t"
-			 "movaps 16(%[from]), %%xmm1\n\t"
-			 "movaps 32(%[from]), %%xmm2\n\t"
+	__asm__ volatile("movups (%[from]), %%xmm0\n\t"
+			 "movups 16(%[from]), %%xmm1\n\t"
+			 "movups 32(%[from]), %%xmm2\n\t"
 			 "movq 48(%[from]), %[last]\n\t"
 			 "movups %%xmm0, (%[b],%[i],8)\n\t"
 			 "movups %%xmm1, 16(%[b],%[i],8)\n\t"

@@ -140,6 +140,7 @@ void round_finish(struct round *r)
 	}
 	/* The proposer's part may be to propose again: not while it is still in one_phase() or a handler. */
 	r->state = ROUND_FINISHED;
+	monitor.pressing = true;
 	finished++;
 }
 
@@ -244,7 +245,7 @@ static __attribute__((noinline)) void request_strange(coreid_t from, const struc
 {
 	struct mon_message mine = *m;
 
-	monitor.stirred = true;
+	monitor.pressing = true;
 	if (!request_admitted(from, m))
 		return;
 	/*
@@ -318,35 +319,33 @@ static bool acknowledged(coreid_t from, const struct mon_message *m)
 	return spread_answered(r, place, mon_aux(m->header) >> 4, (unsigned)m->word[2]);
 }
 
-/*
- * Most lines of one-phase rounds change nothing that agree_step() looks at: requests that end with their
- * acknowledgement, and acknowledgements but for the last (spread_answered).
- */
-static inline bool stirs(const struct mon_message *m)
+/* --- lines ----------------------------------------------------------------------------------------- */
+
+static __attribute__((noinline)) void first_hear(coreid_t from, const struct mon_message *m)
 {
-	if (agree_kind(m->header) == AGREE_ACK)
-		return false;
-	return agree_kind(m->header) != AGREE_DO || (uint8_t)mon_aux(m->header) > SUBJECT_FLUSH || !request_is_alone(m);
+	if (!request_first(from, m))
+		line_drop(from, m);
 }
 
-void agree_message(coreid_t from, const struct mon_message *m)
+static __attribute__((noinline)) void ack_hear(coreid_t from, const struct mon_message *m)
 {
-	bool sane = false;
+	if (!acknowledged(from, m))
+		line_drop(from, m);
+}
 
-	if (stirs(m))
-		monitor.stirred = true;
+static __attribute__((noinline)) void outcome_hear(coreid_t from, const struct mon_message *m)
+{
+	monitor.stirred = true;
+	if (!request_outcome(from, m))
+		line_drop(from, m);
+}
+
+static __attribute__((noinline)) void other_hear(coreid_t from, const struct mon_message *m)
+{
+	bool sane;
+
+	monitor.pressing = true;
 	switch (agree_kind(m->header)) {
-	case AGREE_ACK:
-		sane = acknowledged(from, m);
-		break;
-	case AGREE_DO:
-	case AGREE_PREPARE:
-		sane = request_first(from, m);
-		break;
-	case AGREE_COMMIT:
-	case AGREE_ABORT:
-		sane = request_outcome(from, m);
-		break;
 	case AGREE_STATE:
 		sane = group_hear(from, m);
 		break;
@@ -363,6 +362,21 @@ void agree_message(coreid_t from, const struct mon_message *m)
 	}
 	if (!sane)
 		line_drop(from, m);
+}
+
+/* Those of rounds each by a short way of its own. */
+void agree_message(coreid_t from, const struct mon_message *m)
+{
+	unsigned kind = agree_kind(m->header);
+
+	if (kind == AGREE_ACK)
+		ack_hear(from, m);
+	else if (kind == AGREE_DO || kind == AGREE_PREPARE)
+		first_hear(from, m);
+	else if (kind == AGREE_COMMIT || kind == AGREE_ABORT)
+		outcome_hear(from, m);
+	else
+		other_hear(from, m);
 }
 
 /* It is for the members within its range, each for itself. */

@@ -24,10 +24,13 @@ static inline bool membership_gone(coreid_t core)
 	return place == places || set_has(membership_out, place);
 }
 
+/* The same of a core that there is. */
+static inline bool membership_dead(coreid_t core) { return membership_lost && membership_gone(core); }
+
 /* A core has said something. False: it was excluded, and is not to be listened to. */
 static inline bool membership_hear(coreid_t from)
 {
-	if (membership_gone(from))
+	if (membership_dead(from))
 		return false;
 	membership_heard[from] = (uint16_t)(context_now() >> HEARD_SHIFT);
 	return true;

@@ -68,7 +68,8 @@ void one_phase_served(struct round *r)
 }
 
 /* What most members do for a round: no record, nobody below. */
-static inline void leaf(coreid_t from, const struct mon_message *m, enum ack_note note, bool gone)
+static __attribute__((always_inline)) inline void leaf(coreid_t from, const struct mon_message *m, enum ack_note note,
+						       bool gone)
 {
 	struct proposal p;
 	struct recent *e;
@@ -100,6 +101,8 @@ static __attribute__((noinline)) void hear_other(coreid_t from, const struct mon
 {
 	bool alone = request_is_alone(m);
 
+	monitor.stirred = true;
+
 	/*
 	 * Done already, and who asks for this core alone asks the others too: whoever asked first is still answered
 	 * when those below have.  Two that settle the same round do not wait for each other either.
@@ -120,7 +123,7 @@ void one_phase_hear(coreid_t from, const struct mon_message *m, bool left_out)
 {
 	struct round *r = round_find(m->word[0]);
 
-	if (r || left_out || !request_is_alone(m) || membership_gone(round_coordinator(m->word[0])))
+	if (r || left_out || !request_is_alone(m) || membership_dead(round_coordinator(m->word[0])))
 		hear_other(from, m, r, left_out);
 	else
 		leaf(from, m, ACK_PLAIN, false);

@@ -101,8 +101,12 @@ struct recent *recent_add(uint64_t id, uint64_t group, unsigned subject, const u
 	struct recent *e = &recents[recent_next];
 
 	recent_next = recent_next + 1 < RECENT_MAX ? recent_next + 1 : 0;
-	*e = (struct recent){ .id = id, .group = group, .subject = (uint8_t)subject };
-	memcpy(e->word, word, sizeof e->word);
+	e->id = id;
+	e->group = group;
+	for (unsigned i = 0; i < PROPOSAL_WORDS; i++)
+		e->word[i] = word[i];
+	e->subject = (uint8_t)subject;
+	e->relay = e->relayed = false;
 	return e;
 }
 

@@ -6,6 +6,7 @@
 #include "monitor/agree/membership.h"
 #include "monitor/cores.h"
 #include "monitor/members.h"
+#include "monitor/monitor.h"
 
 /* Who has left says so to whoever still counts on it. */
 static void leave_commit(const struct proposal *p)
@@ -55,6 +56,9 @@ err_t subject_commit(uint64_t round, const struct proposal *p)
 {
 	const struct subject_ops *ops = &subject_table[p->subject];
 
+	/* A flush changes nothing that the steps of the monitor's loop look at. */
+	if (p->subject > SUBJECT_FLUSH)
+		monitor.pressing = true;
 	if (p->subject == SUBJECT_JOIN)
 		group_join_commit(round, p);
 	if (ops->commit)

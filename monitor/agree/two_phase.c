@@ -120,6 +120,8 @@ void two_phase_prepare(coreid_t from, const struct mon_message *m, bool left_out
 	enum outcome outcome;
 	struct proposal p;
 
+	monitor.stirred = true;
+
 	if (r) {
 		prepare_again(r, from, m);
 		return;
@@ -129,7 +131,7 @@ void two_phase_prepare(coreid_t from, const struct mon_message *m, bool left_out
 	 * ended here is not begun again: somebody has asked, and died before others asked in its place.
 	 */
 	outcome = membership_lost ? outcome_noted(m->word[0]) : OUTCOME_UNKNOWN;
-	if (!membership_gone(round_coordinator(m->word[0])) && outcome == OUTCOME_UNKNOWN)
+	if (!membership_dead(round_coordinator(m->word[0])) && outcome == OUTCOME_UNKNOWN)
 		r = round_take(from, m);
 	if (!r) {
 		request_acknowledge(from, m, outcome == OUTCOME_COMMITTED ? ERR_OK : ERR_AGAIN, ACK_PLAIN);

@@ -114,7 +114,7 @@ static void *wake_arg;
 static void watch_event(void *arg)
 {
 	(void)arg;
-	sweeping = monitor.stirred = true;
+	sweeping = monitor.pressing = true;
 	wake(wake_arg);
 }
 

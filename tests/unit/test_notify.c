@@ -177,7 +177,7 @@ static void doorbell(void **state)
 	hosted_ipis = 0;
 	assert_int_equal(doorbell_ring(2, 70), ERR_OK);
 	assert_int_equal(doorbell_ring(2, 71), ERR_OK);
-	assert_int_equal(doorbell_ring(2, 32000), ERR_OK);
+	assert_int_equal(doorbell_ring(2, 4000), ERR_OK);
 	assert_int_equal(hosted_ipis, 1); /* one wakes it for all */
 	ntfn(CAP_OP_NTFN_BIND, SLOT_B, BIT);
 	ntfn(CAP_OP_NTFN_EXPORT, 0, 0);
