@@ -15,7 +15,7 @@
 #include "monitor/caps/caps.h"
 #include "monitor/members.h"
 
-#define REGIONS_MAX 256
+#define REGIONS_MAX 512
 
 static struct region {
 	cptr_t ram; /* 0: free */
@@ -133,12 +133,13 @@ void region_own(struct request *r)
 {
 	struct region *g = region_find(r->m.word[1]);
 	uint64_t words[MON_PAYLOAD] = { g ? (uint64_t)(g - regions) : 0 };
+	err_t err = !g ? ERR_NOT_FOUND : g->owner == r->m.word[2] ? ERR_OK : ERR_DENIED;
 
-	if (g) {
+	if (!err) {
 		g->owner = r->m.word[5];
 		back_drop(g);
 	}
-	request_reply(r, g ? ERR_OK : ERR_NOT_FOUND, words);
+	request_reply(r, err, words);
 }
 
 void region_list(struct request *r)

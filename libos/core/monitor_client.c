@@ -279,9 +279,9 @@ err_t mon_region_free(coreid_t core, paddr_t base)
 	return call(MON_REGION_FREE, &m);
 }
 
-err_t mon_region_own(coreid_t core, paddr_t base, uint32_t *number)
+err_t mon_region_own(coreid_t core, paddr_t base, uint64_t owner, uint32_t *number)
 {
-	struct mon_message m = { .word = { core, base } };
+	struct mon_message m = { .word = { core, base, owner } };
 	err_t err = call(MON_REGION_OWN, &m);
 
 	if (!err)

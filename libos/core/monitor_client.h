@@ -42,8 +42,11 @@ struct mon_region {
 err_t mon_region(coreid_t core, unsigned bits, struct mon_region *out);
 /* ERR_CAP_BUSY: something of it is granted. ERR_NOT_FOUND, ERR_DENIED: it is another's. */
 err_t mon_region_free(coreid_t core, paddr_t base);
-/* The calling process owns it from now on, and hears no more of what came back before. ERR_NOT_FOUND. */
-err_t mon_region_own(coreid_t core, paddr_t base, uint32_t *number);
+/*
+ * The calling process owns it from now on in place of `owner`, and hears nothing of what came back before. ERR_NOT_FOUND;
+ * ERR_DENIED: it is not that one's any more.
+ */
+err_t mon_region_own(coreid_t core, paddr_t base, uint64_t owner, uint32_t *number);
 /* The index-th region of a core; ERR_NOT_FOUND past the last. */
 err_t mon_regions(coreid_t core, unsigned index, struct mon_region *out);
 

@@ -287,13 +287,14 @@ static bool test_owner(void)
 	struct mon_grant g;
 	paddr_t there;
 	uint64_t pid;
-	char text[32];
+	char text[32], owner[32];
 	cptr_t slot;
 
 	EXPECT_OK(mon_region(core, REGION_BITS, &r));
 	EXPECT_OK(slot_alloc(&slot));
 	snprintf(text, sizeof text, "%llx", (unsigned long long)r.base);
-	EXPECT_OK(mon_spawn(core, 3, (const char *const[]){ "regions", "own", text }, &pid));
+	snprintf(owner, sizeof owner, "%llx", (unsigned long long)process_self_pid());
+	EXPECT_OK(mon_spawn(core, 4, (const char *const[]){ "regions", "own", text, owner }, &pid));
 	EXPECT_OK(mon_wait(pid, NULL, NULL));
 	g = grant_of(&r, 0, CAP_FRAME, PAGE_BITS, slot);
 	EXPECT_ERROR(grant_self(&g, &there), ERR_DENIED);
@@ -301,8 +302,9 @@ static bool test_owner(void)
 	for (unsigned i = 0; !mon_regions(core, i, &seen) && seen.base != r.base; i++)
 		;
 	EXPECT(seen.base == r.base && seen.owner == pid);
-	EXPECT_ERROR(mon_region_own(core, r.base + PAGE_SIZE, &number), ERR_NOT_FOUND);
-	EXPECT_OK(mon_region_own(core, r.base, &number));
+	EXPECT_ERROR(mon_region_own(core, r.base + PAGE_SIZE, pid, &number), ERR_NOT_FOUND);
+	EXPECT_ERROR(mon_region_own(core, r.base, process_self_pid(), &number), ERR_DENIED);
+	EXPECT_OK(mon_region_own(core, r.base, pid, &number));
 	EXPECT(number == r.number);
 	EXPECT_OK(grant_self(&g, &there));
 	EXPECT_OK(mon_ram_free(slot));
@@ -376,20 +378,21 @@ static const struct {
 };
 #define TESTS (sizeof tests / sizeof *tests)
 
-static int child_own(const char *base)
+static int child_own(const char *base, const char *owner)
 {
-	unsigned long long at;
+	unsigned long long at, from;
 	uint32_t number;
 
-	return sscanf(base, "%llx", &at) != 1 || mon_region_own(process_self_core(), at, &number);
+	return sscanf(base, "%llx", &at) != 1 || sscanf(owner, "%llx", &from) != 1 ||
+	       mon_region_own(process_self_core(), at, from, &number);
 }
 
 int main(int argc, char **argv)
 {
 	unsigned failed = 0;
 
-	if (argc == 3 && !strcmp(argv[1], "own"))
-		return child_own(argv[2]);
+	if (argc == 4 && !strcmp(argv[1], "own"))
+		return child_own(argv[2], argv[3]);
 	if (argc == 2 && !strcmp(argv[1], "hold"))
 		event_wait(&came_back, 0);
 	mon_set_back_handler(back);

@@ -230,6 +230,7 @@ static const struct {
 	{ "map-badly", deed_map_badly },
 	{ "serve-once", deed_serve_once },
 	{ "mailbox-call", deed_mailbox_call },
+	{ "take-pages", deed_take_pages },
 	{ "shared-serve", deed_shared_serve },
 	{ "watch-and-go", deed_watch_and_go },
 	{ "call-later", deed_call_later },

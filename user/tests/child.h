@@ -34,6 +34,9 @@ int deed_shared_serve(const char *arg);
 int deed_watch_and_go(const char *arg);
 int deed_call_later(const char *arg);
 
+/* test_grant.c */
+int deed_take_pages(const char *arg);
+
 /* child_span.c */
 int deed_span_visit(const char *arg);
 int deed_span_still(const char *arg);

@@ -23,6 +23,7 @@ static const struct group {
 	{ "core", core_tests },
 	{ "monitor", monitor_tests },
 	{ "mailbox", mailbox_tests },
+	{ "grant", grant_tests },
 	{ "rpc", rpc_tests },
 	{ "agreement", agreement_tests },
 	{ "span", span_tests },

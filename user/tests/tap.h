@@ -33,6 +33,7 @@ extern const struct test mailbox_tests[];
 extern const struct test rpc_tests[];
 extern const struct test agreement_tests[];
 extern const struct test span_tests[];
+extern const struct test grant_tests[];
 extern const struct test migrate_tests[];
 
 /* Fails the test unless the expression is true. */

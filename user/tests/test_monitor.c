@@ -499,7 +499,7 @@ static bool test_no_service(void)
 
 	EXPECT_ERROR(mon_region(core, 20, &r), ERR_DENIED);
 	EXPECT_ERROR(mon_region_free(core, 0), ERR_DENIED);
-	EXPECT_ERROR(mon_region_own(core, 0, &number), ERR_DENIED);
+	EXPECT_ERROR(mon_region_own(core, 0, 0, &number), ERR_DENIED);
 	EXPECT_ERROR(mon_regions(core, 0, &r), ERR_DENIED);
 	EXPECT_ERROR(mon_grant(core, process_self_pid(), &g, &there), ERR_DENIED);
 	EXPECT_ERROR(mon_granted(core, 0, 0, part, &count), ERR_DENIED);

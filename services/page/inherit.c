@@ -1,0 +1,171 @@
+/*
+ * Taking over from a member that died or leaves: its chunks are those that the monitors know as its own.
+ *
+ * What is granted of a chunk, and by that what is free, the monitor tells.  While it does, all of the chunk counts
+ * as taken, so what comes back meanwhile is only noted twice.  Empty chunks may lie in the shard of a third
+ * member; dPool's rebuild finds out.
+ */
+#include "services/page/store.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { PAGE_INHERIT = 1 }; /* told: a pid, whose chunks are to be taken over */
+
+/* --- a chunk of which something is granted --------------------------------------------------- */
+
+/* Marks in *seen what is granted. */
+static err_t granted_read(struct store *s, const struct chunk *c, uint64_t *seen)
+{
+	struct mon_granted part[MON_GRANTED_PART];
+	unsigned count, at = 0;
+	err_t err;
+
+	do {
+		rpc_release(&s->fleet->server);
+		err = mon_granted(c->core, c->base, at, part, &count);
+		for (unsigned i = 0; !err && i < count; i++)
+			for (uint64_t page = 0; page < 1u << (part[i].bits - PAGE_BITS); page++) {
+				uint64_t n = (part[i].base - c->base) / PAGE_SIZE + page;
+
+				if (n < CHUNK_PAGES)
+					seen[n / 64] |= UINT64_C(1) << n % 64;
+			}
+		at += count;
+	} while (!err && count == MON_GRANTED_PART);
+	return err;
+}
+
+static void chunk_read(struct store *s, struct chunk *c)
+{
+	uint64_t seen[CHUNK_PAGES / 64] = { 0 };
+	struct shelf *h = s->shelf[c->core];
+	err_t err = granted_read(s, c, seen);
+
+	for (uint64_t n = 0; !err && !c->gone && n < UINT64_C(1) << (c->bits - PAGE_BITS); n++)
+		if (!(seen[n / 64] >> n % 64 & 1))
+			chunk_give(&h->book, c, c->base + n * PAGE_SIZE, PAGE_BITS);
+}
+
+static err_t region_inherit(struct store *s, coreid_t core, const struct mon_region *r)
+{
+	struct shelf *h = store_shelf(s, core);
+	struct chunk *c = h ? calloc(1, sizeof(*c)) : NULL;
+	err_t err;
+
+	if (!c)
+		return ERR_NO_MEMORY;
+	*c = (struct chunk){ .core = core, .base = r->base, .bits = (uint8_t)r->bits };
+	rpc_release(&s->fleet->server);
+	err = mon_region_own(core, r->base, r->owner, &c->number);
+	if (err) {
+		free(c);
+		return err;
+	}
+	chunk_add(&h->book, c);
+	chunk_mark(&h->book, c, c->base, c->bits);
+	c->busy++;
+	s->stat.chunks++;
+	s->stat.adopted++;
+	if (c->bits <= CHUNK_BITS)
+		chunk_read(s, c);
+	store_done(s, c, c->base, PAGE_BITS, STORE_GRANTED);
+	/* What came back before we owned it is not told; look once. */
+	store_collect(s, core, r->base);
+	return ERR_OK;
+}
+
+/* --- empty ones --------------------------------------------------------------------------------- */
+
+static bool element_among(const struct element *held, uint32_t count, paddr_t base)
+{
+	for (uint32_t i = 0; i < count; i++)
+		if (held[i].base == base)
+			return true;
+	return false;
+}
+
+/* Those of the dead that are in nobody's shard. */
+static void empty_missing(struct dpool *p, const void *held, uint32_t count)
+{
+	struct shelf *h = p->tag;
+	struct store *s = h->store;
+	struct mon_region r;
+
+	for (unsigned i = 0; !mon_regions(h->core, i, &r); i++) {
+		struct element e = { .base = r.base, .owner = process_self_pid(), .bits = r.bits };
+
+		if (r.owner != s->dead || r.granted || r.bits != CHUNK_BITS || element_among(held, count, r.base))
+			continue;
+		if (!mon_region_own(h->core, r.base, r.owner, &e.number)) {
+			s->stat.adopted++;
+			dpool_restore(p, &e);
+		}
+	}
+}
+
+/* --- all ------------------------------------------------------------------------------------------ */
+
+static err_t core_inherit(struct store *s, coreid_t core, uint64_t pid)
+{
+	bool empty = false;
+	struct mon_region r;
+	struct shelf *h;
+	err_t err;
+
+	for (unsigned i = 0;; i++) {
+		rpc_release(&s->fleet->server);
+		err = mon_regions(core, i, &r);
+		if (err)
+			break;
+		if (pid ? r.owner != pid : r.owner == process_self_pid())
+			continue;
+		if (r.granted)
+			region_inherit(s, core, &r);
+		else
+			empty = true;
+	}
+	h = empty && pid ? store_shelf(s, core) : NULL;
+	if (h) {
+		s->dead = pid;
+		dpool_rebuild(&h->pool, empty_missing);
+	}
+	return err;
+}
+
+void store_inherit(struct store *s, uint64_t pid)
+{
+	for (unsigned core = 0; core < CORES_MAX; core++)
+		if (core_inherit(s, (coreid_t)core, pid) == ERR_CORE_ID)
+			return;
+}
+
+/* A member that has left says whom we inherit from. Empty chunks it has given away itself. */
+err_t store_told(struct store *s, uint32_t from, uint32_t what, const void *data, size_t bytes)
+{
+	uint64_t pid;
+
+	(void)from;
+	if (what != PAGE_INHERIT || bytes != sizeof pid)
+		return ERR_MESSAGE;
+	memcpy(&pid, data, sizeof pid);
+	store_inherit(s, pid);
+	return ERR_OK;
+}
+
+void store_leave(struct store *s)
+{
+	const struct fleet_view *v = &s->fleet->view;
+	uint64_t pid = process_self_pid();
+	uint32_t heir[FLEET_MEMBERS], count = 0;
+
+	for (unsigned core = 0; core < CORES_MAX; core++)
+		if (s->shelf[core])
+			dpool_leave(&s->shelf[core]->pool);
+	for (uint32_t i = 0; i < v->count; i++)
+		if (v->member[i].number != s->fleet->number && v->member[i].state == FLEET_SERVING)
+			heir[count++] = v->member[i].number;
+	for (uint32_t i = 0; i < count; i++)
+		if (!fleet_tell(s->fleet, heir[i], PAGE_INHERIT, &pid, sizeof pid))
+			return;
+}

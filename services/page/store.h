@@ -1,0 +1,66 @@
+/*
+ * What a member has to give out, by cores: chunks that it gives pages of, and empty ones in its shard of
+ * that core's pool.
+ *
+ * All of it is only what the monitors know, ordered for quick answers; they keep who has what. So a
+ * chunk may turn out to be gone, or another's, when something is granted of it, and then it is
+ * forgotten.
+ */
+#pragma once
+
+#include "libos/fleet/dpool.h"
+#include "libos/fleet/fleet.h"
+#include "services/page/chunk.h"
+#include "services/page/types.h"
+
+/* One core's memory. */
+struct shelf {
+	struct book book;
+	struct dpool pool; /* of struct element */
+	struct store *store;
+	coreid_t core;
+};
+
+/* An empty chunk that nobody gives out. */
+struct element {
+	paddr_t base;
+	uint64_t owner; /* pid, at its monitor */
+	uint32_t number;
+	uint32_t bits;
+};
+
+struct store {
+	struct fleet *fleet;
+	const struct dpool_scheme *scheme;
+	struct page_stat stat;
+	struct shelf *shelf[CORES_MAX]; /* NULL: never asked for */
+	uint64_t dead;                  /* pid of the member that we inherit from */
+};
+
+/* Before the member is known to others. */
+err_t store_open(struct store *s, struct fleet *f, const char *scheme);
+/*
+ * A block of 1 << bits bytes of that core's memory. It counts as taken, and its chunk is busy until store_done. May block;
+ * ERR_NO_MEMORY, ERR_CORE_ID, ERR_REGIONS.
+ */
+err_t store_take(struct store *s, coreid_t core, unsigned bits, struct chunk **out, paddr_t *base);
+/* What came of it. */
+enum store_outcome {
+	STORE_GRANTED,  /* or somebody still has something of it: it comes back by itself */
+	STORE_UNUSED,   /* it is free again */
+	STORE_NOT_OURS, /* the chunk is gone, or another's */
+};
+void store_done(struct store *s, struct chunk *c, paddr_t base, unsigned bits, enum store_outcome outcome);
+/* Takes over the chunks that `pid` had, or everybody but us (0). May block. */
+void store_inherit(struct store *s, uint64_t pid);
+/* Gives away what is empty, and has another member take over the rest. */
+void store_leave(struct store *s);
+/* Words of other members: dPool's, and those of store_leave. */
+err_t store_told(struct store *s, uint32_t from, uint32_t what, const void *data, size_t bytes);
+/* A member is in the view no more. */
+void store_member_gone(struct store *s, uint32_t number);
+/* That core's, made if need be; NULL: no memory for it. */
+struct shelf *store_shelf(struct store *s, coreid_t core);
+/* Takes in what came back to a region. May block. */
+void store_collect(struct store *s, coreid_t core, paddr_t base);
+void store_stat(const struct store *s, struct page_stat *out);

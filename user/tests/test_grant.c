@@ -1,0 +1,230 @@
+/*
+ * The page service, as its callers see it: what page_take gives and refuses, and that all of it
+ * comes back.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "libos/core/dispatcher.h"
+#include "libos/core/invoke.h"
+#include "libos/core/monitor_client.h"
+#include "libos/core/slot.h"
+#include "libos/core/vspace.h"
+#include "libos/fleet/client.h"
+#include "services/page/page_client.h"
+#include "user/tests/child.h"
+#include "user/tests/tap.h"
+
+#define MANY 1500 /* more pages than a chunk has */
+#define CORES_TRIED 4
+
+static struct fleet_client fleet;
+static struct rpc_client *page;
+
+static err_t page_connect(void)
+{
+	struct fabric *f;
+	err_t err = page ? ERR_OK : fabric_here(&f);
+
+	if (!err && !page)
+		err = fleet_client_init(&fleet, f, NULL, PAGE_FLEET); /* it may be starting yet */
+	if (!err)
+		page = &fleet.rpc;
+	return err;
+}
+
+static err_t take(unsigned bits, unsigned kind, cptr_t slot, uint64_t *base)
+{
+	return page_take(page, bits, kind, slot, process_self_core(), base);
+}
+
+static bool test_take(void)
+{
+	struct cap_info info;
+	uint64_t base, again;
+	volatile uint8_t *byte;
+	vaddr_t at;
+	cptr_t slot;
+
+	EXPECT_OK(page_connect());
+	EXPECT_OK(slot_alloc(&slot));
+	EXPECT_OK(take(PAGE_BITS, PAGE_FRAME, slot, &base));
+	EXPECT_OK(cap_identify(slot, &info));
+	EXPECT(info.type == CAP_FRAME && info.bits == PAGE_BITS && info.base == base);
+	EXPECT_OK(vspace_map_frame(slot, PAGE_BITS, MAP_READ | MAP_WRITE, &at));
+	byte = (volatile uint8_t *)at;
+	for (unsigned i = 0; i < PAGE_SIZE; i++)
+		EXPECT(byte[i] == 0);
+	byte[0] = 1;
+	EXPECT_OK(take(PAGE_BITS, PAGE_FRAME, slot, &again));
+	EXPECT(again == base);
+	EXPECT(byte[0] == 1);
+	EXPECT_ERROR(take(PAGE_BITS + 1, PAGE_FRAME, slot, &again), ERR_SLOT_OCCUPIED);
+	EXPECT_ERROR(take(PAGE_BITS, PAGE_RAM, slot, &again), ERR_SLOT_OCCUPIED);
+	EXPECT_OK(vspace_unmap(at));
+	EXPECT_OK(mon_ram_free(slot));
+	EXPECT_ERROR(cap_identify(slot, &info), ERR_CAP_LOOKUP);
+	slot_free(slot);
+	return true;
+}
+
+static bool test_sizes(void)
+{
+	struct cap_info info;
+	uint64_t base;
+	cptr_t slot;
+
+	EXPECT_OK(slot_alloc(&slot));
+	for (unsigned bits = PAGE_BITS; bits <= 23; bits++) {
+		unsigned kind = bits % 2 ? PAGE_RAM : PAGE_FRAME;
+
+		EXPECT_OK(take(bits, kind, slot, &base));
+		EXPECT_OK(cap_identify(slot, &info));
+		EXPECT(info.type == (kind == PAGE_RAM ? CAP_RAM : CAP_FRAME) && info.bits == bits && info.base == base);
+		EXPECT_OK(mon_ram_free(slot));
+	}
+	EXPECT_ERROR(take(PAGE_BITS - 1, PAGE_FRAME, slot, &base), ERR_ARGUMENT);
+	EXPECT_ERROR(take(64, PAGE_FRAME, slot, &base), ERR_ARGUMENT);
+	EXPECT_ERROR(take(PAGE_BITS, PAGE_KINDS, slot, &base), ERR_ARGUMENT);
+	EXPECT_ERROR(take(PAGE_BITS, PAGE_FRAME, UINT64_C(1) << 40, &base), ERR_ARGUMENT);
+	EXPECT_ERROR(take(PAGE_BITS, PAGE_FRAME, 0, &base), ERR_SLOT_LOOKUP);
+	EXPECT_ERROR(page_take(page, PAGE_BITS, PAGE_FRAME, slot, CORES_MAX, &base), ERR_ARGUMENT);
+	EXPECT_ERROR(page_take(page, PAGE_BITS, PAGE_FRAME, slot, CORES_MAX - 1, &base), ERR_CORE_ID);
+	slot_free(slot);
+	return true;
+}
+
+/* Each page is given once: the ledger is by address. */
+static bool test_many(void)
+{
+	static struct {
+		cptr_t slot;
+		uint64_t base;
+	} got[MANY];
+	cptr_t slot;
+
+	for (unsigned i = 0; i < MANY; i++) {
+		EXPECT_OK(slot_alloc(&slot));
+		got[i].slot = slot;
+		EXPECT_OK(take(PAGE_BITS, PAGE_FRAME, slot, &got[i].base));
+		for (unsigned j = 0; j < i; j++)
+			EXPECT(got[j].base != got[i].base);
+	}
+	for (unsigned i = 0; i < MANY; i++)
+		EXPECT_OK(mon_ram_free(got[i].slot));
+	for (unsigned i = 0; i < MANY; i++)
+		slot_free(got[i].slot);
+	return true;
+}
+
+static bool test_quota(void)
+{
+	uint64_t pid = process_self_pid(), most, has, before, base;
+	cptr_t slot;
+
+	EXPECT_OK(slot_alloc(&slot));
+	EXPECT_OK(page_quota(page, pid, &most, &before));
+	EXPECT(most == 0);
+	EXPECT_OK(page_quota_set(page, pid, before + 3 * PAGE_SIZE));
+	EXPECT_ERROR(take(PAGE_BITS + 2, PAGE_FRAME, slot, &base), ERR_QUOTA);
+	EXPECT_OK(take(PAGE_BITS + 1, PAGE_FRAME, slot, &base));
+	EXPECT_OK(page_quota(page, pid, &most, &has));
+	EXPECT(most == before + 3 * PAGE_SIZE && has == before + 2 * PAGE_SIZE);
+	EXPECT_OK(mon_ram_free(slot));
+	EXPECT_OK(page_quota_set(page, pid, 0));
+	EXPECT_ERROR(page_quota_set(page, pid | 0xfffffff0, 0), ERR_NO_PROCESS);
+	slot_free(slot);
+	return true;
+}
+
+/* All that there is; then the service says so, and goes on. */
+static bool test_used_up(void)
+{
+	static cptr_t slots[256];
+	unsigned n = 0;
+	uint64_t base;
+	err_t err = ERR_OK;
+
+	for (unsigned bits = 40; bits >= 20; bits--) {
+		err = ERR_OK;
+		while (!err && n < sizeof slots / sizeof *slots) {
+			EXPECT_OK(slot_alloc(&slots[n]));
+			err = take(bits, PAGE_RAM, slots[n], &base);
+			if (err)
+				slot_free(slots[n]);
+			else
+				n++;
+		}
+		EXPECT(err == ERR_NO_MEMORY);
+	}
+	EXPECT(n > 0);
+	for (unsigned i = 0; i < n; i++)
+		EXPECT_OK(mon_ram_free(slots[i]));
+	EXPECT_OK(take(20, PAGE_RAM, slots[0], &base));
+	EXPECT_OK(mon_ram_free(slots[0]));
+	for (unsigned i = 0; i < n; i++)
+		slot_free(slots[i]);
+	return true;
+}
+
+/* In the child: takes that many pages, leaves them all. */
+int deed_take_pages(const char *arg)
+{
+	unsigned count = (unsigned)strtoul(arg, NULL, 10);
+	uint64_t base;
+	cptr_t slot;
+
+	if (page_connect())
+		return 1;
+	for (unsigned i = 0; i < count; i++)
+		if (slot_alloc(&slot) || take(i % 8 ? PAGE_BITS : 20, i % 2 ? PAGE_FRAME : PAGE_RAM, slot, &base))
+			return 2;
+	return 0;
+}
+
+static uint64_t core_free(coreid_t core)
+{
+	struct mon_core c = { 0 };
+
+	return mon_core(core, &c) || c.state != MON_CORE_UP ? 0 : c.ram_free;
+}
+
+static bool children_die(coreid_t core, unsigned count)
+{
+	unsigned cause;
+	uint64_t status;
+
+	for (unsigned i = 0; i < count; i++) {
+		EXPECT_OK(child_run(core, "take-pages", "40", &cause, &status));
+		EXPECT(cause == MON_EXITED && status == 0);
+	}
+	return true;
+}
+
+static bool test_dead(void)
+{
+	for (coreid_t core = 0; core < CORES_TRIED && core_free(core); core++) {
+		uint64_t before, after = 0;
+		unsigned tries = 0;
+
+		/* A member of some fleet may start meanwhile; what is lost is lost each time. */
+		do {
+			EXPECT(children_die(core, 1));
+			before = core_free(core);
+			EXPECT(children_die(core, 5));
+			after = core_free(core);
+		} while (after < before && ++tries < 4);
+		EXPECT(after >= before);
+	}
+	return true;
+}
+
+const struct test grant_tests[] = {
+	{ "a page is taken, mapped and given back", test_take },
+	{ "blocks of all sizes, and what is none", test_sizes },
+	{ "of many pages each is given once", test_many },
+	{ "a quota that is used up", test_quota },
+	{ "all memory of a dead process comes back", test_dead },
+	{ "memory that is used up", test_used_up },
+	{ NULL, NULL },
+};
