@@ -362,9 +362,16 @@ def finish(m):
 
 def oneway(m):
     if m.call_in_line:
-        return [proto_call(m), "{", "\tstruct urpc_message line_;", "",
+        head = joined(['struct rpc_client *client'], [declare(p) for p in m.params])
+        words, copies = fill_line(m.inputs, header(m), "line_", value_of)
+        filled = [f"\tline_.word[{at}] = {word};" for at, word in enumerate(words) if word != "0"]
+        return [f"static __attribute__((noinline)) err_t {m.name}_slow({head})", "{", "\tstruct urpc_message line_;", "",
                 f"\t{m.name}_put({joined(['&line_'], args_in(m))});",
-                f"\treturn rpc_send_line(client, &line_, {upper(m)}_CALL);", "}", ""]
+                f"\treturn rpc_send_slow(client, line_.word, 1 + {upper(m)}_CALL);", "}", "",
+                proto_call(m), "{", "\tstruct urpc_slot line_;", "",
+                "\tif (!rpc_line_open(client))", f"\t\treturn {m.name}_slow({joined(['client'], args_in(m))});",
+                "\tline_ = rpc_line(client);", *filled, *(c.replace("line_->word[", "line_.word[") for c in copies),
+                "\treturn rpc_line_send(client, line_);", "}", ""]
     words = f"1 + {upper(m)}_CALL"
     return [proto_call(m), "{", f"\tuint64_t words_[{words}];",
             f"\tstruct rpc_cursor k_ = {{ .at = words_ + 1, .end = words_ + {words} }};", *ticket_locals(m),
@@ -454,29 +461,23 @@ def server_h(i, path):
 
 
 def take_line(m):
-    """Declarations of inputs out of a line: locals, statements, handler's arguments by name."""
+    """Inputs out of a line, which may be the peer's memory: each is read once, into a local, before rpc_taken."""
     names, declared, statements, at = {}, [], [], 0
     for p in m.inputs:
+        names[p] = f"&{p.name}" if p.pointer else p.name
         if p.kind == "value":
             declared.append(f"\t{p.base} {p.name};")
             statements.append(f"\tmemcpy(&{p.name}, &in_[{at}], sizeof({p.base}));")
-            names[p] = f"&{p.name}" if p.pointer else p.name
-        elif p.kind == "length":
-            declared.append(f"\t{p.base} {p.name} = ({p.base})in_[{at}];")
-            names[p] = f"&{p.name}"
-        elif p.direction == "inout":
-            declared.append(f"\t{p.base} {p.name} = ({p.base})in_[{at}];")
-            names[p] = f"&{p.name}"
         else:
-            names[p] = f"in_[{at}] != 0" if p.base in ("bool", "_Bool") else \
-                f"in_[{at}]" if p.base in ("uint64_t", "cptr_t") else f"({p.base})in_[{at}]"
+            word = f"in_[{at}]" if p.base in ("uint64_t", "cptr_t", "size_t") else f"({p.base})in_[{at}]"
+            declared.append(f"\t{p.base} {p.name} = {word};")
         at += 1 if p.kind == "length" else p.words
-    return names, declared, statements
+    return names, declared, statements + ["\trpc_taken(call);"]
 
 
 def take_long(m):
     names = {}
-    declared = ["\tstruct rpc_cursor k_ = rpc_call_cursor(in_, words_);"]
+    declared = ["\tstruct rpc_cursor k_ = rpc_call_cursor(call, in_);"]
     for p in m.inputs:
         if p.kind in ("scalar", "length"):
             declared.append(f"\t{p.base} {p.name} = ({p.base})rpc_get_word(&k_);")
@@ -575,7 +576,7 @@ def cap_answers(m, call):
     out = []
     for p in m.outputs:
         if p.kind == "cap":
-            out += [f"\tif (!err{'' if call == '&call_' else ' && !call->later'})",
+            out += [f"\tif (!err{'' if call == '&call_' else ' && !rpc_call_later(call)'})",
                     f"\t\terr = rpc_cap_send(rpc_call_channel({call}), {p.name}, &{p.name}_out_);"]
     return out
 
@@ -627,14 +628,14 @@ def receive(m):
     names, declared, statements = take_line(m) if m.call_in_line else take_long(m)
     out_names, out_declared, out_statements = locals_out(m)
     names.update(out_names)
-    lines = [f"static void {m.name}_receive(struct rpc_call *call, const uint64_t *in_, unsigned words_)", "{",
+    lines = [f"static void {m.name}_receive(struct rpc_call *call, const uint64_t *in_)", "{",
              f"\tconst struct {m.interface.name}_handlers *handlers_ = call->handlers;"]
     lines += declared + out_declared
     lines += [] if m.oneway else answer_locals(m)
     caps, has_caps = cap_inputs(m)
     if not m.oneway or has_caps:
         lines.append(f"\terr_t err{'' if has_caps else ' = ERR_UNSUPPORTED'};")
-    lines += ["", "\t(void)words_;"] if m.call_in_line else [""]
+    lines += [""]
     lines += ["\t(void)in_;"] if m.call_in_line and not m.inputs else []
     lines += refuse_bad(m) + statements + out_statements + caps
     call = f"handlers_->{m.field}({handler_args(m, names)})"
@@ -648,7 +649,7 @@ def receive(m):
     lines += [f"\t{p.marks['serial']}_free(&{p.name});" for p in serial_in(m)]
     if not m.oneway:
         lines += cap_answers(m, "call")
-        lines += pack_if_done(m, put_answer(m, lambda p: False), " && !call->later")
+        lines += pack_if_done(m, put_answer(m, lambda p: False), " && !rpc_call_later(call)")
         lines += [f"\t{p.marks['serial']}_free(&{p.name});" for p in m.outputs if p.kind == "serial"]
         lines += give_answer(m, "call")
     return lines + ["}", ""]
@@ -675,6 +676,7 @@ def method_table(i):
                   f".most = {upper(m)}_CALL"]
         fields += [f".answer = {upper(m)}_ANSWER"] if not m.oneway else [".oneway = true"]
         fields += [".idempotent = true"] if m.idempotent else []
+        fields += [".line = true"] if m.call_in_line else []
         lines.append(f"\t[{upper(m)}] = {{ {', '.join(fields)} }},")
     return lines + ["};", ""]
 

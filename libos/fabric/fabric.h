@@ -108,6 +108,7 @@ struct fabric {
 struct wait_board {
 	struct hint_board *shared;
 	uint64_t pending; /* bytes whose channels may have something */
+	uint64_t used;    /* bytes that have channels */
 	uint32_t numbers; /* given out so far */
 	uint32_t turn;    /* the byte that is looked at first */
 	struct channel *list[HINT_BYTES];
@@ -126,7 +127,7 @@ struct wait_set {
 	struct wait_board *board;
 	struct service *service;
 	uint32_t channels;     /* in the ring */
-	uint32_t far;          /* of those, with peers on other cores: worth polling for */
+	uint32_t far;          /* channels with peers on other cores: worth polling for */
 	struct channel *given; /* what the last wait gave */
 	uint32_t waits;        /* since the last look at everything */
 	uint32_t woken;        /* the implementation's */

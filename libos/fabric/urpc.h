@@ -158,6 +158,29 @@ static inline bool urpc_send_words(struct urpc *u, const uint64_t *words)
 	return true;
 }
 
+/* Is the window open, by the look that costs least? */
+static inline bool urpc_open(const struct urpc *u) { return __builtin_expect((uint32_t)u->last != u->limit, 1); }
+/*
+ * The same in place, when urpc_open said so: where the next message's words go, then urpc_commit. It remembers what
+ * the compiler would have to load again after the words were stored.
+ */
+struct urpc_slot {
+	uint64_t *word;
+	uint64_t last;
+};
+static inline struct urpc_slot urpc_next(const struct urpc *u)
+{
+	uint64_t last = u->last;
+
+	return (struct urpc_slot){ (uint64_t *)u->peer + urpc_index((uint32_t)last), last };
+}
+static inline void urpc_commit(struct urpc *u, struct urpc_slot slot)
+{
+	/* Release: as in urpc_publish. */
+	mem_store64_release(&slot.word[URPC_WORDS], slot.last);
+	u->last += URPC_STEP;
+}
+
 /* Is there a message to receive? Costs the peer nothing while there is none. */
 static inline bool urpc_poll(const struct urpc *u)
 {
@@ -181,6 +204,21 @@ static inline bool urpc_receive(struct urpc *u, struct urpc_message *m)
 	return true;
 }
 
+/*
+ * The same in place: is there a message, and where? The peer may change its words at any time, so each is read
+ * once; then mem_add_release(urpc_taken(u), URPC_STEP), after which they are not ours any more.
+ */
+static inline bool urpc_peek(const struct urpc_inbox *own, const uint64_t **line)
+{
+	uint32_t received = mem_load32(&own->at.received);
+	const uint64_t *at = (const uint64_t *)own + urpc_index(received);
+
+	*line = at;
+	/* Acquire: as in urpc_receive. */
+	return mem_equals_acquire((const uint32_t *)(at + URPC_WORDS), received);
+}
+static inline uint32_t *urpc_taken(const struct urpc *u) { return &u->own->at.received; }
+
 /* Could urpc_send send now? */
 static inline bool urpc_can_send(struct urpc *u) { return u->sent != u->limit || urpc_window_open(u); }
 
@@ -189,7 +227,8 @@ static inline bool urpc_peer_asleep(const struct urpc *u) { return mem_load32(&u
 
 /*
  * After a batch of sends, before waiting: sets the hint and looks at the peer's
- * doorbell.  True: the peer sleeps, and the caller must notify it now.
+ * doorbell.  True: the peer sleeps, and the caller must notify it now.  (In two steps:
+ * urpc_kick_first, and when that is true urpc_claim_wakeup.)
  *
  * Store buffering (Dekker): we write `last`, fence, read `asleep`; the receiver
  * in urpc_sleep_prepare writes `asleep`, fences, reads `last`.  With a fence on
@@ -199,13 +238,16 @@ static inline bool urpc_peer_asleep(const struct urpc *u) { return mem_load32(&u
  * clears the hint, fences, then reads `last`.  A hint that its clear overwrites
  * is older than the clear, hence so is the message, and the read sees it.
  */
-static inline bool urpc_kick(struct urpc *u)
+static inline bool urpc_kick_first(struct urpc *u)
 {
+	const struct urpc_inbox *peer = u->peer;
+
 	u->acknowledged = mem_load32(&u->own->at.received);
 	mem_store8(u->hint, 1);
 	mem_fence();
-	return __builtin_expect(urpc_peer_asleep(u), 0) && urpc_claim_wakeup(u);
+	return __builtin_expect(!mem_equals_acquire(&peer->bell.asleep, 0), 0);
 }
+static inline bool urpc_kick(struct urpc *u) { return urpc_kick_first(u) && urpc_claim_wakeup(u); }
 
 /* Receiver's half of the above for one channel. True: it may sleep; false: a message is there (and it is awake). */
 bool urpc_sleep_prepare(struct urpc *u);

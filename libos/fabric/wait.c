@@ -43,7 +43,6 @@ static void ring_add(struct wait_set *w, struct channel *c)
 	}
 	w->last = c;
 	w->channels++;
-	w->far += !c->ops->near;
 }
 
 static void ring_remove(struct wait_set *w, struct channel *c)
@@ -56,7 +55,6 @@ static void ring_remove(struct wait_set *w, struct channel *c)
 	if (w->last == c)
 		w->last = before == c ? NULL : before;
 	w->channels--;
-	w->far -= !c->ops->near;
 }
 
 static bool on_board(const struct wait_set *w, const struct channel *c) { return w->board && c->board == w->board; }
@@ -65,6 +63,7 @@ void wait_set_add(struct wait_set *w, struct channel *c)
 {
 	wait_set_remove(c);
 	c->set = w;
+	w->far += !c->ops->near;
 	if (on_board(w, c))
 		wait_board_add(w->board, c);
 	else
@@ -77,6 +76,7 @@ void wait_set_remove(struct channel *c)
 
 	if (!w)
 		return;
+	w->far -= !c->ops->near;
 	if (on_board(w, c))
 		wait_board_remove(w->board, c);
 	else
@@ -146,9 +146,17 @@ struct channel *wait_set_poll(struct wait_set *w)
 
 static bool set_incoming(struct wait_set *w) { return w->service && w->fabric->ops->incoming(w->service); }
 
+/* Polling is for peers on other cores; one of our own, which was just answered, runs when we stop. */
+static uint32_t poll_rounds(const struct wait_set *w)
+{
+	if (!w->far || (w->given && w->given->ops->near))
+		return 1;
+	return w->fabric->looks / (w->channels + 1) + 1;
+}
+
 static struct channel *set_poll(struct wait_set *w, cycles_t deadline)
 {
-	uint32_t rounds = w->far || w->board ? w->fabric->looks / (w->channels + 1) + 1 : 1;
+	uint32_t rounds = poll_rounds(w);
 
 	for (uint32_t round = 0; round < rounds; round++) {
 		struct channel *c = wait_set_poll(w);

@@ -26,6 +26,7 @@ void wait_board_add(struct wait_board *b, struct channel *c)
 {
 	c->next = b->list[c->hint];
 	b->list[c->hint] = c;
+	b->used |= UINT64_C(1) << c->hint;
 	b->pending |= UINT64_C(1) << c->hint; /* it may have been hinted at before */
 }
 
@@ -38,7 +39,12 @@ static struct channel **place(struct wait_board *b, struct channel *c)
 	return at;
 }
 
-void wait_board_remove(struct wait_board *b, struct channel *c) { *place(b, c) = c->next; }
+void wait_board_remove(struct wait_board *b, struct channel *c)
+{
+	*place(b, c) = c->next;
+	if (!b->list[c->hint])
+		b->used &= ~(UINT64_C(1) << c->hint);
+}
 
 /* Puts it last, so that the others behind its byte have their turn. */
 static void requeue(struct wait_board *b, struct channel *c)
@@ -85,18 +91,21 @@ struct channel *wait_board_look_all(struct wait_board *b)
 {
 	struct channel *found = NULL;
 
-	for (unsigned byte = 0; byte < HINT_BYTES; byte++)
+	for (uint64_t left = b->used; left; left &= left - 1) {
+		unsigned byte = (unsigned)__builtin_ctzll(left);
+
 		for (struct channel *c = b->list[byte]; c; c = c->next)
 			if (c->ops->tend(c)) {
 				b->pending |= UINT64_C(1) << byte;
 				found = found ? found : c;
 			}
+	}
 	return found;
 }
 
 void wait_board_sleep(struct wait_board *b, bool asleep)
 {
-	for (unsigned byte = 0; byte < HINT_BYTES; byte++)
-		for (struct channel *c = b->list[byte]; c; c = c->next)
+	for (uint64_t left = b->used; left; left &= left - 1)
+		for (struct channel *c = b->list[__builtin_ctzll(left)]; c; c = c->next)
 			c->ops->sleep(c, asleep);
 }

@@ -195,7 +195,7 @@ void rpc_answer_line(struct rpc_call *call, err_t err, struct urpc_message *m, u
 {
 	struct rpc_connection *n = call->from;
 
-	if (call->later || call->method->oneway)
+	if (rpc_call_later(call) || call->method->oneway)
 		return;
 	if (call->server->hooks)
 		answer_note(call, err, m->word, words);
@@ -217,7 +217,7 @@ void rpc_answer_long(struct rpc_call *call, err_t err, uint64_t *word, const str
 {
 	unsigned words = (unsigned)(k->at - word - 1);
 
-	if (call->later)
+	if (rpc_call_later(call))
 		return;
 	if (!err && k->bad)
 		err = ERR_TOO_LONG; /* the handler gave more than it may */
@@ -233,6 +233,6 @@ err_t rpc_redirect(struct rpc_call *call, const struct mailbox *to)
 	word[0] = answer_header(call->header, ERR_REDIRECT, 0);
 	if (call->from->open && !call->method->oneway)
 		answer_send(call->from, word, 1 + RPC_REDIRECT_WORDS);
-	call->later = true;
+	call->header |= RPC_REPLY;
 	return ERR_REDIRECT;
 }

@@ -566,6 +566,13 @@ err_t rpc_send_slow(struct rpc_client *c, const uint64_t *word, unsigned words)
 	return err ? err : message_send(c, word, words);
 }
 
+err_t rpc_wake(struct rpc_client *c)
+{
+	if (urpc_claim_wakeup(&c->own.urpc))
+		c->fabric->ops->notify(&c->own);
+	return ERR_OK;
+}
+
 err_t rpc_send_long(struct rpc_client *c, uint64_t *word, const struct rpc_cursor *k, const struct rpc_shape *shape)
 {
 	unsigned words = (unsigned)(k->at - word);

@@ -63,6 +63,8 @@ void rpc_connection_close(struct rpc_connection *n)
 	if (!n->open)
 		return;
 	n->open = false;
+	if (s->current && s->current->from == n)
+		s->current = NULL;
 	channel_close(&n->channel);
 	rpc_inbox_drop(&n->inbox);
 	free(n->queue.line);
@@ -135,17 +137,13 @@ static void dispatch(struct rpc_connection *n, const uint64_t *word)
 	unsigned interface = rpc_header_interface(header), words = rpc_header_length(header);
 	const struct rpc_service *service = interface < RPC_INTERFACES ? s->interface[interface] : NULL;
 	static const struct rpc_method unknown = { .name = "unknown", .idempotent = true };
-	struct rpc_call call;
+	struct rpc_call call = { .server = s, .from = n, .peer = n->channel.peer, .header = header };
 
+	call.received = &call.unused;
 	if (!interface) {
 		control(n, word);
 		return;
 	}
-	call.server = s;
-	call.from = n;
-	call.peer = n->channel.peer;
-	call.header = header;
-	call.later = false;
 	s->stats.calls++;
 	if (!service || rpc_header_method(header) >= service->methods) {
 		call.method = &unknown;
@@ -158,9 +156,14 @@ static void dispatch(struct rpc_connection *n, const uint64_t *word)
 		rpc_malformed(&call);
 		return;
 	}
+	if (call.method->line && !(header & RPC_REPEAT)) {
+		n->method = call.method;
+		n->handlers = call.handlers;
+		n->match = (uint32_t)header;
+	}
 	n->refs++;
 	if (!(header & RPC_REPEAT) || !call_settled(&call))
-		call.method->receive(&call, word + 1, words);
+		call.method->receive(&call, word + 1);
 	rpc_connection_unref(n);
 }
 
@@ -171,6 +174,7 @@ static void connection_pause(struct rpc_connection *n, uint64_t *message)
 	struct rpc_connection **at = &n->server->paused;
 
 	wait_set_remove(&n->channel);
+	n->server->current = NULL;
 	n->held = message;
 	n->paused = NULL;
 	n->refs++;
@@ -214,6 +218,7 @@ bool rpc_connection_take(struct rpc_connection *n, const struct urpc_message *m)
 		if (rpc_header_words(m->word[0]) <= URPC_WORDS)
 			return message_take(n, m->word, NULL);
 	}
+	n->method = NULL; /* its next lines have no header */
 	if (rpc_inbox_take(&n->inbox, m, &whole)) {
 		n->server->stats.malformed++;
 		rpc_connection_close(n);
@@ -222,21 +227,70 @@ bool rpc_connection_take(struct rpc_connection *n, const struct urpc_message *m)
 	return whole ? message_take(n, whole, whole) : true;
 }
 
-void rpc_connection_ready(struct rpc_connection *n, struct thread *self)
+/*
+ * The short way: messages of one line in URPC's ring that are of the same method as the last, unpacked where they
+ * lie. How many; it ends at one that is something else. There is a thread for the loop as long as the channel is current.
+ */
+static unsigned lines_take(struct rpc_connection *n, struct rpc_call *call, unsigned most)
 {
-	struct rpc_server *s = n->server;
-	struct urpc_message m;
-	err_t err = ERR_OK;
+	struct rpc_server *s = call->server;
+	const struct urpc_inbox *own = n->channel.urpc.own;
+	void (*const receive)(struct rpc_call *, const uint64_t *) = n->method->receive;
+	const uint32_t match = n->match;
+	const uint64_t *line;
+	unsigned left = most;
 
-	n->refs++;
-	/* A handler that waited has left the channel to another thread. */
-	for (unsigned i = 0; i < TURN && n->open && n->channel.set && s->leader == self; i++) {
-		err = channel_receive(&n->channel, &m);
-		if (err || !rpc_connection_take(n, &m))
+	call->method = n->method;
+	call->handlers = n->handlers;
+	call->received = urpc_taken(&n->channel.urpc);
+	while (urpc_peek(own, &line)) {
+		uint64_t header = mem_load64(line);
+
+		if ((uint32_t)header != match)
+			break;
+		call->header = header;
+		receive(call, line + 1);
+		/* Counted down last: the compiler then has its test for nothing. */
+		if (s->current != call) {
+			left--;
+			break;
+		}
+		if (!--left)
 			break;
 	}
+	s->stats.calls += most - left;
+	return most - left;
+}
+
+/* Takes a message the long way. False: there is none. */
+static bool line_take(struct rpc_connection *n)
+{
+	struct urpc_message m;
+	err_t err = channel_receive(&n->channel, &m);
+
 	if (err && err != ERR_AGAIN)
 		rpc_connection_close(n);
+	return !err && rpc_connection_take(n, &m);
+}
+
+void rpc_connection_ready(struct rpc_connection *n)
+{
+	struct rpc_server *s = n->server;
+	struct rpc_call call = { .server = s, .from = n, .peer = n->channel.peer };
+	unsigned taken = 0;
+
+	n->refs++;
+	s->current = &call;
+	/* A handler that waited has left the channel to another thread. */
+	while (taken < TURN && s->current == &call) {
+		if (n->method && n->channel.urpc.own && rpc_server_spare(s))
+			taken += lines_take(n, &call, TURN - taken);
+		if (taken == TURN || s->current != &call || !line_take(n))
+			break;
+		taken++;
+	}
+	if (s->current == &call)
+		s->current = NULL;
 	rpc_connection_unref(n);
 }
 
@@ -269,7 +323,7 @@ void rpc_later(struct rpc_call *call, struct rpc_later *l)
 {
 	*l = (struct rpc_later){ .from = call->from, .method = call->method, .header = call->header };
 	call->from->refs++;
-	call->later = true;
+	call->header |= RPC_REPLY;
 }
 
 err_t rpc_later_call(struct rpc_later *l, struct rpc_call *call)

@@ -51,11 +51,12 @@ struct rpc_call;
 
 struct rpc_method {
 	const char *name;
-	/* Unpacks, calls the handler, answers. `in` has `words` words, within the bounds below. */
-	void (*receive)(struct rpc_call *call, const uint64_t *in, unsigned words);
+	/* Unpacks, calls the handler, answers. `in` has as many words as the header says, within the bounds below. */
+	void (*receive)(struct rpc_call *call, const uint64_t *in);
 	uint16_t least, most; /* words of arguments */
 	uint16_t answer;      /* most words of outputs */
 	bool idempotent, oneway;
+	bool line; /* always a line: `in` may be the peer's memory; receive reads it once, and says rpc_taken */
 };
 
 struct rpc_service {

@@ -128,10 +128,13 @@ struct rpc_call {
 	const void *handlers; /* given to rpc_server_add */
 	uint64_t peer;        /* pid of the caller, told by the monitor */
 	uint64_t header;
-	bool later; /* rpc_later was called */
+	uint32_t *received; /* to be counted on when the arguments have been read: rpc_taken */
+	uint32_t unused;    /* what that points to when they are in memory of ours */
 };
 
 static inline uint32_t rpc_call_sequence(const struct rpc_call *call) { return rpc_header_sequence(call->header); }
+/* rpc_later was called, or the answer is on its way. A call's header has that bit only here. */
+static inline bool rpc_call_later(const struct rpc_call *call) { return call->header & RPC_REPLY; }
 /* It was sent before, to another member or over a channel that broke. */
 static inline bool rpc_call_repeated(const struct rpc_call *call) { return call->header & RPC_REPEAT; }
 /* What the caller's client calls itself; (peer, identity, sequence) names one call for ever. 0: none was told. */
@@ -183,8 +186,9 @@ struct rpc_server {
 	struct rpc_stats stats;
 	uint32_t threads_max; /* of the pool; RPC_THREADS unless set before rpc_serve */
 	/* --- the runtime's own --- */
-	struct thread *leader;   /* runs the loop */
-	struct rpc_worker *idle; /* threads that may take it over */
+	struct thread *leader;    /* runs the loop */
+	struct rpc_call *current; /* of the channel whose messages it takes, as long as it may */
+	struct rpc_worker *idle;  /* threads that may take it over */
 	struct rpc_connection *connections;
 	struct rpc_connection *paused; /* their message waits for a thread */
 	struct rpc_connection *queued; /* with answers that did not fit */

@@ -84,8 +84,10 @@ bool rpc_server_spare(struct rpc_server *s) { return s->idle || !worker_create(s
 
 void rpc_release(struct rpc_server *s)
 {
-	if (s->leader && s->leader == thread_self() && s->idle)
-		s->leader = worker_wake(s)->thread;
+	if (!s->leader || s->leader != thread_self() || !s->idle)
+		return;
+	s->leader = worker_wake(s)->thread;
+	s->current = NULL;
 }
 
 /* --- the loop --------------------------------------------------------------------------------- */
@@ -116,7 +118,7 @@ static void lead(struct rpc_server *s, struct thread *self)
 		if (!c || !c->set)
 			continue;
 		if (c->side)
-			rpc_connection_ready(c->tag, self);
+			rpc_connection_ready(c->tag);
 		else
 			rpc_client_ready(c->tag);
 	}

@@ -20,6 +20,10 @@ struct rpc_connection {
 	struct rpc_connection *queued;     /* the next with answers that wait */
 	uint64_t *held;                    /* message that waits for a thread */
 	uint64_t identity;
+	/* The method that came last, if it always fits a line; its header's lower half. Or NULL. */
+	const struct rpc_method *method;
+	const void *handlers;
+	uint32_t match;
 	struct rpc_inbox inbox;
 	struct rpc_queue queue;
 	uint32_t refs;
@@ -32,7 +36,7 @@ err_t rpc_connection_accept(struct rpc_server *s);
 /* Of an open channel that is at n->channel already, on the heap. */
 void rpc_connection_start(struct rpc_server *s, struct rpc_connection *n);
 /* Something came: takes messages while the calling thread leads. */
-void rpc_connection_ready(struct rpc_connection *n, struct thread *self);
+void rpc_connection_ready(struct rpc_connection *n);
 /* Goes on with the first channel that waits for a thread. */
 void rpc_connection_resume(struct rpc_server *s);
 void rpc_connection_close(struct rpc_connection *n);

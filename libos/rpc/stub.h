@@ -118,23 +118,32 @@ err_t rpc_pack_long(struct rpc_packed *m, const struct rpc_cursor *k, const stru
 /* A message in one piece, `words` with its header. */
 err_t rpc_send_slow(struct rpc_client *c, const uint64_t *word, unsigned words);
 
+/* The peer sleeps: notifies it, unless somebody else does. */
+err_t rpc_wake(struct rpc_client *c);
 err_t rpc_send_long(struct rpc_client *c, uint64_t *word, const struct rpc_cursor *k, const struct rpc_shape *shape);
 
-static inline err_t rpc_send_line(struct rpc_client *c, const struct urpc_message *m, unsigned words)
+/* Can a message of one line go the short way? Else by rpc_send_slow. */
+static inline bool rpc_line_open(const struct rpc_client *c)
 {
-	if (__builtin_expect(c->slow | c->own.closed, 0) || !urpc_send(&c->own.urpc, m))
-		return rpc_send_slow(c, m->word, words + 1);
-	if (urpc_kick(&c->own.urpc))
-		c->fabric->ops->notify(&c->own);
-	return ERR_OK;
+	return __builtin_expect(!c->slow, 1) && urpc_open(&c->own.urpc);
+}
+/* Then this is where its words go. */
+static inline struct urpc_slot rpc_line(const struct rpc_client *c) { return urpc_next(&c->own.urpc); }
+/* The words are there. */
+static inline err_t rpc_line_send(struct rpc_client *c, struct urpc_slot line)
+{
+	urpc_commit(&c->own.urpc, line);
+	return urpc_kick_first(&c->own.urpc) ? rpc_wake(c) : ERR_OK;
 }
 
 /* --- handlers and answers ------------------------------------------------------------------------------------ */
 
+/* The arguments of a call in a line have been read: the line goes back to the peer. */
+static inline void rpc_taken(struct rpc_call *call) { mem_add_release(call->received, URPC_STEP); }
 /* A cursor over a call's arguments, which are only read. */
-static inline struct rpc_cursor rpc_call_cursor(const uint64_t *in, unsigned words)
+static inline struct rpc_cursor rpc_call_cursor(const struct rpc_call *call, const uint64_t *in)
 {
-	return (struct rpc_cursor){ .at = (uint64_t *)in, .end = (uint64_t *)in + words };
+	return (struct rpc_cursor){ .at = (uint64_t *)in, .end = (uint64_t *)in + rpc_header_length(call->header) };
 }
 /*
  * Answers a call: m->word[1] on are `words` words of outputs, if err is ERR_OK. Not for later or one-way calls:

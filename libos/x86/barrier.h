@@ -86,7 +86,7 @@ static inline bool mem_equals_acquire(const uint32_t *p, uint32_t v)
 {
 	bool equal;
 
-	__asm__ volatile("cmpl %2, %1" : "=@cce"(equal) : "m"(*p), "r"(v) : "memory");
+	__asm__ volatile("cmpl %2, %1" : "=@cce"(equal) : "m"(*p), "ri"(v) : "memory");
 	return equal;
 }
 

@@ -14,6 +14,8 @@ err_t sample_count(rpc_in uint64_t add, rpc_out uint64_t *before);
 /* Six words, a whole line: adds them up. */
 rpc_oneway void sample_note(rpc_in uint64_t a, rpc_in uint64_t b, rpc_in uint64_t c, rpc_in uint64_t d,
 			    rpc_in uint64_t e, rpc_in uint64_t f);
+/* The same in one struct. */
+rpc_oneway void sample_block(rpc_in const struct sample_block *block);
 /* The same, with an answer. */
 rpc_idempotent err_t sample_line(rpc_in uint64_t a, rpc_in uint64_t b, rpc_in uint64_t c, rpc_in uint64_t d,
 				 rpc_in uint64_t e, rpc_in uint64_t f, rpc_out uint64_t *sum);

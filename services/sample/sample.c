@@ -31,6 +31,12 @@ static void sample_note_taken(struct rpc_call *call, uint64_t a, uint64_t b, uin
 	sample_of(call)->noted += a + b + c + d + e + f;
 }
 
+static void sample_block_taken(struct rpc_call *call, const struct sample_block *block)
+{
+	for (unsigned i = 0; i < 6; i++)
+		sample_of(call)->noted += block->word[i];
+}
+
 static err_t sample_line_done(struct rpc_call *call, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e,
 			      uint64_t f, uint64_t *sum)
 {
@@ -188,6 +194,7 @@ const struct sample_handlers sample_handlers = {
 	.add = sample_add_done,
 	.count = sample_count_done,
 	.note = sample_note_taken,
+	.block = sample_block_taken,
 	.line = sample_line_done,
 	.stat = sample_stat_done,
 	.far = sample_far_done,

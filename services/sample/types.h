@@ -18,6 +18,10 @@ struct sample_point {
 	uint32_t x, y;
 };
 
+struct sample_block {
+	uint64_t word[6];
+};
+
 struct sample_stat {
 	uint64_t calls;
 	uint64_t sum;

@@ -43,6 +43,7 @@ extern const struct measure cap_measures[];
 extern const struct measure page_measures[];
 extern const struct measure message_measures[];
 extern const struct measure urpc_measures[];
+extern const struct measure stub_measures[];
 extern const struct measure idle_measures[];
 extern const struct measure thread_measures[];
 extern const struct measure process_measures[];

@@ -81,8 +81,9 @@ static bool numbers_go(struct rpc_client *c)
 	EXPECT_OK(sample_twice(c, &number));
 	EXPECT(number == 42);
 	EXPECT_OK(sample_note(c, 1, 2, 3, 4, 5, 6));
+	EXPECT_OK(sample_block(c, &(struct sample_block){ { 0, 0, 0, 0, 0, 100 } }));
 	EXPECT_OK(sample_line(c, 10, 20, 30, 40, 50, 60, &sum));
-	EXPECT(sum == 231);
+	EXPECT(sum == 331);
 	return true;
 }
 
