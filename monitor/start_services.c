@@ -3,9 +3,9 @@
  *
  * Option services="name page proc", which is also what is started without it as far as it is
  * in the boot archive; services=none: none.  They go to the cores from the last one down, where
- * there are enough of them, for programs start at the other end.  `name` comes first, and
- * the rest, the first program too, when it has announced itself or has ended: they ask it for each
- * other.  A fleet lives on by itself; what ends here is not started again.
+ * there are enough of them, for programs start at the other end.  `name` comes first, then the rest, then
+ * the first program, each when those before have announced themselves or have ended: they ask for
+ * each other.  A fleet lives on by itself; what ends here is not started again.
  */
 #include "libos/core/error_text.h"
 #include "monitor/archive.h"
@@ -17,48 +17,53 @@
 
 #define NAME_SERVICE "name"
 #define CORES_ENOUGH 4
+#define SERVICES_MAX 16
+
+static struct started {
+	const char *name;
+	uint32_t number; /* its process here; 0: it is elsewhere */
+	bool ended;
+} services[SERVICES_MAX];
+static unsigned started;
 
 static char names[BOOT_CMDLINE];
 static size_t names_length, at; /* words of `names`, each with its NUL; the next to be started */
-static unsigned started;
-static bool name_ended = true; /* there is no name service to be waited for */
-static uint32_t name_number;   /* its process here; 0: it is elsewhere */
 
 static void service_ended(struct pending *p, const struct mon_message *reply)
 {
-	(void)p, (void)reply;
-	name_ended = true;
+	(void)reply;
+	services[p->context].ended = true;
 }
 
-/* Hears of the end of the name service. */
-static void name_await(uint64_t pid)
+/* Hears of the end of one on another core. */
+static void service_await(struct started *s, uint64_t pid)
 {
 	struct mon_message m = { .header = mon_header(MON_WAIT, 0, 0, 0), .word = { pid } };
-	struct pending pending = { .origin = { monitor.core, 0 }, .done = service_ended };
+	struct pending pending = { .origin = { monitor.core, 0 },
+				   .done = service_ended,
+				   .context = (uint64_t)(s - services) };
 
 	if (request_forward((coreid_t)(pid >> 32), &m, NULL, &pending))
-		name_ended = true;
+		s->ended = true;
 }
 
 static void service_started(struct pending *p, const struct mon_message *reply)
 {
+	struct started *s = &services[p->context];
 	err_t err = (err_t)mon_aux(reply->header);
-	const char *name = names + p->context;
 
-	if (err)
-		report("cannot start %s: %s", name, error_text(err));
-	if (strcmp(name, NAME_SERVICE) != 0)
-		return;
-	if (err)
-		name_ended = true;
-	else
-		name_await(reply->word[0]);
+	if (err) {
+		report("cannot start %s: %s", s->name, error_text(err));
+		s->ended = true;
+	} else {
+		service_await(s, reply->word[0]);
+	}
 }
 
 void services_process_gone(const struct process *p)
 {
-	if (name_number && p->number == name_number)
-		name_ended = true;
+	for (unsigned i = 0; i < started; i++)
+		services[i].ended |= services[i].number && p->number == services[i].number;
 }
 
 static coreid_t place(void)
@@ -68,43 +73,45 @@ static coreid_t place(void)
 	return monitor.info->cores >= CORES_ENOUGH && core_is_up(core) ? core : 0;
 }
 
-static err_t start_here(const char *name)
+static err_t start_here(struct started *s)
 {
-	struct spawn_args args = { .text = name, .length = strlen(name) + 1, .service = true };
+	struct spawn_args args = { .text = s->name, .length = strlen(s->name) + 1, .service = true };
 	struct process *p;
 	err_t err = process_spawn(&args, &p);
 
-	if (!err && !strcmp(name, NAME_SERVICE))
-		name_number = p->number;
+	if (!err)
+		s->number = p->number;
 	return err;
 }
 
-static err_t start_there(coreid_t core, const char *name)
+static err_t start_there(coreid_t core, struct started *s)
 {
-	struct text text = { .length = (uint32_t)strlen(name) + 1 };
+	struct text text = { .length = (uint32_t)strlen(s->name) + 1 };
 	struct mon_message m = { .header = mon_header(MON_SPAWN, 0, 0, 0), .word = { core, 0, 0, 1 } };
 	struct pending pending = { .origin = { monitor.core, 0 },
 				   .done = service_started,
 				   .deadline = request_deadline(),
-				   .context = (uint64_t)(name - names) };
+				   .context = (uint64_t)(s - services) };
 
-	memcpy(text.data, name, text.length);
+	memcpy(text.data, s->name, text.length);
 	return request_forward(core, &m, &text, &pending);
 }
 
 static void service_start(const char *name)
 {
+	struct started *s = &services[started];
 	coreid_t core = place();
-	bool is_name = !strcmp(name, NAME_SERVICE);
 	err_t err;
 
+	if (started == SERVICES_MAX)
+		return;
 	started++;
-	name_ended = name_ended && !is_name;
-	err = core == monitor.core ? start_here(name) : start_there(core, name);
+	s->name = name;
+	err = core == monitor.core ? start_here(s) : start_there(core, s);
 	if (!err)
 		return;
 	report("cannot start %s: %s", name, error_text(err));
-	name_ended = name_ended || is_name;
+	s->ended = true;
 }
 
 void services_start(void)
@@ -122,21 +129,31 @@ void services_start(void)
 			memset(names + i, 0, strlen(names + i));
 }
 
-static bool name_answers(void)
+static bool answers(const struct started *s)
 {
-	struct service_name s;
+	struct service_name found;
 	uint64_t name[2];
 
-	mon_name_pack(NAME_SERVICE, name);
-	return name_ended || !name_find(name, monitor.core, &s);
+	return s->ended || mon_name_pack(s->name, name) || !name_find(name, monitor.core, &found);
+}
+
+static bool all_answer(void)
+{
+	for (unsigned i = 0; i < started; i++)
+		if (!answers(&services[i]))
+			return false;
+	return true;
 }
 
 bool services_ready(void)
 {
-	while (name_answers() && at < names_length) {
+	while (at < names_length) {
+		/* The rest ask the name service for each other, so they wait for it alone. */
+		if (started && !strcmp(services[0].name, NAME_SERVICE) && !answers(&services[0]))
+			return false;
 		if (names[at])
 			service_start(names + at);
 		at += strlen(names + at) + 1;
 	}
-	return name_answers();
+	return all_answer();
 }

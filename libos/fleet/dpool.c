@@ -166,6 +166,43 @@ err_t dpool_take(struct dpool *p, void *element)
 	return ERR_OK;
 }
 
+err_t dpool_hold(struct dpool *p, void *element)
+{
+	uint8_t *larger;
+	err_t err;
+
+	if (p->hand_count == p->hand_room) {
+		larger = realloc(p->hand, (size_t)(p->hand_room + 32) * p->bytes);
+		if (!larger)
+			return ERR_NO_MEMORY;
+		p->hand = larger;
+		p->hand_room += 32;
+	}
+	/* Of two that wait for an element at once, the other may have taken the room. */
+	err = dpool_take(p, element);
+	if (!err && p->hand_count == p->hand_room) {
+		dpool_give(p, element);
+		return ERR_AGAIN;
+	}
+	if (!err)
+		memcpy(p->hand + (size_t)p->hand_count++ * p->bytes, element, p->bytes);
+	return err;
+}
+
+void dpool_settle(struct dpool *p, const void *element)
+{
+	uint8_t *last = p->hand + ((size_t)p->hand_count - 1) * p->bytes, *at = p->hand;
+
+	if (!p->hand_count)
+		return;
+	while (at < last && memcmp(at, element, p->bytes))
+		at += p->bytes;
+	if (memcmp(at, element, p->bytes))
+		return;
+	memcpy(at, last, p->bytes);
+	p->hand_count--;
+}
+
 err_t dpool_restore(struct dpool *p, const void *element)
 {
 	if (!room_make(p, 1))
@@ -191,17 +228,18 @@ err_t dpool_give(struct dpool *p, const void *element)
 err_t dpool_leave(struct dpool *p)
 {
 	uint32_t other[DPOOL_MEMBERS];
-	unsigned n;
-	err_t err = ERR_OK;
+	unsigned refusals = 0, n;
+	err_t err;
 
-	p->stopped = true;
+	p->leaving = true;
 	while (p->count) {
+		if (frozen(p))
+			thaw_await(p);
 		n = p->transport->others(p, other);
-		if (!n)
-			return ERR_NOT_FOUND;
+		if (refusals >= n)
+			return n ? ERR_NO_MEMORY : ERR_NOT_FOUND;
 		err = shard_send(p, other[p->turn++ % n], p->count);
-		if (err && err != ERR_CLOSED)
-			return err;
+		refusals = !err || err == ERR_AGAIN ? 0 : refusals + 1;
 	}
 	return ERR_OK;
 }
@@ -245,7 +283,7 @@ static void push(struct dpool *p)
 
 void dpool_work(struct dpool *p)
 {
-	if (frozen(p) || p->stopped)
+	if (frozen(p) || p->stopped || p->leaving)
 		return;
 	if (p->scheme->pulls && p->count < p->low)
 		pull(p);
@@ -262,7 +300,8 @@ static void *worker(void *pool)
 		dpool_work(p);
 	}
 	free(p->element);
-	p->element = NULL;
+	free(p->hand);
+	p->element = p->hand = NULL;
 	return NULL;
 }
 
@@ -316,7 +355,7 @@ static err_t elements_came(struct dpool *p, const void *elements, uint32_t count
 	/* Frozen: ours have been counted. The sender keeps them, and counts them as its own. */
 	if (frozen(p))
 		return ERR_AGAIN;
-	if (p->stopped || !room_make(p, count))
+	if (p->stopped || p->leaving || !room_make(p, count))
 		return ERR_NO_MEMORY;
 	shard_add(p, elements, count);
 	p->stats.received += count;
@@ -352,19 +391,37 @@ static void still_await(struct dpool *p)
 	mutex_unlock(&p->lock);
 }
 
-/* Tells who rebuilds all that we have. */
-static err_t freeze(struct dpool *p, uint32_t by)
+static err_t held_tell(struct dpool *p, uint32_t by, const uint8_t *elements, uint32_t count)
 {
 	uint32_t batch = batch_max(p);
 	err_t err = ERR_OK;
 
+	for (uint32_t i = 0; i < count && !err; i += batch) {
+		uint32_t n = count - i < batch ? count - i : batch;
+
+		err = tell(p, by, HELD, elements + (size_t)i * p->bytes, n);
+	}
+	return err;
+}
+
+/* Tells who rebuilds all that we have: copies, since takers go on meanwhile. */
+static err_t freeze(struct dpool *p, uint32_t by)
+{
+	uint32_t count;
+	uint8_t *copy;
+	err_t err;
+
 	p->frozen_by = by;
 	still_await(p);
-	for (uint32_t i = 0; i < p->count && !err; i += batch) {
-		uint32_t n = p->count - i < batch ? p->count - i : batch;
-
-		err = tell(p, by, HELD, p->element + (size_t)i * p->bytes, n);
-	}
+	count = p->count + p->hand_count;
+	copy = malloc((size_t)count * p->bytes + 1);
+	if (!copy)
+		return ERR_NO_MEMORY;
+	memcpy(copy, p->element, (size_t)p->count * p->bytes);
+	if (p->hand_count)
+		memcpy(copy + (size_t)p->count * p->bytes, p->hand, (size_t)p->hand_count * p->bytes);
+	err = held_tell(p, by, copy, count);
+	free(copy);
 	return err;
 }
 
@@ -423,6 +480,8 @@ err_t dpool_rebuild(struct dpool *p, void (*missing)(struct dpool *p, const void
 	}
 	if (!err)
 		err = held_came(p, p->element, p->count);
+	if (!err && p->hand_count)
+		err = held_came(p, p->hand, p->hand_count);
 	if (!err)
 		missing(p, p->held, p->held_count);
 	n = p->transport->others(p, other);

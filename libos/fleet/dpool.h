@@ -64,10 +64,12 @@ struct dpool {
 	/* --- its own --- */
 	uint8_t *element;
 	uint32_t room;
+	uint8_t *hand; /* taken, not settled */
+	uint32_t hand_count, hand_room;
 	uint32_t turn;      /* whose turn it is to be asked, or pushed to */
 	uint32_t frozen_by; /* member that rebuilds: no element moves between shards; DPOOL_NOBODY */
 	uint32_t moving;    /* messages with elements that are under way from here */
-	bool stopped;
+	bool leaving, stopped;
 	struct event work;
 	struct mutex lock;   /* for what follows only: threads are cooperative */
 	struct cond changed; /* frozen_by, moving */
@@ -88,6 +90,12 @@ err_t dpool_open(struct dpool *p, const struct dpool_scheme *scheme, const struc
 void dpool_close(struct dpool *p);
 /* ERR_NOT_FOUND: no shard has any. */
 err_t dpool_take(struct dpool *p, void *element);
+/*
+ * For users whose own books say what is in use, but not at once: until dpool_settle the element counts as ours for a
+ * rebuild, so that none comes between the taking and the writing down.
+ */
+err_t dpool_hold(struct dpool *p, void *element);
+void dpool_settle(struct dpool *p, const void *element);
 /*
  * ERR_NO_MEMORY: it is not in the pool. An element counts as in use, for a rebuild, until this has returned; during one it
  * waits.

@@ -2,14 +2,15 @@
  * Processes as POSIX sees them, as far as that goes: a process here is made by
  * its monitor out of a program, never by a fork.
  *
- * pid_t is 32 bits, our process ids are a core and a number: both fit (20 bits of
- * number; a monitor counts up from 1 and would need a million starts to leave them).
+ * A pid is the number that the process service gave. A process that was started without it has a core and
+ * a number for a pid: both fit (20 bits of number; a monitor counts up from 1 and would need a million starts to leave them).
  */
 #include <signal.h>
 #include <sys/types.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "kernel/abi/error.h"
 #include "libos/core/dispatcher.h"
 #include "libos/core/monitor_client.h"
 #include "libos/posix/console.h"
@@ -17,25 +18,44 @@
 #include "libos/x86/random.h"
 
 #define PID_NUMBER_BITS 20
+#define PID_BY_CORE (1 << 30) /* not a number of the process service: core and number of a process without one */
 #define STATUS_SIGNAL 128 /* exit status of a process that a signal ended: this and the signal */
 #define ENTROPY_MAX 256
 
 static pid_t pid_pack(uint64_t pid)
 {
-	return (pid_t)((pid >> 32) << PID_NUMBER_BITS | (pid & ((1 << PID_NUMBER_BITS) - 1)));
+	return (pid_t)(PID_BY_CORE | (pid >> 32) << PID_NUMBER_BITS | (pid & ((1 << PID_NUMBER_BITS) - 1)));
 }
 
 static uint64_t pid_unpack(pid_t pid)
 {
-	return (uint64_t)pid >> PID_NUMBER_BITS << 32 | ((uint64_t)pid & ((1 << PID_NUMBER_BITS) - 1));
+	return ((uint64_t)pid & ~(uint64_t)PID_BY_CORE) >> PID_NUMBER_BITS << 32 | ((uint64_t)pid & ((1 << PID_NUMBER_BITS) - 1));
 }
 
-pid_t getpid(void) { return pid_pack(process_args()->pid); }
+pid_t getpid(void)
+{
+	const struct process_args *a = process_args();
+
+	return a->id ? (pid_t)a->id : pid_pack(a->pid);
+}
 
 void _exit(int status)
 {
 	console_finish();
 	mon_exit((uint64_t)(uint32_t)status);
+}
+
+/* By asking the monitors who has that number: any program may have kill, few need the process service. */
+static err_t number_kill(uint32_t id)
+{
+	struct mon_process p;
+	struct mon_core c;
+
+	for (coreid_t core = 0; core < CORES_MAX && !mon_core(core, &c); core++)
+		for (unsigned i = 0; c.state == MON_CORE_UP && !mon_ps_id(core, i, &p); i++)
+			if (p.id == id)
+				return mon_kill(p.pid);
+	return ERR_NO_PROCESS;
 }
 
 /* Signals end a process; nothing catches one that another process sends. */
@@ -47,7 +67,7 @@ int kill(pid_t pid, int signal)
 		return errno_fail(EINVAL);
 	if (pid == getpid())
 		_exit(STATUS_SIGNAL + signal);
-	err = mon_kill(pid_unpack(pid));
+	err = pid & PID_BY_CORE ? mon_kill(pid_unpack(pid)) : number_kill((uint32_t)pid);
 	return err ? errno_fail(errno_from(err)) : 0;
 }
 

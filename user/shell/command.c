@@ -106,6 +106,7 @@ const struct command commands[] = {
 	{ "check", "", "compares the capabilities of all cores", check_command },
 	{ "run", "[--core N|all] program ... [&]", "runs a program on a core", run_command },
 	{ "kill", "pid...", "ends processes", kill_command },
+	{ "migrate", "pid core", "has a process go on on another core", migrate_command },
 	{ "bench", "list | all | name...", "measures the system", bench_command },
 	{ "echo", "[text]", "prints its arguments", echo_command },
 	{ "history", "[clear]", "the lines entered so far", history_command },

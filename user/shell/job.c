@@ -14,6 +14,7 @@
 #include "libos/core/error_text.h"
 #include "libos/core/monitor_client.h"
 #include "libos/posix/console.h"
+#include "libos/proc/program.h"
 #include "libos/thread/thread.h"
 #include "user/shell/shell.h"
 
@@ -21,7 +22,7 @@
 
 struct background {
 	struct background *next;
-	uint64_t pid;
+	struct program program;
 	char name[MON_PROCESS_NAME];
 };
 
@@ -31,7 +32,7 @@ static struct cond said = COND_INIT;
 
 struct job *job_new(const char *name, unsigned count)
 {
-	struct job *j = calloc(1, sizeof(*j) + count * sizeof(*j->pid));
+	struct job *j = calloc(1, sizeof(*j) + count * sizeof(*j->program));
 
 	if (j)
 		snprintf(j->name, sizeof(j->name), "%s", name);
@@ -41,13 +42,14 @@ struct job *job_new(const char *name, unsigned count)
 /* --- ends ------------------------------------------------------------------------ */
 
 /* What is worth saying about an end; empty for exit status 0. Returns the status as shells count it. */
-static int end_text(const char *name, uint64_t pid, unsigned cause, uint64_t status, char out[END_TEXT])
+static int end_text(const char *name, const struct program *p, const struct proc_end *end, char out[END_TEXT])
 {
+	uint64_t status = end->status;
 	char text[PID_TEXT];
 
-	pid_text(pid, text);
+	program_text(p, text);
 	out[0] = '\0';
-	switch (cause) {
+	switch (end->cause) {
 	case MON_EXITED:
 		if (status)
 			snprintf(out, END_TEXT, "%s (%s): exit status %" PRIu64, name, text, status);
@@ -61,14 +63,13 @@ static int end_text(const char *name, uint64_t pid, unsigned cause, uint64_t sta
 	}
 }
 
-static int end_wait(const char *name, uint64_t pid, char out[END_TEXT])
+static int end_wait(const char *name, const struct program *p, char out[END_TEXT])
 {
-	unsigned cause;
-	uint64_t status;
-	err_t err = mon_wait(pid, &cause, &status);
+	struct proc_end end;
+	err_t err = program_wait(p, &end);
 
 	if (!err)
-		return end_text(name, pid, cause, status, out);
+		return end_text(name, p, &end, out);
 	snprintf(out, END_TEXT, "%s: %s", name, error_text(err));
 	return STATUS_FAILED;
 }
@@ -81,7 +82,7 @@ static void *interrupts_watch(void *arg)
 
 	while (!console_wait_interrupt())
 		for (unsigned i = 0; i < j->count; i++)
-			mon_kill(j->pid[i]); /* one that has ended already is no matter */
+			mon_kill(j->program[i].pid); /* one that has ended already is no matter */
 	return NULL;
 }
 
@@ -91,10 +92,10 @@ int job_foreground(struct job *j)
 	struct thread *watch = NULL;
 	int status = 0;
 
-	if (console_lend(j->pid[0]) || thread_create(&watch, interrupts_watch, j))
+	if (console_lend(j->program[0].pid) || thread_create(&watch, interrupts_watch, j))
 		printf("%s: cannot be interrupted from here\n", j->name);
 	for (unsigned i = 0; i < j->count; i++) {
-		int one = end_wait(j->name, j->pid[i], text);
+		int one = end_wait(j->name, &j->program[i], text);
 
 		if (text[0])
 			printf("%s\n", text);
@@ -127,23 +128,23 @@ static void *background_watch(void *arg)
 	struct background *b = arg;
 	char text[END_TEXT], pid[PID_TEXT];
 
-	end_wait(b->name, b->pid, text);
+	end_wait(b->name, &b->program, text);
 	if (text[0])
 		shell_notice("%s", text);
 	else
-		shell_notice("%s (%s) has ended", b->name, pid_text(b->pid, pid));
+		shell_notice("%s (%s) has ended", b->name, program_text(&b->program, pid));
 	background_end(b);
 	return NULL;
 }
 
-static int background_add(const char *name, uint64_t pid)
+static int background_add(const char *name, const struct program *p)
 {
 	struct background *b = malloc(sizeof(*b));
 	struct thread *t;
 
 	if (!b)
 		return STATUS_FAILED;
-	*b = (struct background){ .next = running, .pid = pid };
+	*b = (struct background){ .next = running, .program = *p };
 	snprintf(b->name, sizeof(b->name), "%s", name);
 	running = b;
 	if (thread_create(&t, background_watch, b)) {
@@ -160,8 +161,8 @@ int job_background(struct job *j)
 	int status = 0;
 
 	for (unsigned i = 0; i < j->count; i++) {
-		printf("%s runs as %s\n", j->name, pid_text(j->pid[i], pid));
-		if (background_add(j->name, j->pid[i])) {
+		printf("%s runs as %s\n", j->name, program_text(&j->program[i], pid));
+		if (background_add(j->name, &j->program[i])) {
 			printf("%s: its end will not be noticed here\n", pid);
 			status = STATUS_FAILED;
 		}
@@ -173,7 +174,7 @@ int job_background(struct job *j)
 static bool is_running(uint64_t pid)
 {
 	for (struct background *b = running; b; b = b->next)
-		if (b->pid == pid)
+		if (b->program.pid == pid)
 			return true;
 	return false;
 }

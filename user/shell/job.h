@@ -1,7 +1,7 @@
 /* Programs that the shell has started and that have not ended. */
 #pragma once
 
-#include "libos/core/monitor_proto.h"
+#include "libos/proc/program.h"
 
 #define STATUS_FAILED 126 /* of what could not be started, or not waited for */
 #define STATUS_KILLED 137
@@ -10,7 +10,7 @@
 struct job {
 	char name[MON_PROCESS_NAME];
 	unsigned count;
-	uint64_t pid[];
+	struct program program[];
 };
 
 /* One program that is to run as up to `count` processes, none yet; NULL when out of memory. */

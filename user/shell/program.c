@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "libos/core/monitor_client.h"
+#include "libos/proc/program.h"
 #include "libos/posix/boot_files.h"
 #include "user/shell/shell.h"
 
@@ -57,6 +58,14 @@ const char *pid_text(uint64_t pid, char out[PID_TEXT])
 	return out;
 }
 
+const char *program_text(const struct program *p, char out[PID_TEXT])
+{
+	if (!p->id)
+		return pid_text(p->pid, out);
+	snprintf(out, PID_TEXT, "%" PRIu32, p->id);
+	return out;
+}
+
 bool process_find(uint64_t pid, struct mon_process *out)
 {
 	for (unsigned i = 0; !mon_ps((coreid_t)(pid >> 32), i, out); i++)
@@ -95,7 +104,14 @@ bool pid_parse(const char *text, uint64_t *out)
 			return true;
 		}
 	} else if (number_parse(text, UINT32_MAX, &n)) {
-		unsigned found = pids_with_number(n, out);
+		struct program p;
+		unsigned found;
+
+		if (!program_find((uint32_t)n, &p)) {
+			*out = p.pid;
+			return true;
+		}
+		found = pids_with_number(n, out);
 
 		if (found == 1)
 			return true;
@@ -104,6 +120,6 @@ bool pid_parse(const char *text, uint64_t *out)
 		       text);
 		return false;
 	}
-	printf("%s: not a process; ps lists them as core.number\n", text);
+	printf("%s: not a process; ps lists them\n", text);
 	return false;
 }

@@ -2,29 +2,34 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "kernel/abi/error.h"
 #include "libos/core/dispatcher.h"
 #include "libos/core/error_text.h"
 #include "libos/core/monitor_client.h"
+#include "libos/proc/program.h"
 #include "services/console/proto.h"
 #include "user/shell/job.h"
 #include "user/shell/shell.h"
 
-static int spawn(struct job *j, coreid_t core, const struct command_line *line, int first)
+static int spawn(struct job *j, uint32_t core, const struct command_line *line, int first)
 {
-	err_t err = mon_spawn(core, line->count - first, (const char *const *)line->word + first, &j->pid[j->count]);
+	err_t err = program_start((const char *const *)line->word + first, (const char *const *)environ, core,
+				  &j->program[j->count]);
 
-	if (err) {
+	if (err && core == PROC_ANYWHERE)
+		printf("%s: cannot start: %s\n", j->name, error_text(err));
+	else if (err)
 		printf("%s: cannot start on core %u: %s\n", j->name, (unsigned)core, error_text(err));
+	if (err)
 		return STATUS_FAILED;
-	}
 	j->count++;
 	return 0;
 }
 
 /* Starts the words from `first` on on each of `count` cores. */
-static int run_on(coreid_t core, unsigned count, const struct command_line *line, int first)
+static int run_on(uint32_t core, unsigned count, const struct command_line *line, int first)
 {
 	struct job *j = job_new(line->word[first], count);
 	int status = 0, last;
@@ -37,7 +42,7 @@ static int run_on(coreid_t core, unsigned count, const struct command_line *line
 		struct mon_core c;
 
 		/* Of all cores those that run are meant; of one core, that one. */
-		if (count > 1 && (mon_core(core + i, &c) || c.state != MON_CORE_UP))
+		if (count > 1 && (mon_core((coreid_t)(core + i), &c) || c.state != MON_CORE_UP))
 			continue;
 		last = spawn(j, core + i, line, first);
 		status = last ? last : status;
@@ -50,7 +55,7 @@ static int run_on(coreid_t core, unsigned count, const struct command_line *line
 	return last ? last : status;
 }
 
-int program_run(const struct command_line *line, int first) { return run_on(dispatcher_core(), 1, line, first); }
+int program_run(const struct command_line *line, int first) { return run_on(PROC_ANYWHERE, 1, line, first); }
 
 static int usage(void)
 {
@@ -60,7 +65,7 @@ static int usage(void)
 
 int run_command(const struct command_line *line)
 {
-	uint64_t core = dispatcher_core();
+	uint64_t core = PROC_ANYWHERE;
 	unsigned count = 1;
 	int first = 1;
 
@@ -78,7 +83,7 @@ int run_command(const struct command_line *line)
 	}
 	if (first >= line->count || line->word[first][0] == '-')
 		return usage();
-	return run_on((coreid_t)core, count, line, first);
+	return run_on((uint32_t)core, count, line, first);
 }
 
 /* What the user would not have wanted: NULL, or why a process is not killed. */
@@ -115,6 +120,27 @@ static int kill_one(const char *text)
 	fflush(stdout);
 	job_settle(pid);
 	return 0;
+}
+
+int migrate_command(const struct command_line *line)
+{
+	uint64_t pid, core;
+	err_t err;
+
+	if (line->count != 3) {
+		printf("usage: migrate pid core\n");
+		return 2;
+	}
+	if (!pid_parse(line->word[1], &pid))
+		return 1;
+	if (!number_parse(line->word[2], CORES_MAX, &core)) {
+		printf("migrate: '%s' is not a core\n", line->word[2]);
+		return 2;
+	}
+	err = program_migrate(&(struct program){ .pid = pid }, (coreid_t)core);
+	if (err)
+		printf("migrate: %s: %s\n", line->word[1], error_text(err));
+	return err ? 1 : 0;
 }
 
 int kill_command(const struct command_line *line)

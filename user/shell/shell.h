@@ -42,9 +42,12 @@ void shell_notice(const char *format, ...) __attribute__((format(printf, 1, 2)))
 unsigned program_names(const char **out, unsigned size);
 bool program_exists(const char *name);
 #define PID_TEXT 24
+/* Its number, or, without one, "core.number". */
+struct program;
+const char *program_text(const struct program *p, char out[PID_TEXT]);
 /* "core.number". */
 const char *pid_text(uint64_t pid, char out[PID_TEXT]);
-/* A pid from "core.number", or from a number that one process only has. False: said why. */
+/* A pid from the process service's number, from "core.number", or from a number that one process only has. False: said why. */
 bool pid_parse(const char *text, uint64_t *out);
 /* What its core's monitor says of a process; false when there is none. */
 struct mon_process;
@@ -58,4 +61,4 @@ bool number_parse(const char *text, uint64_t limit, uint64_t *out);
 unsigned core_count(void);
 /* Starts argv[0] on this core and waits for it, unless `line` says otherwise. */
 int program_run(const struct command_line *line, int first);
-command_run run_command, kill_command, cores_command, core_command, ps_command, check_command;
+command_run run_command, kill_command, migrate_command, cores_command, core_command, ps_command, check_command;

@@ -14,6 +14,7 @@
 #include "libos/core/error_text.h"
 #include "libos/core/monitor_client.h"
 #include "libos/core/shared_cap.h"
+#include "libos/proc/program.h"
 #include "user/shell/shell.h"
 
 #define RUNNING_TEXT 64
@@ -161,31 +162,33 @@ static const char *process_state_text(unsigned state)
 	return state < sizeof(text) / sizeof(*text) ? text[state] : "unknown";
 }
 
-static void processes_print(coreid_t core)
+static void process_print(const struct proc_info *p)
 {
 	char pid[PID_TEXT], time[24];
-	struct mon_process p;
-	err_t err;
 
-	for (unsigned i = 0; !(err = mon_ps(core, i, &p)); i++) {
-		printf("%-9s %4u  %-8s %9s  %s", pid_text(p.pid, pid), (unsigned)core, process_state_text(p.state),
-		       time_text(p.cycles, dispatcher_tsc_hz(), time, sizeof(time)), p.name);
-		printf(p.cores > 1 ? " (on %u cores)\n" : "\n", (unsigned)p.cores);
-	}
-	/* ERR_NOT_FOUND is the list's end; a core that is not there has no processes. */
-	if (err == ERR_TIMEOUT)
-		printf("%-9s %4u  %s\n", "-", (unsigned)core, error_text(err));
+	printf("%-9s %4u  %-8s %9s  %s", program_text(&(struct program){ p->id, p->pid }, pid), (unsigned)p->core,
+	       process_state_text(p->state), time_text(p->cycles, dispatcher_tsc_hz(), time, sizeof(time)), p->name);
+	printf(p->cores > 1 ? " (on %u cores)\n" : "\n", (unsigned)p->cores);
 }
 
 int ps_command(const struct command_line *line)
 {
-	unsigned n = core_count();
+	struct proc_cursor at = { 0 };
+	struct proc_info list[PROC_LIST_MAX];
+	uint32_t count = PROC_LIST_MAX;
+	err_t err;
 
 	(void)line;
 	printf("pid       core  state         time  name\n");
-	for (coreid_t core = 0; core < n; core++)
-		processes_print(core);
-	return 0;
+	while (!(err = program_list(&at, list, &count))) {
+		for (uint32_t i = 0; i < count; i++)
+			process_print(&list[i]);
+		count = PROC_LIST_MAX;
+	}
+	if (err == ERR_NOT_FOUND)
+		return 0;
+	printf("ps: %s\n", error_text(err));
+	return 1;
 }
 
 /* What is on its way between cores looks like a violation; that is over soon, a violation is not. */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "kernel/abi/dispatcher.h"
 #include "kernel/abi/syscall.h"
@@ -30,6 +31,19 @@ static int do_forever(const char *arg)
 	for (;;)
 		__asm__ volatile("pause");
 	return SURVIVED;
+}
+
+static int do_environment(const char *arg)
+{
+	const char *value = getenv(arg);
+
+	return value ? atoi(value) : 99;
+}
+
+static int do_pid(const char *arg)
+{
+	(void)arg;
+	return getpid() % 200;
 }
 
 /* Takes memory in every way and leaves it all. */
@@ -223,6 +237,8 @@ static const struct {
 	{ "move_sleep", deed_move_sleep },
 	{ "move_print", deed_move_print },
 	{ "move_threads", deed_move_threads },
+	{ "environment", do_environment },
+	{ "pid", do_pid },
 	{ "rounds", deed_rounds },
 	{ "use-memory", deed_use_memory },
 	{ "use-threads", deed_use_threads },

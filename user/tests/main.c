@@ -28,6 +28,7 @@ static const struct group {
 	{ "agreement", agreement_tests },
 	{ "span", span_tests },
 	{ "migrate", migrate_tests },
+	{ "proc", proc_tests },
 	{ "load", load_tests },
 	{ "pthread", pthread_tests },
 	/* Last: a process that has taken all memory keeps it. */

@@ -35,6 +35,7 @@ extern const struct test agreement_tests[];
 extern const struct test span_tests[];
 extern const struct test grant_tests[];
 extern const struct test migrate_tests[];
+extern const struct test proc_tests[];
 
 /* Fails the test unless the expression is true. */
 #define EXPECT(x)                                                                  \

@@ -1,0 +1,155 @@
+/*
+ * The client of the process service: program.h.
+ *
+ * One client for all threads of the process, connected when it is first used.
+ */
+#include "libos/proc/program.h"
+
+#include "libos/core/dispatcher.h"
+#include "libos/core/monitor_client.h"
+#include "libos/fabric/metal.h"
+#include "libos/fleet/client.h"
+#include "libos/proc/survey.h"
+#include "services/proc/proc_client.h"
+
+#include <string.h>
+
+static struct fleet_client service;
+static struct mutex lock = MUTEX_INIT;
+static bool connected;
+
+static err_t client_get(struct rpc_client **out)
+{
+	struct fabric *f;
+	err_t err = ERR_OK;
+
+	mutex_lock(&lock);
+	if (!connected) {
+		err = fabric_metal(&f);
+		if (!err)
+			err = fleet_connect(&service, f, NULL, "proc");
+		if (!err) {
+			rpc_client_share(&service.rpc);
+			connected = true;
+		}
+	}
+	mutex_unlock(&lock);
+	*out = &service.rpc;
+	return err;
+}
+
+/* Adds strings to a text; their count, or -1 when they do not fit. */
+static int strings_add(char *text, uint32_t *bytes, const char *const *strings)
+{
+	int count = 0;
+
+	for (; strings && strings[count]; count++) {
+		size_t n = strlen(strings[count]) + 1;
+
+		if (n > PROC_TEXT_MAX - *bytes)
+			return -1;
+		memcpy(text + *bytes, strings[count], n);
+		*bytes += (uint32_t)n;
+	}
+	return count;
+}
+
+static err_t start_without(const char *const *argv, int argc, const char *const *envp, int envc, uint32_t core,
+			   struct program *out)
+{
+	const struct mon_start s = { .argc = (unsigned)argc, .argv = argv, .envc = (unsigned)envc, .envp = envp };
+
+	out->id = 0;
+	return mon_start(core == PROC_ANYWHERE ? dispatcher_core() : (coreid_t)core, &s, &out->pid);
+}
+
+err_t program_start(const char *const *argv, const char *const *envp, uint32_t core, struct program *out)
+{
+	static uint32_t starts;
+	struct proc_start how = { .core = core, .parent = (uint32_t)process_args()->id };
+	char text[PROC_TEXT_MAX];
+	uint32_t bytes = 0;
+	int argc = strings_add(text, &bytes, argv), envc = argc < 0 ? -1 : strings_add(text, &bytes, envp);
+	struct rpc_client *c;
+	err_t err;
+
+	if (envc < 0)
+		return ERR_TOO_LONG;
+	if (core != PROC_ANYWHERE && core >= CORES_MAX)
+		return ERR_CORE_ID;
+	err = client_get(&c);
+	if (err == ERR_NOT_FOUND)
+		return start_without(argv, argc, envp, envc, core, out);
+	if (err)
+		return err;
+	how.ticket = proc_ticket(process_args()->pid, __atomic_add_fetch(&starts, 1, __ATOMIC_RELAXED));
+	how.argc = (uint32_t)argc;
+	how.envc = (uint32_t)envc;
+	return proc_start(c, &how, text, bytes, &out->id, &out->pid);
+}
+
+err_t program_wait(const struct program *p, struct proc_end *end)
+{
+	struct rpc_client *c;
+	unsigned cause = 0;
+	err_t err;
+
+	if (!p->id) {
+		err = mon_wait(p->pid, &cause, &end->status);
+		end->cause = cause;
+		return err;
+	}
+	err = client_get(&c);
+	return err ? err : proc_wait(c, p->id, end);
+}
+
+err_t program_kill(const struct program *p)
+{
+	struct rpc_client *c;
+	err_t err;
+
+	if (!p->id)
+		return mon_kill(p->pid);
+	err = client_get(&c);
+	return err ? err : proc_kill(c, p->id);
+}
+
+err_t program_migrate(const struct program *p, coreid_t core)
+{
+	struct rpc_client *c;
+	err_t err;
+
+	if (!p->id)
+		return mon_migrate(p->pid, core);
+	err = client_get(&c);
+	return err ? err : proc_migrate(c, p->id, core);
+}
+
+err_t program_find(uint32_t id, struct program *out)
+{
+	struct rpc_client *c;
+	err_t err = client_get(&c);
+
+	if (err)
+		return err;
+	*out = (struct program){ .id = id };
+	return proc_find(c, &out->id, &out->pid);
+}
+
+err_t program_list(struct proc_cursor *at, struct proc_info *list, uint32_t *count)
+{
+	struct rpc_client *c;
+	err_t err = client_get(&c);
+
+	if (err == ERR_NOT_FOUND)
+		return proc_survey(at, list, count);
+	return err ? err : proc_list(c, at, list, count);
+}
+
+err_t program_statistics(struct proc_statistics *out)
+{
+	struct rpc_client *c;
+	err_t err = client_get(&c);
+
+	return err ? err : proc_statistics(c, out);
+}

@@ -1,0 +1,32 @@
+/*
+ * Starting programs through the process service, from any program.
+ *
+ * The service chooses the core, keeps the exit status, and survives the death of its members: a call
+ * that is under way then is repeated, and does its work once. Where there is no such service
+ * (services=none), programs are started by the monitors, on the caller's core if none is named, and have no number.
+ */
+#pragma once
+
+#include "services/proc/types.h"
+
+struct program {
+	uint32_t id;  /* the service's number; 0: started without it */
+	uint64_t pid; /* the monitors' name */
+};
+
+/*
+ * Starts argv[0] of the boot archive. Both arrays end with NULL; `envp` may be NULL: none. `core`: or PROC_ANYWHERE.
+ * ERR_NOT_FOUND, ERR_CORE_ID, ERR_TOO_LONG, ERR_ARGUMENT, ERR_NO_MEMORY.
+ */
+err_t program_start(const char *const *argv, const char *const *envp, uint32_t core, struct program *out);
+/* Waits until it has ended. */
+err_t program_wait(const struct program *p, struct proc_end *end);
+err_t program_kill(const struct program *p);
+/* Has it go on on that core. */
+err_t program_migrate(const struct program *p, coreid_t core);
+/* The program of that number. ERR_NO_PROCESS; ERR_NOT_FOUND: there is no such service. */
+err_t program_find(uint32_t id, struct program *out);
+/* As proc_list; without the service the monitors are asked. */
+err_t program_list(struct proc_cursor *at, struct proc_info *list, uint32_t *count);
+/* What a member of the service says of itself. */
+err_t program_statistics(struct proc_statistics *out);

@@ -1,0 +1,283 @@
+/*
+ * Watched processes: process.h.
+ *
+ * Monitors tell of ends by a handler in disabled mode, which only notes them; a thread of its own does the rest.
+ * Records of ended processes are kept till LATE_MAX others have ended here, for those who ask late or again.
+ */
+#include "services/proc/process.h"
+
+#include <stdlib.h>
+
+#include "libos/core/monitor_client.h"
+#include "services/proc/ids.h"
+#include "services/proc/place.h"
+
+#define BUCKETS 256 /* a power of two */
+#define NOTES 1024  /* likewise: ends that the thread has not come to; with more it looks for itself */
+#define LATE_MAX 512
+
+struct waiter {
+	struct waiter *next;
+	struct rpc_later later;
+};
+
+struct watched {
+	struct watched *next;
+	struct record record;
+	struct waiter *waiters;
+	bool ending; /* a thread is at it */
+};
+
+struct note {
+	uint64_t pid, status;
+	unsigned cause;
+};
+
+static struct {
+	struct fleet *fleet;
+	struct watched *of[BUCKETS]; /* by number */
+	struct proc_statistics count;
+	uint32_t late[LATE_MAX]; /* numbers of ended ones, a ring */
+	uint32_t late_at;
+	struct mon_watcher watcher;
+	/* Written in disabled mode. */
+	struct note note[NOTES];
+	uint32_t noted, taken;
+	bool missed;
+	bool adopt; /* the view has changed */
+	struct event news;
+} processes;
+
+/* --- the table ------------------------------------------------------------------------------ */
+
+static struct watched **place_of(uint32_t id)
+{
+	struct watched **at = &processes.of[id % BUCKETS];
+
+	while (*at && (*at)->record.id != id)
+		at = &(*at)->next;
+	return at;
+}
+
+static struct watched *watched_of_pid(uint64_t pid)
+{
+	for (unsigned i = 0; i < BUCKETS; i++)
+		for (struct watched *w = processes.of[i]; w; w = w->next)
+			if (w->record.pid == pid)
+				return w;
+	return NULL;
+}
+
+static void waiters_answer(struct watched *w, const struct proc_end *end)
+{
+	while (w->waiters) {
+		struct waiter *next = w->waiters->next;
+
+		proc_wait_answer(&w->waiters->later, ERR_OK, end);
+		free(w->waiters);
+		w->waiters = next;
+	}
+}
+
+/* The oldest that is kept goes, if nobody else has taken it over. */
+static void late_add(uint32_t id)
+{
+	uint32_t *slot = &processes.late[processes.late_at++ % LATE_MAX], old = *slot;
+	struct record r;
+
+	*slot = id;
+	if (!old || record_get(old, &r) || r.watcher != processes.fleet->number || r.state != PROC_ENDED)
+		return;
+	id_give(old);
+	record_remove(&r);
+}
+
+/* --- ends ------------------------------------------------------------------------------------ */
+
+static void ended(struct watched *w, unsigned cause, uint64_t status)
+{
+	struct proc_end end = { .status = status, .cause = cause, .id = w->record.id };
+	struct watched **at;
+
+	if (w->ending)
+		return;
+	w->ending = true;
+	w->record.state = PROC_ENDED;
+	w->record.cause = cause;
+	w->record.status = status;
+	/* Who asks from here on finds it in the record: no waiter is added once that is written. */
+	record_put(&w->record);
+	at = place_of(w->record.id);
+	*at = w->next;
+	core_count_change((coreid_t)w->record.core, -1);
+	processes.count.ended++;
+	processes.count.running--;
+	waiters_answer(w, &end);
+	late_add(w->record.id);
+	free(w);
+}
+
+/* It ended before it could be watched: its monitor may still know how. */
+static void ended_unseen(struct watched *w)
+{
+	unsigned cause = MON_KILLED;
+	uint64_t status = ERR_NO_PROCESS;
+
+	mon_wait(w->record.pid, &cause, &status);
+	ended(w, cause, status);
+}
+
+static void core_lost(coreid_t core)
+{
+	for (unsigned i = 0; i < BUCKETS; i++)
+		for (struct watched *w = processes.of[i], *next; w; w = next) {
+			next = w->next;
+			if (w->record.pid >> 32 != core)
+				continue;
+			ended(w, MON_KILLED, ERR_CORE_DOWN);
+			/* That made calls, and the list may be another one. */
+			next = processes.of[i];
+		}
+}
+
+/* Notes were lost: every process is asked for. */
+static void look_at_all(void)
+{
+	for (unsigned i = 0; i < BUCKETS; i++)
+		for (struct watched *w = processes.of[i]; w;) {
+			uint32_t id = w->record.id;
+
+			if (mon_watch(w->record.pid) == ERR_NO_PROCESS) {
+				ended_unseen(w);
+				w = processes.of[i];
+				continue;
+			}
+			w = *place_of(id) == w ? w->next : processes.of[i];
+		}
+}
+
+static void note_take(const struct note *n)
+{
+	struct watched *w;
+
+	if ((uint32_t)n->pid == 0) {
+		core_lost((coreid_t)(n->pid >> 32));
+		return;
+	}
+	w = watched_of_pid(n->pid);
+	if (w)
+		ended(w, n->cause, n->status);
+}
+
+/* Its watcher may be dead. */
+static void adopt(const struct record *r)
+{
+	struct record mine = *r;
+
+	if (view_get(&processes.fleet->view, r->watcher))
+		return;
+	if (r->state == PROC_RUNNING) {
+		process_watch(&mine);
+		return;
+	}
+	/* Ended; or never started: whoever asked for it asks again, and if not, it goes with the rest. */
+	mine.watcher = processes.fleet->number;
+	record_put(&mine);
+	late_add(mine.id);
+}
+
+static void *reaper(void *unused)
+{
+	for (;;) {
+		event_wait(&processes.news, 0);
+		while (mem_load32(&processes.noted) != processes.taken) {
+			struct note n = processes.note[processes.taken % NOTES];
+
+			mem_store32(&processes.taken, processes.taken + 1);
+			note_take(&n);
+		}
+		if (processes.missed) {
+			processes.missed = false;
+			look_at_all();
+		}
+		if (processes.adopt) {
+			processes.adopt = false;
+			records_own(adopt);
+		}
+	}
+	return unused;
+}
+
+/* In disabled mode. */
+static void gone(struct mon_watcher *w, uint64_t pid, unsigned cause, uint64_t status)
+{
+	(void)w;
+	if (processes.noted - processes.taken < NOTES)
+		processes.note[processes.noted++ % NOTES] = (struct note){ pid, status, cause };
+	else
+		processes.missed = true;
+	event_raise(&processes.news);
+}
+
+/* --- for the handlers -------------------------------------------------------------------------- */
+
+err_t processes_open(struct fleet *f)
+{
+	struct thread *t;
+	err_t err;
+
+	processes.fleet = f;
+	event_init(&processes.news);
+	err = thread_create(&t, reaper, NULL);
+	if (err)
+		return err;
+	thread_detach(t);
+	processes.watcher.gone = gone;
+	mon_watcher_add(&processes.watcher);
+	return ERR_OK;
+}
+
+err_t process_watch(struct record *r)
+{
+	struct watched **at = place_of(r->id), *w = *at;
+
+	if (!w) {
+		w = calloc(1, sizeof *w);
+		if (!w)
+			return ERR_NO_MEMORY;
+		*at = w;
+		processes.count.running++;
+	}
+	r->watcher = processes.fleet->number;
+	r->state = PROC_RUNNING;
+	w->record = *r;
+	record_put(r);
+	if (mon_watch(r->pid) == ERR_NO_PROCESS)
+		ended_unseen(w);
+	return ERR_OK;
+}
+
+bool process_await(uint32_t id, struct rpc_call *call)
+{
+	struct watched *w = *place_of(id);
+	struct waiter *one = w ? malloc(sizeof *one) : NULL;
+
+	if (!one)
+		return false;
+	one->next = w->waiters;
+	w->waiters = one;
+	rpc_later(call, &one->later);
+	return true;
+}
+
+void processes_adopt(void)
+{
+	processes.adopt = true;
+	event_signal(&processes.news);
+}
+
+void processes_count(struct proc_statistics *out)
+{
+	*out = processes.count;
+	out->free = ids_free();
+}

@@ -1,0 +1,120 @@
+/*
+ * Records of processes in the fleet's partitioned store: records.h.
+ */
+#include "services/proc/records.h"
+
+#include "libos/fleet/kv_partitioned.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Keys begin with a letter that says what they are. */
+struct id_key {
+	uint32_t kind;
+	uint32_t id;
+};
+struct ticket_key {
+	uint32_t kind[2];
+	uint64_t ticket;
+};
+enum { KIND_ID = 'i', KIND_TICKET = 't' };
+
+static struct kvp store;
+
+err_t records_open(struct fleet *f) { return kvp_init(&store, f); }
+
+void records_changed(const struct fleet_view *old) { kvp_changed(&store, old); }
+
+err_t record_get(uint32_t id, struct record *out)
+{
+	const struct id_key key = { KIND_ID, id };
+	size_t bytes = sizeof *out;
+
+	return kvp_get(&store, &key, sizeof key, out, &bytes, NULL);
+}
+
+err_t record_put(const struct record *r)
+{
+	const struct id_key key = { KIND_ID, r->id };
+
+	return kvp_put(&store, &key, sizeof key, r, sizeof *r, KVP_ANY, NULL);
+}
+
+err_t ticket_find(uint64_t ticket, uint32_t *id)
+{
+	const struct ticket_key key = { { KIND_TICKET }, ticket };
+	size_t bytes = sizeof *id;
+
+	return kvp_get(&store, &key, sizeof key, id, &bytes, NULL);
+}
+
+err_t ticket_take(uint64_t ticket, uint32_t *id)
+{
+	const struct ticket_key key = { { KIND_TICKET }, ticket };
+	err_t err = kvp_put(&store, &key, sizeof key, id, sizeof *id, KVP_NONE, NULL);
+
+	if (err == ERR_EXISTS && ticket_find(ticket, id))
+		return ERR_AGAIN;
+	return err;
+}
+
+void record_remove(const struct record *r)
+{
+	const struct ticket_key ticket = { { KIND_TICKET }, r->ticket };
+
+	kvp_remove(&store, &ticket, sizeof ticket, KVP_ANY, NULL);
+	record_drop(r);
+}
+
+void record_drop(const struct record *r)
+{
+	const struct id_key key = { KIND_ID, r->id };
+	uint64_t version;
+	struct record now;
+	size_t bytes = sizeof now;
+
+	/* Its number may have been given again since. */
+	if (!kvp_get(&store, &key, sizeof key, &now, &bytes, &version) && now.ticket == r->ticket)
+		kvp_remove(&store, &key, sizeof key, version, NULL);
+}
+
+/* --- all that are ours ------------------------------------------------------------------------- */
+
+struct copies {
+	struct record *r;
+	uint32_t count, room;
+	bool all;
+};
+
+static void copy(void *arg, const struct kvp_entry *e)
+{
+	struct copies *c = arg;
+
+	if (e->key_bytes != sizeof(struct id_key) || e->value_bytes != sizeof(struct record))
+		return;
+	if (c->count == c->room)
+		c->all = false;
+	else
+		memcpy(&c->r[c->count++], e->value, sizeof(struct record));
+}
+
+err_t records_own(void (*fn)(const struct record *r))
+{
+	struct copies c = { .room = 256 };
+
+	/* fn makes calls, and the store changes meanwhile: it gets copies. */
+	do {
+		free(c.r);
+		c.room *= 2;
+		c.count = 0;
+		c.all = true;
+		c.r = malloc(c.room * sizeof *c.r);
+		if (!c.r)
+			return ERR_NO_MEMORY;
+		kvp_each(&store, copy, &c);
+	} while (!c.all);
+	for (uint32_t i = 0; i < c.count; i++)
+		fn(&c.r[i]);
+	free(c.r);
+	return ERR_OK;
+}
