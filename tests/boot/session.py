@@ -55,7 +55,7 @@ def test_kill(report):
     with guest.boot(60, cores=2) as g:
         g.prompt()
         g.shell("run --core 1 spin &")
-        pid = re.search(r"^\s*(1\.\d+)\s.*spin", g.shell("ps"), re.MULTILINE)
+        pid = re.search(r"^\s*(\d[\d.]*)\s.*spin", g.shell("ps"), re.MULTILINE)
         expect(pid, "spin is not listed")
         g.shell(f"kill {pid[1]}")
         expect("spin" not in g.shell("ps"), "spin is still listed after kill")

@@ -7,6 +7,7 @@
 
 #include "kernel/abi/syscall.h"
 #include "kernel/abi/error.h"
+#include "libos/proc/program.h"
 #include "libos/core/error_text.h"
 #include "libos/core/monitor_client.h"
 #include "user/shell/shell.h"
@@ -73,7 +74,7 @@ static int history_command(const struct command_line *line)
 }
 
 /* The words are "bench arguments" already: it is a program with a line in the help. */
-static int bench_command(const struct command_line *line) { return program_run(line, 0); }
+static int bench_command(const struct command_line *line) { return program_run(line, 0, 0); }
 
 static int power(unsigned how, const char *what)
 {
@@ -153,7 +154,7 @@ int command_execute(const struct command_line *line)
 	const struct command *c = command_find(line->word[0]);
 
 	if (!c)
-		return program_exists(line->word[0]) ? program_run(line, 0) : unknown(line->word[0]);
+		return program_exists(line->word[0]) ? program_run(line, 0, PROC_ANYWHERE) : unknown(line->word[0]);
 	if (line->background && c->run != run_command && c->run != bench_command) {
 		printf("%s: only programs run in the background\n", c->name);
 		return 2;

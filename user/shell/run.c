@@ -55,7 +55,7 @@ static int run_on(uint32_t core, unsigned count, const struct command_line *line
 	return last ? last : status;
 }
 
-int program_run(const struct command_line *line, int first) { return run_on(PROC_ANYWHERE, 1, line, first); }
+int program_run(const struct command_line *line, int first, uint32_t core) { return run_on(core, 1, line, first); }
 
 static int usage(void)
 {

@@ -59,6 +59,6 @@ bool number_parse(const char *text, uint64_t limit, uint64_t *out);
 
 /* Cores of the machine, running or not. */
 unsigned core_count(void);
-/* Starts argv[0] on this core and waits for it, unless `line` says otherwise. */
-int program_run(const struct command_line *line, int first);
+/* Starts argv[0] on that core, or PROC_ANYWHERE, and waits for it, unless `line` says otherwise. */
+int program_run(const struct command_line *line, int first, uint32_t core);
 command_run run_command, kill_command, migrate_command, cores_command, core_command, ps_command, check_command;
