@@ -7,7 +7,7 @@
 #include "libos/fleet/types.h"
 #include "libos/rpc/annotate.h"
 
-rpc_interface(fleet, 1);
+rpc_interface(fleet, 4);
 
 /* A member that the coordinator has started is ready to be told a view. ERR_NOT_FOUND: it is not expected. */
 rpc_idempotent err_t fleet_join(rpc_in uint32_t number, rpc_in const struct mailbox *at);
