@@ -321,21 +321,18 @@ FLEETSIM := $(BUILD)/sim/fleetsim
 FLEET_LIB_C := $(addprefix libos/fabric/,channel.c wait.c wait_board.c hint.c urpc.c) libos/core/error_text.c \
 	$(filter-out libos/rpc/cap.c,$(wildcard $(addsuffix /*.c,libos/rpc libos/fleet libos/name))) tools/sim/fleet/guest/entry.c
 FLEET_DIRS := $(patsubst %/,%,$(sort $(dir $(wildcard $(addsuffix /*.c,tools/sim/fleet/guest/* services/sample services/name \
-	services/page services/proc)))))
-FLEET_PROTOS := tools/sim/fleet/guest/tally
-FLEET_STUBS_C := $(foreach d,$(FLEET_PROTOS),$(addprefix $(GEN)/$(d)/$(notdir $(d)),_client.c _server.c))
+	services/page services/proc services/tally)))))
 FLEET_IMAGES := $(foreach d,$(FLEET_DIRS),$(BUILD)/sim/fleet/$(notdir $(d)).so)
 
 fleetsim-built: $(FLEETSIM) $(FLEET_IMAGES)
 fleetsim: fleetsim-built ## simulate fleets: WORLD=echo, CORES=16 cores, MEMBERS=2 members under SEEDS=100 seeds
 	nice $(FLEETSIM) --images $(BUILD)/sim/fleet --cores $(CORES) --seeds $(SEEDS) $(WORLD:%=--world %) $(MEMBERS:%=--members %)
 
-$(FLEET_STUBS_C): $(FLEET_PROTOS:%=$(GEN)/%/stubs.stamp) ;
-$(BUILD)/sim/fleet/o/%.o: % | $(DEPS) $(STUBS_C) $(FLEET_STUBS_C)
+$(BUILD)/sim/fleet/o/%.o: % | $(DEPS) $(STUBS_C)
 	mkdir -p $(@D)
 	$(HOSTCC) -Itools/sim/fleet/include -I$(BUILD)/gen $(SIM_ISLAND_FLAGS) -Dmain=program_main -Wno-missing-prototypes -MMD -MP -c $< -o $@
 
-$(BUILD)/sim/fleet/lib.a: $(patsubst %,$(BUILD)/sim/fleet/o/%.o,$(FLEET_LIB_C) $(STUBS_C) $(FLEET_STUBS_C))
+$(BUILD)/sim/fleet/lib.a: $(patsubst %,$(BUILD)/sim/fleet/o/%.o,$(FLEET_LIB_C) $(STUBS_C))
 	rm -f $@
 	ar rcsD $@ $^
 

@@ -11,6 +11,8 @@
 
 #include <string.h>
 
+#define MISLED_MS 2
+
 static uint64_t ticks_of_ms(void)
 {
 	static uint64_t ticks;
@@ -21,11 +23,11 @@ static uint64_t ticks_of_ms(void)
 	return ticks;
 }
 
-static void pause_ms(struct fleet_client *c)
+static void pause_ms(struct fleet_client *c, uint64_t ms)
 {
 	if (c->rpc.server)
 		rpc_release(c->rpc.server);
-	thread_sleep_until(fabric_now(c->rpc.fabric) + ticks_of_ms());
+	thread_sleep_until(fabric_now(c->rpc.fabric) + ms * ticks_of_ms());
 }
 
 static err_t client_renew(struct rpc_client *rpc)
@@ -36,7 +38,7 @@ static err_t client_renew(struct rpc_client *rpc)
 
 	c->renewals++;
 	while ((err = announce_open(rpc, c->name)) && err != ERR_NO_MEMORY && fabric_now(rpc->fabric) < deadline)
-		pause_ms(c);
+		pause_ms(c, 1);
 	return err;
 }
 
@@ -45,7 +47,11 @@ static err_t client_redirect(struct rpc_client *rpc, const struct mailbox *to)
 	struct fleet_client *c = (struct fleet_client *)rpc;
 
 	c->redirects++;
-	return rpc_client_open_at(rpc, to) ? client_renew(rpc) : ERR_OK;
+	if (!rpc_client_open_at(rpc, to))
+		return ERR_OK;
+	/* Who sent us there does not know yet that it is gone, and would again. */
+	pause_ms(c, MISLED_MS);
+	return client_renew(rpc);
 }
 
 err_t fleet_client_init(struct fleet_client *c, struct fabric *f, struct rpc_server *server, const char *name)

@@ -65,8 +65,6 @@ void ledger_show(void)
 {
 	for (unsigned i = 0; i < times_count; i++)
 		times_show(&times[i]);
-	for (unsigned i = 0; i < COUNTERS_MAX && counters[i].name[0]; i++)
-		printf("%-10s %8lu\n", counters[i].name, counters[i].value);
 }
 
 void host_violation(const char *format, ...)

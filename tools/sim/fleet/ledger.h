@@ -5,7 +5,7 @@
 
 #include "tools/sim/fleet/fleetsim.h"
 
-#define COUNTERS_MAX 64
+#define COUNTERS_MAX 512
 
 struct answer_times {
 	char what[32];

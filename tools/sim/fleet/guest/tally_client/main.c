@@ -4,42 +4,40 @@
 #include "libos/core/error_text.h"
 #include "libos/core/monitor_client.h"
 #include "libos/fleet/client.h"
-#include "tools/sim/fleet/guest/tally/tally_client.h"
+#include "services/tally/tally_client.h"
 #include "tools/sim/fleet/host.h"
 
 #include <stdio.h>
 
 #define OWN 4
+#define SHARED (8 + host_option("clients") / 8)
 
 static uint64_t mine[OWN];
 
-static void add(struct fleet_client *c, uint64_t counter, uint64_t *model)
+static uint64_t add(struct fleet_client *c, const char *name, uint64_t more)
 {
-	uint64_t before, more = 1 + host_random(100);
-	err_t err = tally_add(&c->rpc, counter, more, &before);
+	uint64_t sum;
+	err_t err = tally_add(&c->rpc, name, more, &sum);
 
 	if (err)
 		host_violation("a call of a client failed: %s", error_text(err));
-	if (model && before != *model)
-		host_violation("counter %lx was %lu, and should have been %lu", counter, before, *model);
-	if (model)
-		*model += more;
+	return sum;
 }
 
 static void step(struct fleet_client *c)
 {
-	uint64_t own = host_random(OWN), shared = host_random(TALLY_SHARED);
+	uint64_t which = host_random(OWN), more = 1 + host_random(100), sum;
+	char name[40];
 
 	if (host_random(4)) {
-		add(c, process_self_pid() << 8 | own, &mine[own]);
+		snprintf(name, sizeof name, "own/%lx/%lu", process_self_pid(), which);
+		sum = add(c, name, more);
+		if (sum != mine[which] + more)
+			host_violation("%s was %lu, and should have been %lu", name, sum - more, mine[which]);
+		mine[which] = sum;
 	} else {
-		char name[24];
-		uint64_t more = 1 + host_random(100), before;
-		err_t err = tally_add(&c->rpc, shared, more, &before);
-
-		if (err)
-			host_violation("a call of a client failed: %s", error_text(err));
-		snprintf(name, sizeof name, "shared %lu", shared);
+		snprintf(name, sizeof name, "shared/%lu", host_random(SHARED));
+		add(c, name, more);
 		host_count(name, (int64_t)more);
 	}
 }
