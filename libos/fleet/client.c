@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-#define MISLED_MS 2
+#define MISLED_BITS 6 /* of the longest pause, in ms */
 
 static uint64_t ticks_of_ms(void)
 {
@@ -47,10 +47,14 @@ static err_t client_redirect(struct rpc_client *rpc, const struct mailbox *to)
 	struct fleet_client *c = (struct fleet_client *)rpc;
 
 	c->redirects++;
-	if (!rpc_client_open_at(rpc, to))
+	if (!rpc_client_open_at(rpc, to)) {
+		c->misled = 0;
 		return ERR_OK;
+	}
 	/* Who sent us there does not know yet that it is gone, and would again. */
-	pause_ms(c, MISLED_MS);
+	pause_ms(c, UINT64_C(1) << c->misled);
+	if (c->misled < MISLED_BITS)
+		c->misled++;
 	return client_renew(rpc);
 }
 

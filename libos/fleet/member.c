@@ -183,6 +183,7 @@ static err_t self_make(struct fleet *f, struct fleet_self *s)
 	s->watcher.gone = steward_gone;
 	mon_watcher_add(&s->watcher);
 	f->server.tag = f;
+	f->server.inner = 1u << fleet_service.number;
 	f->server.hooks = f->ops->hooks;
 	f->at = service_mailbox(&f->server.service);
 	f->caller = process_self_core();

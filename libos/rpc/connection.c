@@ -199,7 +199,7 @@ static bool pause_with(struct rpc_connection *n, const uint64_t *word, uint64_t 
 /* A whole message: in a line, or in `whole` from the heap, which is ours now. */
 static bool message_take(struct rpc_connection *n, const uint64_t *word, uint64_t *whole)
 {
-	if (!rpc_server_spare(n->server))
+	if (!rpc_server_spare(n->server, rpc_header_interface(word[0])))
 		return pause_with(n, word, whole);
 	dispatch(n, word);
 	free(whole);
@@ -283,7 +283,7 @@ void rpc_connection_ready(struct rpc_connection *n)
 	s->current = &call;
 	/* A handler that waited has left the channel to another thread. */
 	while (taken < TURN && s->current == &call) {
-		if (n->method && n->channel.urpc.own && rpc_server_spare(s))
+		if (n->method && n->channel.urpc.own && rpc_server_spare(s, 0))
 			taken += lines_take(n, &call, TURN - taken);
 		if (taken == TURN || s->current != &call || !line_take(n))
 			break;

@@ -185,6 +185,11 @@ struct rpc_server {
 	void *tag; /* the user's */
 	struct rpc_stats stats;
 	uint32_t threads_max; /* of the pool; RPC_THREADS unless set before rpc_serve */
+	/*
+	 * A bit for each interface that handlers of other servers of the same service call: they wait for each other, so its
+	 * calls get RPC_THREADS_INNER threads more when clients' calls have used up the pool.
+	 */
+	uint32_t inner;
 	/* --- the runtime's own --- */
 	struct thread *leader;    /* runs the loop */
 	struct rpc_call *current; /* of the channel whose messages it takes, as long as it may */
@@ -197,7 +202,8 @@ struct rpc_server {
 	struct event ended; /* a thread of the pool has ended, after stop */
 };
 
-#define RPC_THREADS 64      /* of a pool, if not said otherwise */
+#define RPC_THREADS 64 /* of a pool, if not said otherwise */
+#define RPC_THREADS_INNER 128
 #define RPC_QUEUE_LINES 512 /* answers to one client that wait for room: with more its channel is closed */
 
 err_t rpc_server_init(struct rpc_server *s, struct fabric *f);

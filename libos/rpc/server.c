@@ -62,8 +62,6 @@ static err_t worker_create(struct rpc_server *s)
 	struct rpc_worker *w;
 	err_t err;
 
-	if (s->stats.threads >= s->threads_max)
-		return ERR_AGAIN;
 	w = calloc(1, sizeof(*w));
 	if (!w)
 		return ERR_NO_MEMORY;
@@ -80,7 +78,13 @@ static err_t worker_create(struct rpc_server *s)
 	return ERR_OK;
 }
 
-bool rpc_server_spare(struct rpc_server *s) { return s->idle || !worker_create(s); }
+bool rpc_server_spare(struct rpc_server *s, unsigned interface)
+{
+	bool inner = interface < RPC_INTERFACES && s->inner >> interface & 1;
+	uint32_t most = s->threads_max + (inner ? RPC_THREADS_INNER : 0);
+
+	return s->stats.busy < most && (s->idle || !worker_create(s));
+}
 
 void rpc_release(struct rpc_server *s)
 {
@@ -132,7 +136,7 @@ static void work(struct rpc_server *s, struct rpc_worker *w)
 	while (wanted(s)) {
 		if (s->leader == self) {
 			lead(s, self);
-		} else if (s->paused && !s->stop) {
+		} else if (s->paused && !s->stop && s->stats.busy <= s->threads_max) {
 			rpc_connection_resume(s);
 		} else {
 			worker_idle(s, w);

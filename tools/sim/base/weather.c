@@ -16,11 +16,20 @@ void weather_draw(struct weather *w, struct random *dice)
 	w->stall = (cycles_t)MICROSECOND << random_below(dice, 10);
 }
 
-static cycles_t distance(coreid_t a, coreid_t b)
+unsigned cores_apart(coreid_t a, coreid_t b)
 {
 	if (node_of(a) != node_of(b))
-		return BETWEEN_NODES;
-	return package_of(a) != package_of(b) ? BETWEEN_PACKAGES : WITHIN_PACKAGE;
+		return 3;
+	if (package_of(a) != package_of(b))
+		return 2;
+	return a != b;
+}
+
+static cycles_t distance(coreid_t a, coreid_t b)
+{
+	static const cycles_t ways[] = { WITHIN_PACKAGE, WITHIN_PACKAGE, BETWEEN_PACKAGES, BETWEEN_NODES };
+
+	return ways[cores_apart(a, b)];
 }
 
 cycles_t weather_delay(const struct weather *w, struct random *dice, coreid_t from, coreid_t to)

@@ -15,6 +15,9 @@
 static inline unsigned package_of(coreid_t core) { return core / CORES_A_PACKAGE; }
 static inline unsigned node_of(coreid_t core) { return core / (CORES_A_PACKAGE * PACKAGES_A_NODE); }
 
+/* 0: the same core; 1: the same package; 2: the same node; 3: another. */
+unsigned cores_apart(coreid_t a, coreid_t b);
+
 struct weather {
 	unsigned jitter;   /* cycles added at most, usually */
 	unsigned slow_in;  /* one in so many takes much longer; 0: none */

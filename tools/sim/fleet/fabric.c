@@ -25,20 +25,25 @@ static bool name_taken(const struct process *p, const char *name, unsigned flags
 	return false;
 }
 
-/* The nearest that bears the name. */
+/* The nearest that bears the name, by turns among those as near: monitor/names.c. */
 static struct service_end *name_find(const char *name, coreid_t from)
 {
+	static unsigned turn;
 	struct service_end *best = NULL;
-	unsigned best_way = UINT_MAX;
+	unsigned nearest = UINT_MAX, count = 0;
 
 	for (struct service_end *s = names; s; s = s->next_named) {
-		unsigned way = (unsigned)abs((int)s->owner->core - (int)from);
+		unsigned apart = cores_apart(s->owner->core, from);
 
-		if (!strcmp(s->name, name) && way < best_way) {
-			best = s;
-			best_way = way;
-		}
+		if (strcmp(s->name, name) != 0 || apart > nearest)
+			continue;
+		count = apart < nearest ? 1 : count + 1;
+		nearest = apart;
 	}
+	count = count ? turn++ % count : 0;
+	for (struct service_end *s = names; s && !best; s = s->next_named)
+		if (!strcmp(s->name, name) && cores_apart(s->owner->core, from) == nearest && !count--)
+			best = s;
 	return best;
 }
 
