@@ -34,6 +34,7 @@ struct bench_options {
 	const char *accelerator; /* "unknown" unless the runner says */
 	const char *commit;
 	bool json_only; /* no table, no progress */
+	bool meter;     /* a meter counts: libos/x86/meter.h */
 };
 extern struct bench_options bench_options;
 
@@ -84,6 +85,9 @@ cycles_t bench_clock_cost(void);
 
 /* Ticks per operation of a loop that took `ticks`, with the loop's own cost taken off. */
 double bench_mean(cycles_t ticks, unsigned loops);
+
+/* Operations in each window of the meter, for the next report; 1 again after it. */
+extern unsigned bench_window_ops;
 
 /* Report one record: `n` samples, in ticks per operation. Sorts values[]. `cores` took part. */
 void report_samples(const struct measure *m, const char *name, unsigned cores, double *values, unsigned n);

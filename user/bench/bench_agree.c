@@ -8,6 +8,7 @@
  * of a round (2 for each member and phase) it is what a message costs.
  */
 #include "libos/core/monitor_client.h"
+#include "libos/x86/meter.h"
 #include "user/bench/bench.h"
 
 #define SAMPLES 8
@@ -16,7 +17,9 @@
 
 static err_t sample(struct mon_rounds *r, double *value)
 {
+	METER(METER_OPEN);
 	err_t err = mon_rounds(r);
+	METER(METER_CLOSE);
 
 	*value = (double)r->cycles / r->count;
 	return err;
@@ -33,6 +36,7 @@ static err_t on_cores(const struct measure *m, unsigned kind, unsigned scheme, u
 
 	for (unsigned i = 0; i < SAMPLES && !err; i++)
 		err = sample(&r, &values[i]);
+	bench_window_ops = ROUNDS;
 	if (!err)
 		report_samples(m, m->name, cores, values, SAMPLES);
 	return err;

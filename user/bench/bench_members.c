@@ -186,8 +186,10 @@ static err_t measure_in_child(const struct measure *m, const char *what, unsigne
 	double value = (double)status / SCALE;
 	if (!error && !status)
 		error = ERR_FAULTED;
-	if (!error)
+	if (!error) {
+		bench_window_ops = strcmp(what, "run") == 0 ? RUN : 1;
 		report_samples(m, m->name, cores, &value, 1);
+	}
 	return error;
 }
 

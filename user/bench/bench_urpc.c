@@ -13,6 +13,7 @@
 #include "libos/core/ram.h"
 #include "libos/core/vspace.h"
 #include "libos/fabric/urpc.h"
+#include "libos/x86/meter.h"
 #include "user/bench/bench.h"
 #include "user/bench/peer.h"
 
@@ -165,6 +166,7 @@ static void sample_rounds(struct urpc *u, double *values)
 {
 	struct urpc_message out = { .word = { 0 } }, in;
 	for (int i = 0; i < SAMPLES; i++) {
+		METER(METER_OPEN);
 		cycles_t start = bench_clock();
 		for (int k = 0; k < ROUNDS; k++) {
 			send_spinning(u, &out);
@@ -172,7 +174,9 @@ static void sample_rounds(struct urpc *u, double *values)
 			receive_spinning(u, &in);
 		}
 		values[i] = (double)(bench_clock() - start) / ROUNDS;
+		METER(METER_CLOSE);
 	}
+	bench_window_ops = ROUNDS;
 }
 
 static void sample_stream(struct urpc *u, double *values)

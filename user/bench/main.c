@@ -4,8 +4,8 @@
  *   bench list            the measures, with what they measure
  *   bench NAME...         those; a name that ends in '*' takes all that begin so
  *   bench all             all of them
- * Options, for the runners: --json (JSON lines only), --method M, --accel A,
- * --commit C.  Exit status 0 if every measure gave its figures.
+ * Options, for the runners: --json (JSON lines only), --meter (a meter in the emulator counts,
+ * libos/x86/meter.h), --method M, --accel A, --commit C.  Exit status 0 if every measure gave its figures.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +14,7 @@
 #include "libos/core/monitor_client.h"
 #include "user/bench/bench.h"
 
-struct bench_options bench_options = { "tsc", "unknown", "unknown", false };
+struct bench_options bench_options = { "tsc", "unknown", "unknown", false, false };
 
 static const struct measure *const tables[] = {
 	kernel_measures, cap_measures,    page_measures,   message_measures, urpc_measures,
@@ -122,6 +122,8 @@ static int parse_options(int argc, char **argv)
 									: NULL;
 		if (strcmp(argv[i], "--json") == 0)
 			bench_options.json_only = true;
+		else if (strcmp(argv[i], "--meter") == 0)
+			bench_options.meter = true;
 		else if (value && i + 1 < argc)
 			*value = argv[++i];
 		else
@@ -136,7 +138,8 @@ int main(int argc, char **argv)
 		return bench_serve(argc - 2, argv + 2);
 	int first = parse_options(argc, argv);
 	if (first < 0 || first == argc) {
-		fprintf(stderr, "usage: bench [--json] [--method M] [--accel A] [--commit C] list | all | NAME...\n");
+		fprintf(stderr,
+			"usage: bench [--json] [--meter] [--method M] [--accel A] [--commit C] list | all | NAME...\n");
 		return 2;
 	}
 	if (strcmp(argv[first], "list") == 0) {

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "libos/core/error_text.h"
+#include "libos/x86/meter.h"
 #include "user/bench/bench.h"
 
 #define CLOCK_TRIES 64
@@ -65,9 +66,17 @@ static void print_row(const char *name, unsigned cores, const double *v, unsigne
 	printf("\n");
 }
 
+unsigned bench_window_ops = 1;
+
 void report_samples(const struct measure *m, const char *name, unsigned cores, double *values, unsigned n)
 {
 	bool icount = bench_options.method[0] == 'i';
+	/* The meter's line comes first, of the windows since the last one; then whose it is. */
+	if (bench_options.meter) {
+		METER(METER_REPORT);
+		printf("{\"meter\":\"%s\",\"cores\":%u,\"ops\":%u}\n", name, cores, bench_window_ops);
+	}
+	bench_window_ops = 1;
 	qsort(values, n, sizeof *values, compare);
 	if (!bench_options.json_only)
 		print_row(name, cores, values, n, m->goal);
