@@ -170,6 +170,20 @@ void spread(struct round *r)
 	}
 }
 
+/* As ask_each, of who was asked in the tree: each one's range ends where the next begins. */
+static void ask_tree(struct round *r)
+{
+	unsigned own = place_own, end;
+
+	for (unsigned at = set_next(r->asked, 0, places); at < places; at = end) {
+		end = set_next(r->asked, at + 1, places);
+		if (own > at && own < end)
+			ask(r, at, own);
+		else
+			ask(r, at, end < r->hi ? end : r->hi);
+	}
+}
+
 void spread_again(struct round *r)
 {
 	r->waiting = 0;
@@ -177,7 +191,10 @@ void spread_again(struct round *r)
 		set_add(r->awaited, at);
 		r->waiting++;
 	}
-	ask_awaited(r);
+	if (is_direct(r) || extra_place(r) < places)
+		ask_awaited(r);
+	else
+		ask_tree(r);
 }
 
 void spread_retry(struct round *r)

@@ -93,7 +93,8 @@ struct round *round_take(coreid_t from, const struct mon_message *m)
 	if (!r)
 		return NULL;
 	r->group = m->word[1];
-	memcpy(r->word, &m->word[3], sizeof r->word);
+	for (unsigned i = 0; i < PROPOSAL_WORDS; i++)
+		r->word[i] = m->word[3 + i];
 	r->subject = (uint8_t)mon_aux(m->header);
 	r->scheme = (uint8_t)(mon_aux(m->header) >> 8);
 	r->version = mon_sequence(m->header);
@@ -272,7 +273,7 @@ static inline bool request_first(coreid_t from, const struct mon_message *m)
 
 static bool request_outcome(coreid_t from, const struct mon_message *m)
 {
-	return request_sane(m) && two_phase_outcome(from, m);
+	return two_phase_awaited(from, m) || (request_sane(m) && two_phase_outcome(from, m));
 }
 
 /* As if the request came now. */

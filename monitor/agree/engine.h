@@ -65,6 +65,8 @@ void one_phase_served(struct round *r);
 /* --- two_phase.c -------------------------------------------------------------------------- */
 
 void two_phase_prepare(coreid_t from, const struct mon_message *m, bool left_out);
+/* The usual case, of what it needs to be so: who asked tells one that has voted yes. False: anything else. */
+bool two_phase_awaited(coreid_t from, const struct mon_message *m);
 /* False: it makes no sense. */
 bool two_phase_outcome(coreid_t from, const struct mon_message *m);
 /* All below have voted. */

@@ -55,12 +55,13 @@ static unsigned reserve(unsigned subject)
 
 struct round *round_new(uint64_t id, unsigned subject)
 {
-	uint8_t *at = round_chain_of(id);
+	uint8_t *at = round_chain_of(id), first;
 	struct round *r;
 
-	if (affordable - used <= reserve(subject))
+	if (__builtin_expect(affordable - used <= RESERVE, 0) && affordable - used <= reserve(subject))
 		return NULL;
-	r = &rounds[spare - 1];
+	first = spare;
+	r = &rounds[first - 1];
 	spare = r->next;
 	/* One by one: this is on the path of each question, and most of the record is written next. */
 	r->id = id;
@@ -69,11 +70,13 @@ struct round *round_new(uint64_t id, unsigned subject)
 	r->waiting = 0;
 	r->err = 0;
 	r->age = 0;
+	r->prepared = r->left_out = r->unsent = false;
+	r->own = false;
 	r->done = NULL;
-	r->own = r->prepared = r->left_out = r->unsent = false;
-	*at = (uint8_t)(round_record(r) + 1);
-	set_clear(r->asked);
-	set_clear(r->awaited);
+	*at = first;
+	r->asked[0] = r->awaited[0] = 0;
+	for (unsigned i = 1; i < set_words; i++)
+		r->asked[i] = r->awaited[i] = 0;
 	used++;
 	return r;
 }

@@ -47,19 +47,20 @@ struct round {
 	uint32_t shared;  /* of those, how many took no line of their own */
 	uint16_t lo, hi;  /* the range that this core serves */
 	uint16_t parent;  /* core that asked; this one for its own */
+	/* Nothing of these at the start: side by side, so that one store clears them. */
 	uint16_t waiting; /* how many are in `awaited` */
 	uint16_t err;     /* the first refusal */
-	uint8_t state;    /* enum round_state */
-	uint8_t kind;     /* enum agree_kind of the last request: what is acknowledged */
-	uint8_t subject;  /* enum subject */
-	uint8_t scheme;   /* enum mon_dissemination */
-	uint8_t record;   /* the parent's */
-	uint8_t next;     /* of its chain, 1 + index; 0: none */
 	uint8_t age;      /* ticks without an answer */
 	bool prepared;    /* here: an abort must undo it */
-	bool own;         /* proposed here, or settled here for a dead coordinator */
 	bool left_out;    /* whoever asked is to serve the others in the range itself */
 	bool unsent;      /* some of the awaited could not be sent to */
+	uint8_t subject;  /* enum subject */
+	uint8_t scheme;   /* enum mon_dissemination */
+	uint8_t state;    /* enum round_state */
+	uint8_t kind;     /* enum agree_kind of the last request: what is acknowledged */
+	uint8_t record;   /* the parent's */
+	uint8_t next;     /* of its chain, 1 + index; 0: none */
+	bool own;         /* proposed here, or settled here for a dead coordinator */
 };
 
 enum outcome { OUTCOME_UNKNOWN, OUTCOME_COMMITTED, OUTCOME_ABORTED };

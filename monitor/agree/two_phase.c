@@ -148,6 +148,26 @@ void two_phase_prepare(coreid_t from, const struct mon_message *m, bool left_out
 		two_phase_voted(r);
 }
 
+static void told(struct round *r, coreid_t from, const struct mon_message *m)
+{
+	r->parent = (uint16_t)from;
+	r->record = (uint8_t)route_record(m->word[2]);
+	/* The error was the vote; hearing of the outcome is none. */
+	r->err = ERR_OK;
+	r->lines = 0;
+	round_decide(r, agree_kind(m->header) == AGREE_COMMIT);
+}
+
+bool two_phase_awaited(coreid_t from, const struct mon_message *m)
+{
+	struct round *r = round_find(m->word[0]);
+
+	if (!r || r->state != ROUND_PREPARED || r->parent != from || route_record(m->word[2]) >= ROUNDS_MAX)
+		return false;
+	told(r, from, m);
+	return true;
+}
+
 bool two_phase_outcome(coreid_t from, const struct mon_message *m)
 {
 	struct round *r = round_find(m->word[0]);
@@ -172,12 +192,7 @@ bool two_phase_outcome(coreid_t from, const struct mon_message *m)
 			request_acknowledge(from, m, ERR_OK, ACK_PLAIN);
 		return true;
 	}
-	r->parent = (uint16_t)from;
-	r->record = (uint8_t)route_record(m->word[2]);
-	/* The error was the vote; hearing of the outcome is none. */
-	r->err = ERR_OK;
-	r->lines = 0;
-	round_decide(r, commit);
+	told(r, from, m);
 	return true;
 }
 
