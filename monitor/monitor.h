@@ -31,7 +31,7 @@ struct monitor {
 	coreid_t core;
 	const struct boot_info *info;
 	const struct archive_header *archive;
-	bool verbose;      /* option `verbose`: say what is done */
+	bool verbose; /* option `verbose`: say what is done */
 	/* Something was handled after which tables and deadlines are to be looked at: now; before sleeping (main.c). */
 	bool pressing, stirred;
 	uint64_t messages; /* lines sent to and received from other monitors, LMP messages handled */

@@ -20,7 +20,8 @@
 static struct region {
 	cptr_t ram; /* 0: free */
 	uint8_t bits;
-	bool told; /* its owner knows that something came back */
+	bool told;     /* its owner knows that something came back */
+	uint16_t turn; /* how many were here before: who grants of one that is gone is not to hit the next */
 	paddr_t base;
 	uint64_t granted; /* bytes, and those that are being taken back */
 	uint64_t owner;   /* pid */
@@ -38,6 +39,8 @@ bool region_right(struct request *r)
 	r->m.word[5] = p->pid;
 	return p->service;
 }
+
+static uint64_t region_number(const struct region *g) { return (uint64_t)(g - regions) | (uint64_t)g->turn << 16; }
 
 static struct region *region_find(paddr_t base)
 {
@@ -76,6 +79,7 @@ static err_t region_drop(struct region *g)
 	back_drop(g);
 	free_bytes -= SIZE_OF_BITS(g->bits);
 	g->ram = 0;
+	g->turn++;
 	return ERR_OK;
 }
 
@@ -96,6 +100,7 @@ void region_make(struct request *r)
 	uint64_t words[MON_PAYLOAD] = { 0 };
 	struct region *g = regions;
 	struct cap_info info;
+	cptr_t ram;
 	err_t err;
 
 	while (g < regions + REGIONS_MAX && g->ram)
@@ -105,18 +110,19 @@ void region_make(struct request *r)
 	else if (g == regions + REGIONS_MAX)
 		err = ERR_REGIONS;
 	else
-		err = ram_alloc((unsigned)r->m.word[1], &g->ram);
+		err = ram_alloc((unsigned)r->m.word[1], &ram);
 	if (!err)
-		err = cap_identify(g->ram, &info);
+		err = cap_identify(ram, &info);
 	if (err) {
 		request_reply(r, err, NULL);
 		return;
 	}
+	g->ram = ram;
 	g->bits = info.bits;
 	g->base = info.base;
 	g->owner = r->m.word[5];
 	free_bytes += SIZE_OF_BITS(g->bits);
-	words[0] = (uint64_t)(g - regions);
+	words[0] = region_number(g);
 	words[1] = g->base;
 	request_reply(r, ERR_OK, words);
 }
@@ -132,7 +138,7 @@ void region_give_back(struct request *r)
 void region_own(struct request *r)
 {
 	struct region *g = region_find(r->m.word[1]);
-	uint64_t words[MON_PAYLOAD] = { g ? (uint64_t)(g - regions) : 0 };
+	uint64_t words[MON_PAYLOAD] = { g ? region_number(g) : 0 };
 	err_t err = !g ? ERR_NOT_FOUND : g->owner == r->m.word[2] ? ERR_OK : ERR_DENIED;
 
 	if (!err) {
@@ -152,8 +158,7 @@ void region_list(struct request *r)
 	if (g == regions + REGIONS_MAX) {
 		request_reply(r, ERR_NOT_FOUND, NULL);
 	} else {
-		uint64_t words[MON_PAYLOAD] = { g->base, g->bits | (uint64_t)(g - regions) << 32, g->owner,
-						g->granted };
+		uint64_t words[MON_PAYLOAD] = { g->base, g->bits | region_number(g) << 32, g->owner, g->granted };
 
 		request_reply(r, ERR_OK, words);
 	}
@@ -186,9 +191,10 @@ static err_t grant_make(const struct region *g, struct extent *e, cptr_t target)
 {
 	err_t err;
 
+	/* Of one that is granted whole, the CPU driver would not know. */
+	if (g->granted == SIZE_OF_BITS(g->bits) || (grant_is_whole(g, e) && g->granted))
+		return ERR_RETYPE_OVERLAP;
 	if (grant_is_whole(g, e)) {
-		if (g->granted)
-			return ERR_RETYPE_OVERLAP;
 		e->ram = g->ram;
 		return cap_copy(g->ram, target);
 	}
@@ -236,11 +242,11 @@ static err_t grant(struct process *p, struct region *g, const struct extent *wha
 	return ERR_OK;
 }
 
-static err_t grant_check(const struct region *g, uint64_t owner, const struct extent *e)
+static err_t grant_check(const struct region *g, uint64_t number, uint64_t owner, const struct extent *e)
 {
 	if (e->type != CAP_RAM && e->type != CAP_FRAME)
 		return ERR_RETYPE_TYPE;
-	if (!g->ram || e->base - g->base >= SIZE_OF_BITS(g->bits))
+	if (!g->ram || region_number(g) != number || e->base - g->base >= SIZE_OF_BITS(g->bits))
 		return ERR_NOT_FOUND;
 	if (g->owner != owner)
 		return ERR_DENIED;
@@ -257,16 +263,15 @@ void region_grant(struct request *r)
 			    .bits = (uint8_t)(w[2] >> 32),
 			    .type = (uint8_t)(w[2] >> 40),
 			    .base = w[3],
-			    .region = (uint16_t)(w[4] + 1) };
+			    .region = (uint16_t)(w[4] % REGIONS_MAX + 1) };
+	struct region *g = &regions[e.region - 1];
 	uint64_t words[MON_PAYLOAD] = { e.base };
 	err_t err = ERR_NO_PROCESS;
 
-	if (w[4] >= REGIONS_MAX)
-		err = ERR_NOT_FOUND;
-	else if (process_alive(p) && p->pid == w[1])
-		err = grant_check(&regions[w[4]], w[5], &e);
+	if (process_alive(p) && p->pid == w[1])
+		err = grant_check(g, w[4], w[5], &e);
 	if (!err)
-		err = grant(p, &regions[w[4]], &e);
+		err = grant(p, g, &e);
 	if (err == ERR_SLOT_OCCUPIED)
 		err = granted_before(p, e.slot, e.bits, e.type, &words[0]);
 	words[1] = p ? p->memory : 0;

@@ -27,8 +27,8 @@ err_t mon_ram_free(cptr_t slot);
 /* --- memory of a core: for the page service; ERR_DENIED to who is no service --------------- */
 
 /*
- * A region is a block of a core's memory that its monitor keeps for the page service and grants by pieces to processes of
- * that core. Its owner says what is granted; another service may take it over. The monitor knows who has what, and
+ * A region is a block of a core's memory that its monitor keeps for the page service and grants by pieces to
+ * processes of that core. Its owner says what is granted; another service may take it over. The monitor knows who has what, and
  * takes a region back by itself when nothing is granted of it and memory is short: then its owner gets ERR_NOT_FOUND.
  */
 struct mon_region {
@@ -43,8 +43,8 @@ err_t mon_region(coreid_t core, unsigned bits, struct mon_region *out);
 /* ERR_CAP_BUSY: something of it is granted. ERR_NOT_FOUND, ERR_DENIED: it is another's. */
 err_t mon_region_free(coreid_t core, paddr_t base);
 /*
- * The calling process owns it from now on in place of `owner`, and hears nothing of what came back before. ERR_NOT_FOUND;
- * ERR_DENIED: it is not that one's any more.
+ * The calling process owns it from now on in place of `owner`, and hears nothing of what came back before.
+ * ERR_NOT_FOUND; ERR_DENIED: it is not that one's any more.
  */
 err_t mon_region_own(coreid_t core, paddr_t base, uint64_t owner, uint32_t *number);
 /* The index-th region of a core; ERR_NOT_FOUND past the last. */
@@ -58,9 +58,10 @@ struct mon_grant {
 	uint32_t number; /* the region's */
 };
 /*
- * Makes an object of exactly that block in a slot of a process. ERR_EXISTS: a block of that type and size was granted into
- * that slot before, *there says which. ERR_SLOT_OCCUPIED: there is something else. ERR_RETYPE_OVERLAP: somebody
- * still has something of the block. ERR_QUOTA, ERR_NO_PROCESS; ERR_NOT_FOUND, ERR_DENIED: the region is gone, or another's.
+ * Makes an object of exactly that block in a slot of a process. ERR_EXISTS: a block of that type and size was
+ * granted into that slot before, *there says which. ERR_SLOT_OCCUPIED: there is something else. ERR_RETYPE_OVERLAP: somebody
+ * still has something of the block. ERR_QUOTA, ERR_NO_PROCESS; ERR_NOT_FOUND, ERR_DENIED: the region
+ * is gone, or another's.
  */
 err_t mon_grant(coreid_t core, uint64_t pid, const struct mon_grant *g, paddr_t *there);
 
@@ -76,7 +77,7 @@ err_t mon_granted(coreid_t core, paddr_t region, unsigned index, struct mon_gran
 		  unsigned *count);
 /* What has come back to a region that the calling process owns; *count 0: no more. Each once. */
 err_t mon_returned(coreid_t core, paddr_t region, struct mon_granted out[MON_RETURNED_PART], unsigned *count);
-/* Called, in the dispatcher's scheduler (must not block), when something came back; again after mon_returned gave all. */
+/* In the dispatcher's scheduler (must not block): something came back. Again after mon_returned gave all. */
 void mon_set_back_handler(void (*back)(coreid_t core, paddr_t base));
 /* How much memory a process may have beyond that which it started with, on each of its cores; 0: no limit. */
 err_t mon_quota_set(uint64_t pid, uint64_t bytes);

@@ -134,7 +134,7 @@ enum mon_op {
 	/* from a process, the page service's: memory of a core. w0 = core; between monitors w5 = pid of who asks */
 	MON_REGION,      /* w1 = bits -> w0 = number, w1 = base: out of that core's memory, owned by who asks */
 	MON_REGION_FREE, /* w1 = base. ERR_CAP_BUSY: something of it is granted */
-	/* w1 = base, w2 = pid of its owner -> w0 = number: who asks owns it from now on, and is told of what comes back */
+	/* w1 = base, w2 = pid of its owner -> w0 = number: who asks owns it from now on */
 	MON_REGION_OWN,
 	MON_REGIONS, /* w1 = index -> w0 = base, w1 = bits | number << 32, w2 = pid of the owner, w3 = bytes granted */
 	/* w1 = pid, w2 = slot there | bits << 32 | type << 40, w3 = base, w4 = the region's number -> w0 = base,
@@ -143,7 +143,7 @@ enum mon_op {
 	MON_GRANTED,  /* w1 = base of a region, w2 = index -> w0 to w5: up to 3 of base | bits, pid; bits 0: none */
 	MON_RETURNED, /* w1 = base of a region -> w0 to w5: up to 6 of base | bits that came back, 0: none; each once */
 	MON_QUOTA,    /* w1 = pid, w2 = bytes or 0: no limit, w3 = set it? -> w0 = quota, w1 = bytes that it has */
-	/* to a process, unasked; no reply: something came back to a region, and again only after it was all asked for */
+	/* to a process, unasked; no reply: something came back to a region, again after all was asked for */
 	MON_BACK, /* w0 = core, w1 = base of the region; between monitors w2 = number of the process */
 	MON_OPS
 };

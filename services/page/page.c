@@ -104,8 +104,7 @@ static uint32_t back_put, back_taken;
 static struct event back_came = EVENT_INIT;
 
 /*
- * In the dispatcher's scheduler. A word that finds no room is lost, and with it what came back until its region is empty
- * and short memory makes the monitor take it: there are not that many regions.
+ * In the dispatcher's scheduler. A word that finds no room is lost; what came back is found when memory is short.
  */
 static void back_word(coreid_t core, paddr_t base)
 {

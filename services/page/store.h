@@ -40,8 +40,8 @@ struct store {
 /* Before the member is known to others. */
 err_t store_open(struct store *s, struct fleet *f, const char *scheme);
 /*
- * A block of 1 << bits bytes of that core's memory. It counts as taken, and its chunk is busy until store_done. May block;
- * ERR_NO_MEMORY, ERR_CORE_ID, ERR_REGIONS.
+ * A block of 1 << bits bytes of that core's memory. It counts as taken, and its chunk is busy until store_done.
+ * May block; ERR_NO_MEMORY, ERR_CORE_ID, ERR_REGIONS.
  */
 err_t store_take(struct store *s, coreid_t core, unsigned bits, struct chunk **out, paddr_t *base);
 /* What came of it. */

@@ -155,7 +155,7 @@ static bool test_grant(void)
 static bool test_refusals(void)
 {
 	coreid_t core = process_self_core();
-	struct mon_region r;
+	struct mon_region r, next;
 	struct mon_grant g, bad;
 	paddr_t there;
 	cptr_t slot, second;
@@ -188,10 +188,17 @@ static bool test_refusals(void)
 	/* All of it again, whole. */
 	bad = grant_of(&r, 0, CAP_RAM, REGION_BITS, second);
 	EXPECT_OK(grant_self(&bad, &there));
+	bad = grant_of(&r, 8 * PAGE_SIZE, CAP_FRAME, PAGE_BITS, slot);
+	EXPECT_ERROR(grant_self(&bad, &there), ERR_RETYPE_OVERLAP);
 	EXPECT_OK(cap_retype(second, 0, CAP_FRAME, REGION_BITS, 1, slot));
 	EXPECT_OK(mon_ram_free(second));
 	EXPECT_ERROR(cap_delete(slot), ERR_CAP_LOOKUP);
 	EXPECT_OK(mon_region_free(core, r.base));
+	/* One that is gone, where there is another now. */
+	EXPECT_OK(mon_region(core, REGION_BITS, &next));
+	bad = grant_of(&r, 0, CAP_FRAME, PAGE_BITS, slot);
+	EXPECT_ERROR(grant_self(&bad, &there), ERR_NOT_FOUND);
+	EXPECT_OK(mon_region_free(core, next.base));
 	slot_free(slot);
 	slot_free(second);
 	return true;
