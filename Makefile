@@ -73,7 +73,7 @@ SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
 
 # --- targets for people ----------------------------------------------------------
 
-.PHONY: all kernel user archive unit fuzz iso pxe run sim sim-built fleetsim fleetsim-built test test-unit test-fuzz test-model test-sim test-boot soak check \
+.PHONY: all kernel user archive unit fuzz iso pxe run sim sim-built fleetsim fleetsim-built test test-unit test-fuzz test-model test-sim test-boot test-fleet soak check \
 	format bench count baseline bench-host wrapper clang objects built deps clean help FORCE
 
 all: kernel user archive ## the kernel, the programs, the boot archive
@@ -101,6 +101,8 @@ test-sim: sim-built fleetsim-built ## the tests in the simulator
 	tools/test sim
 test-boot: iso pxe all $(BUILD)/kernel/other.elf ## the tests in the emulator
 	tools/test boot
+test-fleet: all ## members of fleets are killed under load, and a ledger kept
+	tools/test --only '^boot fleets' boot
 soak: built ## fuzzing, simulation, kills and random invocations for SOAK=600 seconds each, larger models
 	tools/test --soak $(SOAK) --only '^fuzz|^model|random invocations|operations on|kills|races' fuzz model sim boot
 check: all clang ## format, include floors, shared kernel state, static analysis

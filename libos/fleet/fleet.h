@@ -35,8 +35,9 @@ struct fleet_ops {
 	/* First of all, before anybody can know of this member: what `told` and ports need. May be NULL. */
 	err_t (*init)(struct fleet *f);
 	/*
-	 * This process is member f->number of the view; make state, or take it over from the others. The first member of
-	 * all is alone in its view. Calls of the service come only when it has returned. An error ends the member.
+	 * This process is member f->number of the view; make state, or take it over from the others. The first
+	 * member of all is alone in its view. Calls of the service come only when it has returned. An error ends
+	 * the member.
 	 */
 	err_t (*start)(struct fleet *f);
 	/*
@@ -51,7 +52,10 @@ struct fleet_ops {
 	void (*leave)(struct fleet *f);
 	/* Permille of what this member can do; NULL: the share of the time that its process ran. */
 	uint32_t (*load)(struct fleet *f);
-	/* Another member sent `bytes` bytes by fleet_tell. May make calls. What it returns, fleet_tell returns there. */
+	/*
+	 * Another member sent `bytes` bytes by fleet_tell. May make calls. What it returns, fleet_tell returns
+	 * there.
+	 */
 	err_t (*told)(struct fleet *f, uint32_t from, uint32_t what, const void *data, size_t bytes);
 };
 
@@ -76,14 +80,14 @@ extern const struct fleet_policy fleet_policy_default;
 int fleet_main(int argc, char **argv, const struct fleet_ops *ops);
 
 /*
- * The client, connected when first used, of another member of the view: for calls of any interface that it serves. It is
- * not renewed: ERR_CLOSED says that the member is gone. NULL: there is no such member.
+ * The client, connected when first used, of another member of the view: for calls of any interface that it serves.
+ * It is not renewed: ERR_CLOSED says that the member is gone. NULL: there is no such member.
  */
 struct rpc_client *fleet_peer(struct fleet *f, uint32_t number);
 /*
  * Words between members, for libraries and services: a port is a number that both sides know (enum fleet_port). The
- * function takes `bytes` bytes at `data`, and may write up to *answered bytes, and say how many they are; its error goes to who
- * asked. It is called by a thread of the server, also before `start` has returned, and may make calls.
+ * function takes `bytes` bytes at `data`, and may write up to *answered bytes, and say how many they are; its error
+ * goes to who asked. It is called by a thread of the server, also before `start` has returned, and may make calls.
  */
 typedef err_t fleet_port_fn(void *arg, uint32_t from, uint32_t what, const void *data, size_t bytes, void *answer,
 			    size_t *answered);
@@ -93,8 +97,8 @@ enum fleet_port { FLEET_PORT_SERVICE, FLEET_PORT_KV, FLEET_PORT_REPLICA, FLEET_P
 /* In or before `start`. Port FLEET_PORT_SERVICE is ops->told. */
 void fleet_listen(struct fleet *f, enum fleet_port port, fleet_port_fn *fn, void *arg);
 /*
- * Asks another member (or this one) and waits for what the function there returns. ERR_CLOSED: it is gone. ERR_NOT_FOUND:
- * it is not in our view. `answer` may be NULL. The other may have an older view than we, or none yet.
+ * Asks another member (or this one) and waits for what the function there returns. ERR_CLOSED: it is gone.
+ * ERR_NOT_FOUND: it is not in our view. `answer` may be NULL. The other may have an older view than we, or none yet.
  */
 err_t fleet_ask(struct fleet *f, uint32_t number, enum fleet_port port, uint32_t what, const void *data, size_t bytes,
 		void *answer, size_t *answered);

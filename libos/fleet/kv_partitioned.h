@@ -2,8 +2,8 @@
  * A key-value store whose keys are spread over the members of a fleet, each with a mirror.
  *
  * A key belongs to its first choice among the members (view_choose), which serves all reads and writes of
- * it, one at a time; a write is acknowledged when the second choice has it too. So what one member had when it dies, others
- * have. Any member can be asked: it passes the call on. Two members that die at once may take
+ * it, one at a time; a write is acknowledged when the second choice has it too. So what one member had when it
+ * dies, others have. Any member can be asked: it passes the call on. Two members that die at once may take
  * entries with them.
  *
  * Writes carry a tag that names them; one that was done is known when it comes again, whoever brings it, and
@@ -39,8 +39,9 @@ void kvp_changed(struct kvp *k, const struct fleet_view *old);
 /* *bytes: room, then how many. ERR_NOT_FOUND, ERR_TOO_LONG: it has more. *version may be NULL. */
 err_t kvp_get(struct kvp *k, const void *key, size_t key_bytes, void *value, size_t *bytes, uint64_t *version);
 /*
- * ERR_EXISTS: expected nothing; ERR_NOT_FOUND or ERR_STALE: expected a version, and there is none, or another. ERR_TOO_LONG,
- * ERR_NO_MEMORY. tag NULL: it may be done twice; else tag->note is what was remembered when it was done first.
+ * ERR_EXISTS: expected nothing; ERR_NOT_FOUND or ERR_STALE: expected a version, and there is none, or another.
+ * ERR_TOO_LONG, ERR_NO_MEMORY. tag NULL: it may be done twice; else tag->note is what was remembered when it was
+ * done first.
  */
 err_t kvp_put(struct kvp *k, const void *key, size_t key_bytes, const void *value, size_t bytes, uint64_t expected,
 	      struct kvp_tag *tag);

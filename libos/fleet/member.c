@@ -24,7 +24,10 @@ const struct fleet_policy fleet_policy_default = {
 
 void self_wait(struct fleet_self *s, cycles_t deadline)
 {
-	/* No thread of ours runs between the caller's look and cond_wait: they are cooperative, and the lock is free. */
+	/*
+	 * No thread of ours runs between the caller's look and cond_wait: they are cooperative, and the lock is
+	 * free.
+	 */
 	mutex_lock(&s->lock);
 	rpc_release(&s->fleet->server);
 	cond_wait(&s->changed, &s->lock, deadline);

@@ -12,8 +12,8 @@ rpc_interface(fleet, 4);
 /* A member that the coordinator has started is ready to be told a view. ERR_NOT_FOUND: it is not expected. */
 rpc_idempotent err_t fleet_join(rpc_in uint32_t number, rpc_in const struct mailbox *at);
 /*
- * The coordinator tells its view. Answered when the member has gone over to it: has handed over what others have now, or, told
- * for the first time, has taken over its share and serves.
+ * The coordinator tells its view. Answered when the member has gone over to it: has handed over what others have
+ * now, or, told for the first time, has taken over its share and serves.
  */
 rpc_idempotent err_t fleet_install(rpc_in const struct fleet_head *head, rpc_in uint32_t count,
 				   rpc_in rpc_sized(count) rpc_max(128) const struct fleet_member *members);

@@ -56,8 +56,8 @@ struct fleet_pulse {
 };
 
 /*
- * The last death and the last change, as the coordinator saw them: fabric time, 0: none yet. Of one death: the coordinator heard
- * of it (or lost patience); it was surely dead; the others were told; its replacement served.
+ * The last death and the last change, as the coordinator saw them: fabric time, 0: none yet. Of one death: the
+ * coordinator heard of it (or lost patience); it was surely dead; the others were told; its replacement served.
  */
 struct fleet_times {
 	uint64_t deaths;

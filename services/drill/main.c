@@ -2,7 +2,10 @@
  * drill: a fleet without state, whose members go wrong when they are told to.
  */
 #include "libos/fleet/fleet.h"
+#include "libos/x86/barrier.h"
 #include "services/drill/drill_server.h"
+
+#define LOOKS 1000
 
 static struct fleet *self_of(const struct rpc_call *call) { return call->server->tag; }
 
@@ -39,8 +42,9 @@ static void trap(struct rpc_call *call, uint64_t at)
 static void hang(struct rpc_call *call, uint64_t at)
 {
 	busy_until(self_of(call), at);
-	for (volatile bool on = true; on;)
-		;
+	for (volatile unsigned round = 0;; round++)
+		if (round % LOOKS == 0)
+			cpu_pause(); /* an emulated processor lets others have their turn */
 }
 
 static err_t at(struct rpc_call *call, uint32_t number, uint32_t *member)

@@ -29,6 +29,7 @@ static const struct group {
 	{ "span", span_tests },
 	{ "migrate", migrate_tests },
 	{ "proc", proc_tests },
+	{ "fleet", fleet_tests },
 	{ "load", load_tests },
 	{ "pthread", pthread_tests },
 	/* Last: a process that has taken all memory keeps it. */

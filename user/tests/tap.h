@@ -34,6 +34,7 @@ extern const struct test rpc_tests[];
 extern const struct test agreement_tests[];
 extern const struct test span_tests[];
 extern const struct test grant_tests[];
+extern const struct test fleet_tests[];
 extern const struct test migrate_tests[];
 extern const struct test proc_tests[];
 

@@ -1,0 +1,295 @@
+/*
+ * Fleets: members come, go, are killed, hang and fall; clients notice nothing but time.
+ *
+ * The fleet is drill's (services/drill), whose members can be told to go wrong. Each test starts
+ * one of its own and ends it.
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "libos/core/dispatcher.h"
+#include "libos/core/monitor_client.h"
+#include "libos/fleet/client.h"
+#include "libos/fleet/fleet_client.h"
+#include "libos/thread/thread.h"
+#include "services/drill/drill_client.h"
+#include "user/tests/tap.h"
+
+#define WAIT_MS 10000
+
+static struct fabric *fabric;
+static struct fleet_client client;
+
+static struct {
+	struct fleet_head head;
+	struct fleet_times times;
+	struct fleet_member member[FLEET_MEMBERS];
+	uint32_t count;
+} now;
+
+static cycles_t ms(uint64_t n) { return n * (dispatcher_tsc_hz() / 1000); }
+static uint64_t us_of(cycles_t time) { return time / (dispatcher_tsc_hz() / 1000000); }
+static void pause_ms(uint64_t n) { thread_sleep_until(fabric_now(fabric) + ms(n)); }
+
+static err_t look(void)
+{
+	now.count = FLEET_MEMBERS;
+	return fleet_list(&client.rpc, &now.head, &now.times, &now.count, now.member);
+}
+
+static unsigned serving(void)
+{
+	unsigned n = 0;
+
+	for (uint32_t i = 0; i < now.count; i++)
+		n += now.member[i].state == FLEET_SERVING;
+	return n;
+}
+
+/* Waits till exactly so many serve, and all know. */
+static bool await(unsigned members)
+{
+	cycles_t deadline = fabric_now(fabric) + ms(WAIT_MS);
+
+	while (look() || now.count != members || serving() != members || now.times.settled != now.head.version) {
+		if (fabric_now(fabric) > deadline) {
+			printf("# %u of %u members serve\n", serving(), members);
+			return false;
+		}
+		pause_ms(1);
+	}
+	return true;
+}
+
+static unsigned cores_up(void)
+{
+	struct mon_core core;
+	unsigned n = 0;
+
+	while (!mon_core((coreid_t)n, &core) && core.state == MON_CORE_UP)
+		n++;
+	return n;
+}
+
+/* A fleet with that policy; as many members as there may be, and cores. */
+static bool begin(const struct fleet_policy *policy, unsigned members)
+{
+	const char *argv[] = { "drill" };
+	uint64_t pid;
+
+	EXPECT_OK(fabric_here(&fabric));
+	EXPECT_OK(mon_spawn(process_self_core(), 1, argv, &pid));
+	EXPECT_OK(fleet_client_init(&client, fabric, NULL, "drill"));
+	EXPECT_OK(fleet_adapt(&client.rpc, policy));
+	EXPECT(await(members));
+	return true;
+}
+
+/* Kills all, from the last to the first, so that nobody is started anew. */
+static bool end(void)
+{
+	EXPECT_OK(fleet_resize(&client.rpc, 1));
+	EXPECT(await(1));
+	fleet_client_close(&client);
+	EXPECT_OK(mon_kill(now.member[0].at.pid));
+	EXPECT_OK(mon_wait(now.member[0].at.pid, NULL, NULL));
+	return true;
+}
+
+static unsigned at_most(unsigned n) { return n < cores_up() ? n : cores_up(); }
+
+/* --- the tests ---------------------------------------------------------------------------------- */
+
+static bool a_fleet_starts_and_ends(void)
+{
+	cycles_t deadline;
+	uint32_t member = 99;
+	err_t err;
+
+	EXPECT(begin(&(struct fleet_policy){ .least = 1 }, 1));
+	EXPECT_OK(drill_ask(&client.rpc, &member));
+	EXPECT(member == 0);
+	EXPECT(end());
+	deadline = fabric_now(fabric) + ms(WAIT_MS);
+	/* Its name goes soon after it. */
+	while ((err = fleet_connect(&client, fabric, NULL, "drill")) == ERR_CLOSED && fabric_now(fabric) < deadline)
+		pause_ms(1);
+	EXPECT_ERROR(err, ERR_NOT_FOUND);
+	return true;
+}
+
+static bool a_fleet_is_resized(void)
+{
+	unsigned most = at_most(4);
+
+	EXPECT(begin(&(struct fleet_policy){ .least = 1 }, 1));
+	for (unsigned n = 2; n <= most; n++) {
+		EXPECT_OK(fleet_resize(&client.rpc, n));
+		EXPECT(await(n));
+		/* Each on a core of its own. */
+		for (unsigned i = 0; i < n; i++)
+			for (unsigned k = 0; k < i; k++)
+				EXPECT(mailbox_core(&now.member[i].at) != mailbox_core(&now.member[k].at));
+	}
+	EXPECT_ERROR(fleet_resize(&client.rpc, 0), ERR_ARGUMENT);
+	EXPECT_ERROR(fleet_resize(&client.rpc, FLEET_MEMBERS + 1), ERR_ARGUMENT);
+	for (unsigned n = most; n > 1; n--) {
+		EXPECT_OK(fleet_resize(&client.rpc, n - 1));
+		EXPECT(await(n - 1));
+	}
+	EXPECT(now.times.deaths == 0);
+	EXPECT(end());
+	return true;
+}
+
+static bool a_call_is_redirected(void)
+{
+	unsigned members = at_most(3);
+	uint32_t member;
+
+	EXPECT(begin(&(struct fleet_policy){ .least = members }, members));
+	for (uint32_t i = 0; i < members; i++) {
+		EXPECT_OK(drill_at(&client.rpc, now.member[i].number, &member));
+		EXPECT(member == now.member[i].number);
+	}
+	EXPECT(client.redirects >= members - 1);
+	EXPECT_ERROR(drill_at(&client.rpc, 1000, &member), ERR_NOT_FOUND);
+	EXPECT(end());
+	return true;
+}
+
+static bool a_member_moves(void)
+{
+	unsigned members = at_most(3);
+	uint32_t first;
+
+	if (cores_up() < members + 1)
+		return true; /* there is nowhere to go */
+	EXPECT(begin(&(struct fleet_policy){ .least = members }, members));
+	/* The coordinator too. */
+	for (unsigned round = 0; round < 3; round++) {
+		cycles_t deadline = fabric_now(fabric) + ms(WAIT_MS);
+
+		first = now.member[0].number;
+		EXPECT_OK(fleet_dismiss(&client.rpc, first));
+		do {
+			EXPECT(await(members));
+			EXPECT(fabric_now(fabric) < deadline);
+		} while (now.member[0].number == first);
+	}
+	EXPECT_ERROR(fleet_dismiss(&client.rpc, first), ERR_NOT_FOUND);
+	EXPECT(end());
+	return true;
+}
+
+enum way { KILL, TRAP, HANG };
+
+/* The index-th member goes wrong; the first answer of another, and the times, in microseconds. */
+static bool lose(unsigned index, enum way way, unsigned members)
+{
+	static const char *const name[] = { "killed", "trapped", "hung" };
+	const struct fleet_member victim = now.member[index];
+	struct rpc_client there;
+	uint32_t member = victim.number, answered;
+	cycles_t t0;
+
+	/* Our client is at the victim, so that its call is one of those that wait. */
+	EXPECT_OK(rpc_client_open_at(&client.rpc, &victim.at));
+	rpc_client_init(&there, fabric, NULL);
+	EXPECT_OK(rpc_client_open_at(&there, &victim.at));
+	t0 = fabric_now(fabric) + ms(5);
+	if (way == KILL) {
+		t0 = fabric_now(fabric);
+		EXPECT_OK(mon_kill(victim.at.pid));
+	} else {
+		EXPECT_OK(way == TRAP ? drill_trap(&there, t0) : drill_hang(&there, t0));
+		/* It has not gone wrong before t0, and when it answers us it has not begun. */
+		thread_sleep_until(t0);
+	}
+	while (member == victim.number)
+		EXPECT_OK(drill_ask(&client.rpc, &member));
+	answered = (uint32_t)us_of(fabric_now(fabric) - t0);
+	rpc_client_close(&there);
+	EXPECT(await(members));
+	EXPECT(now.member[members - 1].number > victim.number);
+	printf("# %s %s: seen %" PRIu64 " us, fenced %" PRIu64 " us, replaced %" PRIu64 " us, answered %" PRIu32
+	       " us\n",
+	       index ? "a member" : "the coordinator", name[way], us_of(now.times.seen - t0),
+	       us_of(now.times.fenced - t0), us_of(now.times.replaced - t0), answered);
+	EXPECT(now.times.deaths >= 1 && now.times.seen > t0);
+	return true;
+}
+
+static bool lose_all_ways(enum way way)
+{
+	unsigned members = at_most(3);
+
+	if (members < 2)
+		return true;
+	EXPECT(begin(&(struct fleet_policy){ .least = members }, members));
+	EXPECT(lose(members - 1, way, members));
+	EXPECT(lose(0, way, members));
+	EXPECT(lose(0, way, members));
+	EXPECT(end());
+	return true;
+}
+
+static bool the_killed_are_replaced(void) { return lose_all_ways(KILL); }
+static bool the_trapped_are_replaced(void) { return lose_all_ways(TRAP); }
+static bool the_hung_are_ended_and_replaced(void) { return lose_all_ways(HANG); }
+
+static bool it_grows_under_load_and_shrinks_after(void)
+{
+	struct fleet_policy policy = { .least = 1, .most = 2, .high = 400, .low = 200, .rise = 100, .fall = 300 };
+	cycles_t deadline;
+	uint32_t member;
+
+	if (cores_up() < 2)
+		return true;
+	EXPECT(begin(&policy, 1));
+	deadline = fabric_now(fabric) + ms(WAIT_MS);
+	do {
+		EXPECT(fabric_now(fabric) < deadline);
+		for (unsigned i = 0; i < 10; i++)
+			EXPECT_OK(drill_work(&client.rpc, 2000, &member));
+		EXPECT_OK(look());
+	} while (serving() < 2);
+	EXPECT(now.times.grown != 0);
+	EXPECT(await(1));
+	EXPECT(now.times.shrunk != 0);
+	EXPECT(end());
+	return true;
+}
+
+static bool strangers_are_refused(void)
+{
+	struct fleet_member m = { .number = 7 };
+	struct fleet_head head = { .version = UINT64_MAX };
+	struct fleet_pulse pulse;
+	uint32_t answered = 0;
+	char answer;
+
+	EXPECT(begin(&(struct fleet_policy){ .least = 1 }, 1));
+	EXPECT_ERROR(fleet_join(&client.rpc, 1, &now.member[0].at), ERR_NOT_FOUND);
+	EXPECT_ERROR(fleet_install(&client.rpc, &head, 1, &m), ERR_DENIED);
+	EXPECT_ERROR(fleet_install(&client.rpc, &head, 0, &m), ERR_MESSAGE);
+	EXPECT_ERROR(fleet_beat(&client.rpc, 1, &pulse), ERR_DENIED);
+	EXPECT_ERROR(fleet_end(&client.rpc), ERR_DENIED);
+	EXPECT_ERROR(fleet_carry(&client.rpc, 1, 1, 1, "x", &answered, &answer), ERR_DENIED);
+	EXPECT(await(1));
+	EXPECT(end());
+	return true;
+}
+
+const struct test fleet_tests[] = {
+	{ "a fleet starts and ends", a_fleet_starts_and_ends },
+	{ "a fleet is resized", a_fleet_is_resized },
+	{ "a call is redirected", a_call_is_redirected },
+	{ "a member moves", a_member_moves },
+	{ "the killed are replaced", the_killed_are_replaced },
+	{ "the trapped are replaced", the_trapped_are_replaced },
+	{ "the hung are ended and replaced", the_hung_are_ended_and_replaced },
+	{ "it grows under load and shrinks after", it_grows_under_load_and_shrinks_after },
+	{ "strangers are refused", strangers_are_refused },
+	{ NULL, NULL },
+};
