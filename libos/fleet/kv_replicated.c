@@ -1,7 +1,7 @@
 /*
  * Two-phase commit among the members of a fleet. See kv_replicated.h.
  *
- * Messages (fleet_tell, answered when they are done):
+ * Messages, answered when they are done:
  *   SUBMIT   to the coordinator: a write                    -> the write's error
  *   PREPARE  sequence, tag, change                          -> ERR_OK, or why not
  *   COMMIT   sequence                                       -> ERR_OK
@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KV_SUBMIT = KV_WHAT, KV_PREPARE, KV_COMMIT, KV_ABORT, KV_CLEAR, KV_LOAD, KV_LOADED };
+enum { KV_SUBMIT, KV_PREPARE, KV_COMMIT, KV_ABORT, KV_CLEAR, KV_LOAD, KV_LOADED };
 
 struct kv_head {
 	uint64_t sequence;
@@ -24,6 +24,11 @@ struct kv_head {
 _Static_assert(sizeof(struct kv_head) + KV_CHANGE_MAX <= FLEET_WORDS, "a change goes in one message");
 _Static_assert(offsetof(struct kv_change, data) == sizeof(struct kv_head), "a change is sent as it lies");
 _Static_assert(sizeof(struct kv_head) + KV_TAGS * sizeof(struct kv_tag) <= FLEET_WORDS, "so do the tags");
+
+static err_t tell(struct kv_replicated *kv, uint32_t number, uint32_t what, const void *data, size_t bytes)
+{
+	return fleet_ask(kv->fleet, number, FLEET_PORT_REPLICA, what, data, bytes, NULL, NULL);
+}
 
 static void kv_lock(struct kv_replicated *kv)
 {
@@ -109,7 +114,7 @@ static err_t tell_all(struct kv_replicated *kv, uint32_t what, const void *data,
 	err_t err = ERR_OK;
 
 	for (uint32_t i = 0; i < kv->replicas;) {
-		err_t one = fleet_tell(kv->fleet, kv->replica[i], what, data, bytes);
+		err_t one = tell(kv, kv->replica[i], what, data, bytes);
 
 		if (gone(one) || one == ERR_MESSAGE) {
 			kv->strays |= one == ERR_MESSAGE;
@@ -183,7 +188,7 @@ static err_t tell_clear(struct kv_replicated *kv, uint32_t to, unsigned char *me
 
 	memcpy(message, &head, sizeof head);
 	memcpy(message + sizeof head, kv->tags, sizeof kv->tags);
-	return fleet_tell(kv->fleet, to, KV_CLEAR, message, sizeof head + sizeof kv->tags);
+	return tell(kv, to, KV_CLEAR, message, sizeof head + sizeof kv->tags);
 }
 
 static err_t hand_over(struct kv_replicated *kv, uint32_t to)
@@ -197,11 +202,11 @@ static err_t hand_over(struct kv_replicated *kv, uint32_t to)
 
 		if (!bytes)
 			break;
-		err = fleet_tell(kv->fleet, to, KV_LOAD, message, bytes);
+		err = tell(kv, to, KV_LOAD, message, bytes);
 	}
 	free(message);
 	if (!err)
-		err = fleet_tell(kv->fleet, to, KV_LOADED, &kv->sequence, sizeof kv->sequence);
+		err = tell(kv, to, KV_LOADED, &kv->sequence, sizeof kv->sequence);
 	if (!err && kv->replicas < FLEET_MEMBERS) {
 		kv->replica[kv->replicas++] = to;
 		kv->handed_over++;
@@ -328,12 +333,15 @@ static err_t told_sequence(const void *data, size_t bytes, uint64_t *sequence)
 	return ERR_OK;
 }
 
-err_t kv_told(struct kv_replicated *kv, uint32_t from, uint32_t what, const void *data, size_t bytes)
+static err_t told(void *arg, uint32_t from, uint32_t what, const void *data, size_t bytes, void *answer,
+		  size_t *answered)
 {
+	struct kv_replicated *kv = arg;
 	uint64_t sequence = 0;
 	err_t err;
 
-	(void)from;
+	(void)from, (void)answer;
+	*answered = 0;
 	switch (what) {
 	case KV_SUBMIT:
 		return told_submit(kv, data, bytes);
@@ -372,7 +380,7 @@ static err_t submit(struct kv_replicated *kv, uint32_t to, const struct kv_tag *
 		return ERR_NO_MEMORY;
 	memcpy(message, &head, sizeof head);
 	memcpy(message + sizeof head, change, bytes);
-	err = fleet_tell(kv->fleet, to, KV_SUBMIT, message, sizeof head + bytes);
+	err = tell(kv, to, KV_SUBMIT, message, sizeof head + bytes);
 	free(message);
 	return err;
 }
@@ -418,6 +426,7 @@ void kv_init(struct kv_replicated *kv, struct fleet *f, const struct kv_store *o
 	kv->ops = ops;
 	kv->store = store;
 	mutex_init(&kv->lock, false);
+	fleet_listen(f, FLEET_PORT_REPLICA, told, kv);
 }
 
 err_t kv_start(struct kv_replicated *kv)

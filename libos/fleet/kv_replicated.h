@@ -18,9 +18,8 @@
 
 #include "libos/fleet/fleet.h"
 
-#define KV_CHANGE_MAX 5600 /* bytes */
-#define KV_TAGS 256        /* of the last writes, remembered */
-#define KV_WHAT 0x6b760000 /* of fleet_tell: this and the next 15 */
+#define KV_CHANGE_MAX 3900 /* bytes */
+#define KV_TAGS 240        /* of the last writes, remembered */
 
 struct kv_store {
 	/* Can the change be made? After ERR_OK apply works, until the next check. An error goes to the writer. */
@@ -61,13 +60,12 @@ struct kv_replicated {
 	uint64_t writes, handed_over; /* counted */
 };
 
+/* In or before fleet_ops.start: listens at FLEET_PORT_REPLICA, one for each fleet. */
 void kv_init(struct kv_replicated *kv, struct fleet *f, const struct kv_store *ops, void *store);
-/* In fleet_ops.start: ERR_CLOSED when this member has no state, and is not the first. */
+/* At the end of fleet_ops.start: ERR_CLOSED when this member has no state, and is not the first. */
 err_t kv_start(struct kv_replicated *kv);
 /* In fleet_ops.changed. */
 void kv_changed(struct kv_replicated *kv);
-/* In fleet_ops.told, first: ERR_UNSUPPORTED when `what` is not of this kind. */
-err_t kv_told(struct kv_replicated *kv, uint32_t from, uint32_t what, const void *data, size_t bytes);
 /*
  * At any member, in a thread of its server: makes the change everywhere. The store's error, or a replica's
  * (ERR_NO_MEMORY); ERR_TOO_LONG.

@@ -3,7 +3,7 @@
  * Replicated state under deaths: every message of a write, a recovery and a hand-over is, in one run each, the
  * last thing that its sender or its receiver does.
  *
- * The members are structs of this process; fleet_tell calls the receiver at once. One that
+ * The members are structs of this process; fleet_ask calls the receiver at once. One that
  * dies while it runs is left by longjmp.  The store is a list, in which a write that is done twice is
  * seen.  After each run: all survivors have the same list, with every acknowledged write in it once, and
  * nothing that was refused.
@@ -132,17 +132,30 @@ static err_t run(uint32_t number, err_t (*what)(struct member *m, const struct t
 	return err;
 }
 
+static fleet_port_fn *port_fn;
+
 static err_t deliver(struct member *m, const struct told *t)
 {
-	return kv_told(&m->kv, t->from, t->what, t->data, t->bytes);
+	size_t answered = 0;
+
+	return port_fn(&m->kv, t->from, t->what, t->data, t->bytes, NULL, &answered);
 }
 
-err_t fleet_tell(struct fleet *f, uint32_t number, uint32_t what, const void *data, size_t bytes)
+void fleet_listen(struct fleet *f, enum fleet_port port, fleet_port_fn *fn, void *arg)
+{
+	assert_int_equal(port, FLEET_PORT_REPLICA);
+	assert_ptr_equal(arg, &members[f->number].kv);
+	port_fn = fn;
+}
+
+err_t fleet_ask(struct fleet *f, uint32_t number, enum fleet_port port, uint32_t what, const void *data, size_t bytes,
+		void *answer, size_t *answered)
 {
 	struct told t = { f->number, what, data, bytes };
 	bool now = ++messages == fatal;
 	err_t err;
 
+	assert_true(port == FLEET_PORT_REPLICA && !answer && !answered && bytes <= FLEET_WORDS);
 	if (!view_get(&f->view, number))
 		return ERR_NOT_FOUND;
 	if (now && way == SENDER_BEFORE)
@@ -318,9 +331,11 @@ static unsigned deaths_in_writes(unsigned value, uint32_t via)
 			assert_int_equal(client_write(0, 1), ERR_OK);
 			fatal = messages + k;
 			err = client_write(via, value);
+			if (err == ERR_OK)
+				assert_int_equal(times_in(survivors_agree(), (unsigned char)value), 1);
+			assert_int_equal(client_write(via, 9), ERR_OK);
 			last = k + (fatal == 0); /* it happened: there may be more messages */
 			fatal = 0;
-			assert_int_equal(client_write(via, 9), ERR_OK);
 			l = survivors_agree();
 			assert_int_equal(times_in(l, 1), 1);
 			assert_int_equal(times_in(l, 9), 1);
@@ -340,6 +355,19 @@ static void deaths_lose_and_double_nothing(void **state)
 		assert_true(deaths_in_writes(2, via) > 6);
 		for (uint32_t refuser = 0; refuser < MEMBERS; refuser++)
 			assert_true(deaths_in_writes(REFUSED + refuser, via) > 1);
+	}
+}
+
+/* Nor when both who refused it and who told the writer so are gone. */
+static void what_was_refused_stays_so(void **state)
+{
+	(void)state;
+	for (uint32_t refuser = 0; refuser < MEMBERS; refuser++) {
+		start(4);
+		assert_int_equal(client_write(1, REFUSED + refuser), ERR_DENIED);
+		members[0].alive = members[refuser].alive = false;
+		assert_int_equal(client_write(2, 9), ERR_OK);
+		assert_int_equal(survivors_agree()->count, 1);
 	}
 }
 
@@ -402,15 +430,19 @@ static void deaths_in_recovery(void **state)
 static void malformed_messages_change_nothing(void **state)
 {
 	unsigned char junk[64] = { 0 };
+	struct told t = { .data = junk };
 
 	(void)state;
 	start(2);
 	assert_int_equal(client_write(0, 1), ERR_OK);
-	for (uint32_t what = KV_WHAT; what < KV_WHAT + 8; what++)
-		for (size_t bytes = 0; bytes < sizeof junk; bytes += 7)
-			kv_told(&members[1].kv, 0, what, junk, bytes);
-	assert_int_equal(kv_told(&members[1].kv, 0, KV_WHAT + 15, junk, 8), ERR_UNSUPPORTED);
-	assert_int_equal(kv_told(&members[1].kv, 0, KV_WHAT + 1, junk, 23), ERR_MESSAGE);
+	for (t.what = 0; t.what < 8; t.what++)
+		for (t.bytes = 0; t.bytes < sizeof junk; t.bytes += 7)
+			deliver(&members[1], &t);
+	t.what = 15;
+	assert_int_equal(deliver(&members[1], &t), ERR_UNSUPPORTED);
+	t.what = 1;
+	t.bytes = 23;
+	assert_int_equal(deliver(&members[1], &t), ERR_MESSAGE);
 	assert_int_equal(client_write(1, 2), ERR_OK);
 	assert_int_equal(survivors_agree()->count, 2);
 }
@@ -418,11 +450,9 @@ static void malformed_messages_change_nothing(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(writes_are_everywhere),
-		cmocka_unit_test(deaths_lose_and_double_nothing),
-		cmocka_unit_test(deaths_in_hand_over),
-		cmocka_unit_test(deaths_in_recovery),
-		cmocka_unit_test(malformed_messages_change_nothing),
+		cmocka_unit_test(writes_are_everywhere),     cmocka_unit_test(deaths_lose_and_double_nothing),
+		cmocka_unit_test(what_was_refused_stays_so), cmocka_unit_test(deaths_in_hand_over),
+		cmocka_unit_test(deaths_in_recovery),        cmocka_unit_test(malformed_messages_change_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
