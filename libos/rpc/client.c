@@ -214,6 +214,15 @@ void rpc_client_ready(struct rpc_client *c)
 		client_take(c, err, &m);
 }
 
+void rpc_client_poll(struct rpc_client *c)
+{
+	/* Who leads takes them. */
+	if (c->server || c->leading || !c->channel || !mutex_try(&c->receiving))
+		return;
+	rpc_client_ready(c);
+	mutex_unlock(&c->receiving);
+}
+
 /* --- waiting ---------------------------------------------------------------------------------- */
 
 /* The oldest call that a thread waits for: it goes on with taking answers. Under the lock. */
@@ -555,6 +564,12 @@ void rpc_forget_long(struct rpc_pending *p)
 		free(p->reply);
 	p->held = NULL;
 	p->reply = p->answer.word;
+}
+
+void rpc_abandon(struct rpc_pending *p)
+{
+	call_unlink(p->client, p);
+	rpc_forget(p);
 }
 
 /* --- one-way ---------------------------------------------------------------------------------- */

@@ -103,6 +103,10 @@ err_t rpc_start_packed(struct rpc_client *c, struct rpc_pending *p, const struct
 err_t rpc_send_packed(struct rpc_client *c, const struct rpc_packed *m);
 /* Has the answer come, so that finish will not wait? */
 bool rpc_done(const struct rpc_pending *p);
+/* A client without a server: takes the answers that have come, and does not wait. */
+void rpc_client_poll(struct rpc_client *c);
+/* In place of X_method_finish: its answer is not wanted any more. */
+void rpc_abandon(struct rpc_pending *p);
 
 /*
  * What rpcgen makes of `err_t page_take(rpc_in uint32_t bits, rpc_out uint64_t *base)` (docs/rpc.md):
