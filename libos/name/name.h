@@ -25,16 +25,16 @@ struct name_cached {
 	uint64_t hash; /* 0: free */
 	struct name_answer answer;
 	struct rpc_pending watch;
-	uint64_t changed; /* answer of the watch */
 	bool watched;
-	uint32_t uses;
 	char path[NAME_CACHE_PATH + 1];
 };
 
 struct name_client {
 	struct rpc_client rpc;
-	uint32_t watches; /* under way */
+	cycles_t patience; /* NAME_PATIENCE_MS, in the fabric's time */
 	uint64_t hits, misses;
+	bool shared;
+	struct mutex lock; /* of the cache, when shared */
 	struct name_cached cached[NAME_CACHE];
 };
 

@@ -14,7 +14,7 @@ rpc_interface(name, 1);
 /*
  * The path stands for the mailbox, until it is removed or the mailbox's process has ended. Again with the same mailbox:
  * nothing happens. ERR_EXISTS: it stands for another (unless flags say NAME_REPLACE), or is a fleet's name. ERR_ARGUMENT,
- * ERR_TOO_LONG: no path. ERR_NO_PROCESS: the mailbox's process has ended. ERR_NO_MEMORY: the table is full.
+ * ERR_TOO_LONG: no path. ERR_NO_MEMORY: the table is full. The name of a process that has ended vanishes soon.
  */
 rpc_idempotent err_t name_register(rpc_in rpc_string rpc_max(NAME_PATH) const char *path,
 				   rpc_in const struct mailbox *mailbox, rpc_in uint32_t flags);
@@ -42,3 +42,5 @@ rpc_idempotent err_t name_policy(rpc_in rpc_string rpc_max(NAME_PATH) const char
 rpc_oneway void name_load(rpc_in rpc_string rpc_max(NAME_PATH) const char *path, rpc_in uint32_t load);
 /* How many names there are, and the version of the table. */
 rpc_idempotent err_t name_count(rpc_out uint64_t *names, rpc_out uint64_t *version);
+/* What this client waits for by name_watch of that path is answered now. */
+rpc_oneway void name_unwatch(rpc_in rpc_string rpc_max(NAME_PATH) const char *path);

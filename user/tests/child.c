@@ -249,6 +249,8 @@ static const struct {
 	{ "take-pages", deed_take_pages },
 	{ "shared-serve", deed_shared_serve },
 	{ "watch-and-go", deed_watch_and_go },
+	{ "name-and-stay", deed_name_and_stay },
+	{ "name-and-do-not-read", deed_name_and_do_not_read },
 	{ "call-later", deed_call_later },
 	{ "serve-never", deed_serve_never },
 };

@@ -37,6 +37,10 @@ int deed_call_later(const char *arg);
 /* test_grant.c */
 int deed_take_pages(const char *arg);
 
+/* test_name.c */
+int deed_name_and_stay(const char *arg);
+int deed_name_and_do_not_read(const char *arg);
+
 /* child_span.c */
 int deed_span_visit(const char *arg);
 int deed_span_still(const char *arg);

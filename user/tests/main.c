@@ -24,6 +24,7 @@ static const struct group {
 	{ "monitor", monitor_tests },
 	{ "mailbox", mailbox_tests },
 	{ "grant", grant_tests },
+	{ "name", name_tests },
 	{ "rpc", rpc_tests },
 	{ "agreement", agreement_tests },
 	{ "span", span_tests },

@@ -1,0 +1,551 @@
+/*
+ * The table of names: paths, nodes, the hash over them. See table.h.
+ *
+ * Nodes are made and unmade in one place each (node_make, node_prune), which keep bucket,
+ * list of the parent and counts together.
+ */
+#include "services/name/node.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define BUCKETS_FIRST 256
+
+struct component {
+	const char *at;
+	uint32_t length;
+};
+
+/* --- paths -------------------------------------------------------------------------- */
+
+/* The next component from *path on; false at the end. */
+static bool component_next(const char **path, struct component *c)
+{
+	const char *p = *path;
+
+	while (*p == '/')
+		p++;
+	c->at = p;
+	while (*p && *p != '/')
+		p++;
+	c->length = (uint32_t)(p - c->at);
+	*path = p;
+	return c->length != 0;
+}
+
+err_t table_path_check(const char *path)
+{
+	struct component c;
+	unsigned depth = 0;
+
+	if (*path != '/')
+		return ERR_ARGUMENT;
+	if (strnlen(path, NAME_PATH + 1) > NAME_PATH)
+		return ERR_TOO_LONG;
+	while (component_next(&path, &c))
+		if (c.length > NAME_COMPONENT || ++depth > NAME_DEPTH)
+			return ERR_TOO_LONG;
+	return ERR_OK;
+}
+
+void table_path_normal(const char *path, char *out)
+{
+	struct component c;
+
+	while (component_next(&path, &c)) {
+		*out++ = '/';
+		memcpy(out, c.at, c.length);
+		out += c.length;
+	}
+	*out = '\0';
+}
+
+/* --- finding -------------------------------------------------------------------------- */
+
+/* Eight bytes at a time; what is not there counts as zero. */
+static uint64_t word_load(const char *from, uint32_t bytes)
+{
+	uint64_t word = 0;
+
+	memcpy(&word, from, bytes < sizeof word ? bytes : sizeof word);
+	return word;
+}
+
+static uint32_t hash_of(uint32_t parent, const struct component *c)
+{
+	uint64_t h = (parent + UINT64_C(1)) * UINT64_C(0x9e3779b97f4a7c15) + c->length;
+
+	for (uint32_t i = 0; i < c->length; i += sizeof(uint64_t)) {
+		h = (h ^ word_load(c->at + i, c->length - i)) * UINT64_C(0xff51afd7ed558ccd);
+		h ^= h >> 32;
+	}
+	return (uint32_t)h;
+}
+
+static uint32_t child_find(const struct name_table *t, uint32_t parent, const struct component *c, uint32_t hash)
+{
+	uint32_t at = t->bucket[hash & (t->buckets - 1)];
+
+	while (at != TABLE_NONE) {
+		const struct name_node *n = node_at(t, at);
+
+		if (n->parent == parent && n->length == c->length && !memcmp(node_name(n), c->at, c->length))
+			return at;
+		at = n->chain;
+	}
+	return TABLE_NONE;
+}
+
+uint32_t table_find(const struct name_table *t, const char *path)
+{
+	uint32_t at = TABLE_ROOT;
+	struct component c;
+
+	while (at != TABLE_NONE && component_next(&path, &c))
+		at = child_find(t, at, &c, hash_of(at, &c));
+	return at;
+}
+
+/* --- room ------------------------------------------------------------------------------ */
+
+static void bucket_insert(struct name_table *t, uint32_t node)
+{
+	struct name_node *n = node_at(t, node);
+	struct component c = { node_name(n), n->length };
+	uint32_t *head = &t->bucket[hash_of(n->parent, &c) & (t->buckets - 1)];
+
+	n->chain = *head;
+	*head = node;
+}
+
+static uint32_t *buckets_make(uint32_t count)
+{
+	uint32_t *bucket = malloc(count * sizeof *bucket);
+
+	if (bucket)
+		memset(bucket, 0xff, count * sizeof *bucket);
+	return bucket;
+}
+
+/* As many buckets as nodes. Without memory for more it goes on with longer chains. */
+static void buckets_grow(struct name_table *t)
+{
+	uint32_t *bucket = buckets_make(t->buckets * 2);
+
+	if (!bucket)
+		return;
+	free(t->bucket);
+	t->bucket = bucket;
+	t->buckets *= 2;
+	for (uint32_t i = 1; i < t->fresh; i++)
+		if (node_at(t, i)->length)
+			bucket_insert(t, i);
+}
+
+static err_t block_add(struct name_table *t)
+{
+	struct name_node **block = realloc(t->block, (t->blocks + 1) * sizeof *block);
+
+	if (!block)
+		return ERR_NO_MEMORY;
+	t->block = block;
+	block[t->blocks] = calloc(TABLE_BLOCK, sizeof **block);
+	if (!block[t->blocks])
+		return ERR_NO_MEMORY;
+	t->blocks++;
+	return ERR_OK;
+}
+
+/* Every component might be new, and too long for its node. */
+err_t table_room(struct name_table *t, const char *path)
+{
+	uint32_t left = t->blocks * TABLE_BLOCK - t->nodes;
+	struct component c;
+	uint32_t wanted = 0, bytes = 0;
+	void *probe;
+
+	for (const char *p = path; component_next(&p, &c); wanted++)
+		bytes += c.length > NODE_INLINE ? c.length + 64 : 0;
+	if (t->nodes + wanted > NAME_NAMES_MAX)
+		return ERR_NO_MEMORY;
+	if (left < wanted && block_add(t))
+		return ERR_NO_MEMORY;
+	if (!bytes)
+		return ERR_OK;
+	probe = malloc(bytes);
+	free(probe);
+	return probe ? ERR_OK : ERR_NO_MEMORY;
+}
+
+/* --- nodes come and go -------------------------------------------------------------------- */
+
+static uint32_t node_take(struct name_table *t)
+{
+	uint32_t node = t->free;
+
+	if (node != TABLE_NONE)
+		t->free = node_at(t, node)->chain;
+	else
+		node = t->fresh++;
+	t->nodes++;
+	return node;
+}
+
+static void list_append(struct name_table *t, struct name_node *parent, uint32_t node)
+{
+	struct name_node *n = node_at(t, node);
+
+	n->next = TABLE_NONE;
+	n->before = parent->last;
+	if (parent->last == TABLE_NONE)
+		parent->first = node;
+	else
+		node_at(t, parent->last)->next = node;
+	parent->last = node;
+	parent->below++;
+}
+
+static void list_take(struct name_table *t, struct name_node *parent, const struct name_node *n)
+{
+	if (n->before == TABLE_NONE)
+		parent->first = n->next;
+	else
+		node_at(t, n->before)->next = n->next;
+	if (n->next == TABLE_NONE)
+		parent->last = n->before;
+	else
+		node_at(t, n->next)->before = n->before;
+	parent->below--;
+}
+
+static void name_set(struct name_node *n, const struct component *c)
+{
+	char *to = n->name.in;
+
+	if (c->length > NODE_INLINE)
+		n->name.out = to = malloc(c->length);
+	if (!to)
+		abort(); /* table_room has seen that it is there */
+	memcpy(to, c->at, c->length);
+	n->length = (uint8_t)c->length;
+}
+
+static uint32_t node_make(struct name_table *t, uint32_t parent, const struct component *c)
+{
+	struct name_node *n;
+	uint32_t node;
+
+	if (t->nodes >= t->buckets)
+		buckets_grow(t);
+	node = node_take(t);
+	n = node_at(t, node);
+	*n = (struct name_node){ .parent = parent, .first = TABLE_NONE, .last = TABLE_NONE, .serial = ++t->serial };
+	name_set(n, c);
+	list_append(t, node_at(t, parent), node);
+	policy_forget(node_at(t, parent));
+	bucket_insert(t, node);
+	return node;
+}
+
+static void bucket_take(struct name_table *t, uint32_t node)
+{
+	struct name_node *n = node_at(t, node);
+	struct component c = { node_name(n), n->length };
+	uint32_t *at = &t->bucket[hash_of(n->parent, &c) & (t->buckets - 1)];
+
+	while (*at != node)
+		at = &node_at(t, *at)->chain;
+	*at = n->chain;
+}
+
+static uint32_t node_free(struct name_table *t, uint32_t node)
+{
+	struct name_node *n = node_at(t, node);
+	uint32_t parent = n->parent;
+
+	bucket_take(t, node);
+	list_take(t, node_at(t, parent), n);
+	if (n->length > NODE_INLINE)
+		free(n->name.out);
+	n->length = 0;
+	n->chain = t->free;
+	t->free = node;
+	t->nodes--;
+	return parent;
+}
+
+/* Nothing of its own is left: unless something is below it, it goes, and so may those above. */
+static void node_prune(struct name_table *t, uint32_t node)
+{
+	while (node != TABLE_ROOT) {
+		struct name_node *n = node_at(t, node);
+
+		if (n->below || node_has_mailbox(n) || n->policy)
+			return;
+		node = node_free(t, node);
+		n = node_at(t, node);
+		policy_forget(n);
+		if (!n->below)
+			n->policy = NAME_NO_POLICY; /* a fleet's name goes with its last member */
+	}
+}
+
+static uint32_t path_make(struct name_table *t, const char *path)
+{
+	uint32_t at = TABLE_ROOT, child;
+	struct component c;
+
+	while (component_next(&path, &c)) {
+		child = child_find(t, at, &c, hash_of(at, &c));
+		at = child == TABLE_NONE ? node_make(t, at, &c) : child;
+	}
+	return at;
+}
+
+static void path_write(const struct name_table *t, uint32_t node, char *path)
+{
+	uint32_t trail[NAME_DEPTH];
+	unsigned depth = 0;
+
+	for (; node != TABLE_ROOT; node = node_at(t, node)->parent)
+		trail[depth++] = node;
+	while (depth) {
+		const struct name_node *n = node_at(t, trail[--depth]);
+
+		*path++ = '/';
+		memcpy(path, node_name(n), n->length);
+		path += n->length;
+	}
+	*path = '\0';
+}
+
+/* The node, and all that it is below, have changed with the table's present version. */
+static void touch(struct name_table *t, uint32_t node)
+{
+	for (; node != TABLE_ROOT; node = node_at(t, node)->parent)
+		node_at(t, node)->changed = t->version;
+	node_at(t, TABLE_ROOT)->changed = t->version;
+}
+
+uint64_t table_changed(const struct name_table *t, const char *path)
+{
+	uint32_t at = TABLE_ROOT, child;
+	struct component c;
+
+	while (component_next(&path, &c)) {
+		child = child_find(t, at, &c, hash_of(at, &c));
+		if (child == TABLE_NONE)
+			break;
+		at = child;
+	}
+	return node_at(t, at)->changed;
+}
+
+/* --- changes --------------------------------------------------------------------------------- */
+
+void table_put(struct name_table *t, const char *path, const struct mailbox *mailbox)
+{
+	uint32_t node = path_make(t, path);
+	struct name_node *n = node_at(t, node);
+
+	if (node == TABLE_ROOT || n->policy)
+		return;
+	if (!n->mailbox.pid)
+		t->entries++;
+	n->mailbox = *mailbox;
+	n->load = 0;
+	policy_forget(node_at(t, n->parent));
+	touch(t, node);
+}
+
+void table_policy(struct name_table *t, const char *path, unsigned policy)
+{
+	uint32_t node = path_make(t, path);
+	struct name_node *n = node_at(t, node);
+
+	if (node == TABLE_ROOT || node_has_mailbox(n))
+		return;
+	policy_forget(n);
+	n->policy = (uint8_t)policy;
+	touch(t, node);
+	node_prune(t, node);
+}
+
+static void entry_drop(struct name_table *t, uint32_t node)
+{
+	struct name_node *n = node_at(t, node);
+
+	touch(t, node);
+	policy_forget(n);
+	if (node_has_mailbox(n)) {
+		t->entries--;
+		policy_forget(node_at(t, n->parent));
+	}
+	n->policy = NAME_NO_POLICY;
+	n->mailbox = (struct mailbox){ 0 };
+	node_prune(t, node);
+}
+
+bool table_remove(struct name_table *t, const char *path)
+{
+	uint32_t node = table_find(t, path);
+
+	if (node == TABLE_NONE || node == TABLE_ROOT)
+		return false;
+	if (!node_at(t, node)->policy && !node_has_mailbox(node_at(t, node)))
+		return false;
+	entry_drop(t, node);
+	return true;
+}
+
+unsigned table_remove_process(struct name_table *t, uint64_t pid, void (*removed)(void *arg, const char *path),
+			      void *arg)
+{
+	unsigned gone = 0;
+	char path[NAME_PATH + 1];
+
+	for (uint32_t i = 1; i < t->fresh && pid; i++) {
+		const struct name_node *n = node_at(t, i);
+
+		if (!n->length || n->policy || n->mailbox.pid != pid)
+			continue;
+		if (removed)
+			path_write(t, i, path);
+		entry_drop(t, i);
+		if (removed)
+			removed(arg, path);
+		gone++;
+	}
+	return gone;
+}
+
+void table_load(struct name_table *t, uint32_t node, uint32_t load)
+{
+	struct name_node *n = node_at(t, node);
+
+	load = load < NAME_LOAD_MAX ? load : NAME_LOAD_MAX;
+	if (n->load == load)
+		return;
+	n->load = (uint16_t)load;
+	if (node_at(t, n->parent)->policy != NAME_NEAR)
+		policy_forget(node_at(t, n->parent));
+}
+
+/* --- looking ----------------------------------------------------------------------------------- */
+
+void table_entry(const struct name_table *t, uint32_t node, struct name_entry *out)
+{
+	const struct name_node *n = node_at(t, node);
+
+	*out = (struct name_entry){ .policy = n->policy, .load = n->load, .below = n->below, .length = n->length };
+	if (node_has_mailbox(n))
+		out->mailbox = n->mailbox;
+}
+
+err_t table_resolve(struct name_table *t, const char *path, coreid_t core, uint64_t avoid, struct mailbox *out)
+{
+	uint32_t node = table_find(t, path);
+	err_t err = ERR_OK;
+
+	if (node != TABLE_NONE && node_at(t, node)->policy)
+		err = policy_choose(t, node_at(t, node), core, avoid, &node);
+	if (err)
+		return err;
+	if (node == TABLE_NONE || !node_has_mailbox(node_at(t, node)))
+		return ERR_NOT_FOUND;
+	*out = node_at(t, node)->mailbox;
+	return ERR_OK;
+}
+
+/* The first below `node` that came after `serial`; `hint` is where the last was, if it is still there. */
+static uint32_t below_after(const struct name_table *t, uint32_t node, uint64_t serial, uint32_t hint)
+{
+	uint32_t at = node_at(t, node)->first;
+
+	if (hint < t->fresh && node_at(t, hint)->length && node_at(t, hint)->serial == serial &&
+	    node_at(t, hint)->parent == node)
+		return node_at(t, hint)->next;
+	while (at != TABLE_NONE && node_at(t, at)->serial <= serial)
+		at = node_at(t, at)->next;
+	return at;
+}
+
+/* A cursor: serial in the upper 44 bits, node in the lower 20 (NAME_NAMES_MAX). */
+bool table_below(const struct name_table *t, uint32_t node, uint64_t *cursor, char *name, struct name_entry *out)
+{
+	uint32_t at = below_after(t, node, *cursor >> 20, (uint32_t)(*cursor & (NAME_NAMES_MAX - 1)));
+	const struct name_node *n;
+
+	if (at == TABLE_NONE)
+		return false;
+	n = node_at(t, at);
+	memcpy(name, node_name(n), n->length);
+	name[n->length] = '\0';
+	table_entry(t, at, out);
+	*cursor = n->serial << 20 | at;
+	return true;
+}
+
+bool table_next(const struct name_table *t, uint32_t *cursor, char *path, uint64_t *serial, struct name_entry *out)
+{
+	uint32_t at = *cursor, next = node_at(t, at)->first;
+
+	while (next == TABLE_NONE && at != TABLE_ROOT) {
+		next = node_at(t, at)->next;
+		at = node_at(t, at)->parent;
+	}
+	if (next == TABLE_NONE)
+		return false;
+	path_write(t, next, path);
+	table_entry(t, next, out);
+	*serial = node_at(t, next)->serial;
+	*cursor = next;
+	return true;
+}
+
+void table_restore(struct name_table *t, const char *path, uint64_t serial, const struct name_entry *e)
+{
+	uint64_t last = t->serial;
+	struct name_node *n;
+	uint32_t node;
+
+	t->serial = serial - 1; /* its parents are there: one node is made */
+	node = path_make(t, path);
+	t->serial = last > serial ? last : serial;
+	n = node_at(t, node);
+	touch(t, node);
+	if (e->policy)
+		n->policy = (uint8_t)e->policy;
+	else if (e->mailbox.pid)
+		table_put(t, path, &e->mailbox);
+	n->load = (uint16_t)e->load;
+}
+
+/* --- start and end ------------------------------------------------------------------------------ */
+
+err_t table_init(struct name_table *t)
+{
+	*t = (struct name_table){ .free = TABLE_NONE, .buckets = BUCKETS_FIRST, .fresh = 1, .nodes = 1 };
+	t->bucket = buckets_make(BUCKETS_FIRST);
+	if (!t->bucket || block_add(t)) {
+		table_destroy(t);
+		return ERR_NO_MEMORY;
+	}
+	*node_at(t, TABLE_ROOT) = (struct name_node){ .first = TABLE_NONE, .last = TABLE_NONE };
+	return ERR_OK;
+}
+
+void table_destroy(struct name_table *t)
+{
+	for (uint32_t i = 1; t->blocks && i < t->fresh; i++) {
+		struct name_node *n = node_at(t, i);
+
+		policy_forget(n);
+		if (n->length > NODE_INLINE)
+			free(n->name.out);
+	}
+	for (uint32_t i = 0; i < t->blocks; i++)
+		free(t->block[i]);
+	free(t->block);
+	free(t->bucket);
+}

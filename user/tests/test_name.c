@@ -1,0 +1,442 @@
+/*
+ * The name service as its clients see it: every call and every error, any bytes, the cache and what makes it
+ * forget, names that vanish with their processes, a client that never reads, many names.
+ *
+ * Needs the service (option services=).  Names lie below "/tests".
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "libos/core/dispatcher.h"
+#include "libos/core/monitor_client.h"
+#include "libos/name/name.h"
+#include "libos/x86/context.h"
+#include "services/name/name_client.h"
+#include "user/tests/child.h"
+#include "user/tests/tap.h"
+
+static struct name_client names;
+static struct mailbox mine; /* of a service of this process's */
+
+static bool begin(void)
+{
+	static struct service service;
+	struct fabric *f;
+
+	if (mine.pid)
+		return true;
+	EXPECT_OK(fabric_here(&f));
+	EXPECT_OK(service_export_as(f, NULL, 0, &service));
+	mine = service_mailbox(&service);
+	name_client_init(&names, f, NULL);
+	return true;
+}
+
+static bool finds(const char *path, const struct mailbox *at)
+{
+	struct mailbox found;
+
+	EXPECT_OK(name_find_other(&names, path, 0, &found));
+	EXPECT(mailbox_same(&found, at));
+	EXPECT_OK(name_find(&names, path, &found));
+	EXPECT(mailbox_same(&found, at));
+	return true;
+}
+
+static bool finds_nothing(const char *path)
+{
+	struct mailbox found;
+
+	EXPECT_ERROR(name_find(&names, path, &found), ERR_NOT_FOUND);
+	EXPECT_ERROR(name_find_other(&names, path, 0, &found), ERR_NOT_FOUND);
+	return true;
+}
+
+static bool names_are_registered_and_removed(void)
+{
+	struct mailbox other;
+
+	EXPECT(begin());
+	other = mine;
+	other.service++;
+	EXPECT(finds_nothing("/tests/a"));
+	EXPECT_OK(name_register(&names.rpc, "/tests/a", &mine, 0));
+	EXPECT(finds("/tests/a", &mine));
+	EXPECT(finds("//tests///a/", &mine));
+	EXPECT_OK(name_register(&names.rpc, "/tests/a", &mine, 0)); /* the same again */
+	EXPECT_ERROR(name_register(&names.rpc, "/tests/a", &other, 0), ERR_EXISTS);
+	EXPECT_OK(name_register(&names.rpc, "/tests/a", &other, NAME_REPLACE));
+	EXPECT(finds("/tests/a", &other));
+	EXPECT_OK(name_register(&names.rpc, "/tests/a/b/c", &mine, 0));
+	EXPECT_OK(name_remove(&names.rpc, "/tests/a"));
+	EXPECT_ERROR(name_remove(&names.rpc, "/tests/a"), ERR_NOT_FOUND);
+	EXPECT_ERROR(name_remove(&names.rpc, "/tests/a/b"), ERR_NOT_FOUND);
+	EXPECT(finds_nothing("/tests/a"));
+	EXPECT(finds("/tests/a/b/c", &mine));
+	EXPECT_OK(name_remove(&names.rpc, "/tests/a/b/c"));
+	return true;
+}
+
+static bool bad_names_are_refused(void)
+{
+	char path[NAME_PATH + 10];
+	struct mailbox nobody = { .pid = 0 }, found;
+	uint64_t cursor = 0;
+	uint32_t length = 8;
+	char few[8];
+
+	EXPECT(begin());
+	EXPECT_ERROR(name_register(&names.rpc, "tests", &mine, 0), ERR_ARGUMENT);
+	EXPECT_ERROR(name_register(&names.rpc, "", &mine, 0), ERR_ARGUMENT);
+	EXPECT_ERROR(name_register(&names.rpc, "/", &mine, 0), ERR_ARGUMENT);
+	EXPECT_ERROR(name_register(&names.rpc, "/tests/nobody", &nobody, 0), ERR_ARGUMENT);
+	memset(path, 'x', sizeof path);
+	path[0] = '/';
+	path[NAME_COMPONENT + 2] = '\0';
+	EXPECT_ERROR(name_register(&names.rpc, path, &mine, 0), ERR_TOO_LONG);
+	EXPECT_ERROR(name_find(&names, path, &found), ERR_TOO_LONG);
+	path[NAME_COMPONENT + 2] = 'x';
+	path[NAME_PATH + 1] = '\0';
+	EXPECT_ERROR(name_register(&names.rpc, path, &mine, 0), ERR_TOO_LONG);
+	EXPECT_ERROR(name_find(&names, path, &found), ERR_TOO_LONG);
+	EXPECT_ERROR(name_register(&names.rpc, "/1/2/3/4/5/6/7/8/9/10/11/12/13/14/15/16/17", &mine, 0), ERR_TOO_LONG);
+	EXPECT_ERROR(name_policy(&names.rpc, "/tests/p", NAME_POLICIES), ERR_ARGUMENT);
+	EXPECT_ERROR(name_list(&names.rpc, "/tests/none", &cursor, few, &length), ERR_NOT_FOUND);
+	EXPECT_ERROR(name_list(&names.rpc, "none", &cursor, few, &length), ERR_ARGUMENT);
+	EXPECT_OK(name_register(&names.rpc, "/tests/listed", &mine, 0));
+	length = 8;
+	EXPECT_ERROR(name_list(&names.rpc, "/tests", &cursor, few, &length), ERR_TOO_LONG);
+	EXPECT_OK(name_remove(&names.rpc, "/tests/listed"));
+	EXPECT(finds_nothing("/tests/none"));
+	return true;
+}
+
+static bool names_have_any_bytes(void)
+{
+	char path[40] = "/tests/bytes/";
+
+	EXPECT(begin());
+	for (unsigned b = 1; b < 256; b++) {
+		if (b == '/')
+			continue;
+		path[13] = path[14] = (char)b;
+		EXPECT_OK(name_register(&names.rpc, path, &mine, 0));
+	}
+	for (unsigned b = 1; b < 256; b++) {
+		if (b == '/')
+			continue;
+		path[13] = path[14] = (char)b;
+		EXPECT(finds(path, &mine));
+		EXPECT_OK(name_remove(&names.rpc, path));
+	}
+	return true;
+}
+
+/* Lists "/tests/list", where there are names "0" to "299"; how many times each was there. */
+static bool list_counts(unsigned *seen)
+{
+	char *entries = malloc(NAME_LIST_BYTES);
+	uint64_t cursor = 0;
+
+	EXPECT(entries != NULL);
+	do {
+		uint32_t length = NAME_LIST_BYTES, at = 0;
+		const struct name_entry *e;
+		const char *name;
+
+		EXPECT_OK(name_list(&names.rpc, "/tests/list", &cursor, entries, &length));
+		while ((e = name_list_next(entries, length, &at, &name))) {
+			EXPECT(atoi(name) < 300 && e->length == strlen(name));
+			EXPECT(mailbox_same(&e->mailbox, &mine));
+			seen[atoi(name)]++;
+		}
+	} while (cursor);
+	free(entries);
+	return true;
+}
+
+static bool names_are_listed(void)
+{
+	unsigned seen[300] = { 0 };
+	char path[40];
+
+	EXPECT(begin());
+	for (unsigned i = 0; i < 300; i++) {
+		snprintf(path, sizeof path, "/tests/list/%u", i);
+		EXPECT_OK(name_register(&names.rpc, path, &mine, 0));
+	}
+	EXPECT(list_counts(seen));
+	for (unsigned i = 0; i < 300; i++) {
+		EXPECT(seen[i] == 1);
+		snprintf(path, sizeof path, "/tests/list/%u", i);
+		EXPECT_OK(name_remove(&names.rpc, path));
+	}
+	return true;
+}
+
+static bool policies_choose(void)
+{
+	struct mailbox at[3], found;
+	unsigned count[3] = { 0 };
+	char path[40];
+
+	EXPECT(begin());
+	for (unsigned i = 0; i < 3; i++) {
+		at[i] = mine;
+		at[i].service = 100 + i;
+		snprintf(path, sizeof path, "/tests/fleet/%u", i);
+		EXPECT_OK(name_register(&names.rpc, path, &at[i], 0));
+	}
+	EXPECT(finds_nothing("/tests/fleet"));
+	EXPECT_OK(name_policy(&names.rpc, "/tests/fleet", NAME_NEAR));
+	EXPECT_ERROR(name_register(&names.rpc, "/tests/fleet", &mine, 0), ERR_EXISTS);
+	EXPECT_ERROR(name_policy(&names.rpc, "/tests/fleet/0", NAME_NEAR), ERR_EXISTS);
+	for (unsigned i = 0; i < 30; i++) {
+		EXPECT_OK(name_find_other(&names, "/tests/fleet", 0, &found));
+		EXPECT(found.service - 100 < 3);
+		count[found.service - 100]++;
+	}
+	EXPECT(count[0] == 10 && count[1] == 10 && count[2] == 10); /* all as near: by turns */
+	EXPECT_OK(name_policy(&names.rpc, "/tests/fleet", NAME_LEAST));
+	EXPECT_OK(name_load(&names.rpc, "/tests/fleet/0", 500));
+	EXPECT_OK(name_load(&names.rpc, "/tests/fleet/2", 400));
+	EXPECT_OK(name_load(&names.rpc, "/tests/fleet/1", 300));
+	for (unsigned i = 0; i < 4; i++) {
+		EXPECT_OK(name_find_other(&names, "/tests/fleet", 0, &found));
+		EXPECT(found.service == 101);
+	}
+	for (unsigned i = 0; i < 3; i++) {
+		snprintf(path, sizeof path, "/tests/fleet/%u", i);
+		EXPECT_OK(name_remove(&names.rpc, path));
+	}
+	EXPECT(finds_nothing("/tests/fleet")); /* it goes with its last member */
+	EXPECT_OK(name_register(&names.rpc, "/tests/fleet", &mine, 0));
+	EXPECT_OK(name_remove(&names.rpc, "/tests/fleet"));
+	return true;
+}
+
+/* --- the cache ------------------------------------------------------------------------- */
+
+/* Till the cache gives something else than `before`, or nothing; what it gave. */
+static err_t find_until(const char *path, const struct mailbox *before, struct mailbox *out)
+{
+	cycles_t deadline = context_now() + 2 * dispatcher_tsc_hz();
+	err_t err;
+
+	do
+		err = name_find(&names, path, out);
+	while (!err && mailbox_same(out, before) && context_now() < deadline);
+	return err;
+}
+
+static bool the_cache_is_told_of_changes(void)
+{
+	struct mailbox other, found;
+	struct name_client changer;
+	uint64_t hits;
+
+	EXPECT(begin());
+	other = mine;
+	other.service += 7;
+	name_client_init(&changer, names.rpc.fabric, NULL);
+	EXPECT_OK(name_register(&changer.rpc, "/tests/cached", &mine, 0));
+	EXPECT(finds("/tests/cached", &mine));
+	hits = names.hits;
+	for (unsigned i = 0; i < 100; i++)
+		EXPECT_OK(name_find(&names, "/tests/cached", &found));
+	EXPECT(names.hits - hits >= 98);
+	EXPECT_OK(name_register(&changer.rpc, "/tests/cached", &other, NAME_REPLACE));
+	EXPECT_OK(find_until("/tests/cached", &mine, &found));
+	EXPECT(mailbox_same(&found, &other));
+	EXPECT(finds("/tests/cached", &other));
+	EXPECT_OK(name_remove(&changer.rpc, "/tests/cached"));
+	EXPECT_ERROR(find_until("/tests/cached", &other, &found), ERR_NOT_FOUND);
+	name_client_close(&changer);
+	return true;
+}
+
+/* More names than the cache has places, again and again: watches are given back. */
+static bool the_cache_turns_over(void)
+{
+	struct mailbox found;
+	char path[40];
+
+	EXPECT(begin());
+	for (unsigned i = 0; i < 100; i++) {
+		snprintf(path, sizeof path, "/tests/over/%u", i);
+		EXPECT_OK(name_register(&names.rpc, path, &mine, 0));
+	}
+	for (unsigned i = 0; i < 1000; i++) {
+		snprintf(path, sizeof path, "/tests/over/%u", i % 100);
+		EXPECT_OK(name_find(&names, path, &found));
+		EXPECT_OK(name_find(&names, path, &found));
+		EXPECT(mailbox_same(&found, &mine));
+	}
+	for (unsigned i = 0; i < 100; i++) {
+		snprintf(path, sizeof path, "/tests/over/%u", i);
+		EXPECT_OK(name_remove(&names.rpc, path));
+	}
+	EXPECT_OK(name_register(&names.rpc, "/tests/over", &mine, 0));
+	EXPECT(finds("/tests/over", &mine));
+	EXPECT_OK(find_until("/tests/over", &mine, &found)); /* nothing changes: it stays */
+	EXPECT(mailbox_same(&found, &mine));
+	EXPECT_OK(name_remove(&names.rpc, "/tests/over"));
+	return true;
+}
+
+static bool watches_are_answered_and_bounded(void)
+{
+	static struct rpc_pending pending[NAME_WATCHES + 8];
+	struct name_client other;
+	unsigned refused = 0;
+	uint64_t names_now, version, now;
+
+	EXPECT(begin());
+	name_client_init(&other, names.rpc.fabric, NULL);
+	EXPECT_OK(name_count(&other.rpc, &names_now, &version));
+	EXPECT_OK(name_watch(&other.rpc, "/tests", 0, &now)); /* it has changed since then */
+	EXPECT(now == version);
+	for (unsigned i = 0; i < NAME_WATCHES + 8; i++)
+		EXPECT_OK(name_watch_start(&other.rpc, &pending[i], "/tests/watched", version));
+	EXPECT_OK(name_count(&other.rpc, &names_now, &version)); /* they are there by now */
+	EXPECT_OK(name_register(&names.rpc, "/tests/watched/below", &mine, 0));
+	for (unsigned i = 0; i < NAME_WATCHES + 8; i++) {
+		err_t err = name_watch_finish(&pending[i], &now);
+
+		EXPECT(err == ERR_OK || err == ERR_NAME_WATCHES);
+		refused += err == ERR_NAME_WATCHES;
+		EXPECT(err || now > version);
+	}
+	EXPECT(refused >= 8);
+	EXPECT_OK(name_remove(&names.rpc, "/tests/watched/below"));
+	name_client_close(&other);
+	return true;
+}
+
+/* --- processes that end, clients that do not read -------------------------------------------- */
+
+/* Registers `arg` and waits to be killed. */
+int deed_name_and_stay(const char *arg)
+{
+	struct name_client client;
+	struct service service;
+	struct mailbox at;
+	struct fabric *f;
+
+	if (fabric_here(&f) || service_export_as(f, NULL, 0, &service))
+		return 1;
+	at = service_mailbox(&service);
+	name_client_init(&client, f, NULL);
+	if (name_register(&client.rpc, arg, &at, 0))
+		return 2;
+	thread_sleep_until(context_now() + 60 * dispatcher_tsc_hz());
+	return 3;
+}
+
+/* Sends questions and takes no answers, till its channel is closed. */
+int deed_name_and_do_not_read(const char *arg)
+{
+	struct rpc_pending *pending;
+	struct rpc_client c;
+	unsigned sent = 0;
+	struct fabric *f;
+
+	(void)arg;
+	pending = calloc(20000, sizeof *pending);
+	if (!pending || fabric_here(&f) || rpc_connect(&c, f, NULL, NAME_SERVICE))
+		return 1;
+	while (sent < 20000 && !c.own.closed && !name_count_start(&c, &pending[sent]))
+		sent++;
+	return c.own.closed ? 0 : 2;
+}
+
+static bool names_vanish_with_their_processes(void)
+{
+	struct mon_core core;
+
+	EXPECT(begin());
+	for (coreid_t on = 0; on < 4 && !mon_core(on, &core) && core.state == MON_CORE_UP; on++) {
+		cycles_t deadline = context_now() + 5 * dispatcher_tsc_hz();
+		struct mailbox found = { 0 };
+		uint64_t pid;
+		err_t err;
+
+		EXPECT_OK(child_start(on, "name-and-stay", "/tests/mortal", &pid));
+		while ((err = name_find_other(&names, "/tests/mortal", 0, &found)) == ERR_NOT_FOUND &&
+		       context_now() < deadline)
+			thread_yield();
+		EXPECT_OK(err);
+		EXPECT(found.pid == pid);
+		EXPECT_OK(name_find(&names, "/tests/mortal", &found));
+		EXPECT_OK(mon_kill(pid));
+		EXPECT_ERROR(find_until("/tests/mortal", &found, &found), ERR_NOT_FOUND);
+		EXPECT(finds_nothing("/tests/mortal"));
+	}
+	return true;
+}
+
+static bool who_does_not_read_is_cut_off(void)
+{
+	unsigned cause;
+	uint64_t status;
+
+	EXPECT(begin());
+	for (coreid_t core = 0; core < 2; core++) {
+		err_t err = child_run(core, "name-and-do-not-read", "", &cause, &status);
+
+		if (err == ERR_CORE_ID)
+			break;
+		EXPECT_OK(err);
+		if (status)
+			printf("# from core %u: %u\n", core, (unsigned)status);
+		EXPECT(cause == MON_EXITED && status == 0);
+		EXPECT_OK(name_register(&names.rpc, "/tests/after", &mine, 0));
+		EXPECT(finds("/tests/after", &mine));
+		EXPECT_OK(name_remove(&names.rpc, "/tests/after"));
+	}
+	return true;
+}
+
+#define MANY 2000
+
+static bool many_names(void)
+{
+	uint64_t before, after, version;
+	char path[40];
+
+	EXPECT(begin());
+	EXPECT_OK(name_count(&names.rpc, &before, &version));
+	for (unsigned i = 0; i < MANY; i++) {
+		snprintf(path, sizeof path, "/tests/many/%u/%u", i % 17, i);
+		EXPECT_OK(name_register(&names.rpc, path, &mine, 0));
+	}
+	EXPECT_OK(name_count(&names.rpc, &after, &version));
+	EXPECT(after == before + MANY);
+	for (unsigned i = 0; i < MANY; i++) {
+		struct mailbox found;
+
+		snprintf(path, sizeof path, "/tests/many/%u/%u", i % 17, i);
+		EXPECT_OK(name_find_other(&names, path, 0, &found));
+		EXPECT(mailbox_same(&found, &mine));
+		EXPECT_OK(name_remove(&names.rpc, path));
+	}
+	EXPECT_OK(name_count(&names.rpc, &after, &version));
+	EXPECT(after == before);
+	return true;
+}
+
+const struct test name_tests[] = {
+	{ "names are registered and removed", names_are_registered_and_removed },
+	{ "bad names are refused", bad_names_are_refused },
+	{ "names have any bytes", names_have_any_bytes },
+	{ "names are listed", names_are_listed },
+	{ "policies choose", policies_choose },
+	{ "the cache is told of changes", the_cache_is_told_of_changes },
+	{ "the cache turns over", the_cache_turns_over },
+	{ "watches are answered and bounded", watches_are_answered_and_bounded },
+	{ "names vanish with their processes", names_vanish_with_their_processes },
+	{ "who does not read is cut off", who_does_not_read_is_cut_off },
+	{ "many names", many_names },
+	{ NULL, NULL },
+};
