@@ -13,6 +13,7 @@
 #define COST_MALLOC 40
 #define COST_MONITOR 700               /* a monitor takes a request and answers it */
 #define COST_SPAWN 120000              /* ... loads a program; proc_spawn */
+#define COST_GRANT 800                 /* retype, with clearing 4 KiB */
 #define COST_CONNECT 4000              /* a connection is made */
 #define TELL_CLOSED 3000               /* till a monitor has told the peers of who is gone */
 #define CORE_MISSED (20 * MILLISECOND) /* till a core's death is agreed on */

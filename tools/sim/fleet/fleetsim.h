@@ -5,7 +5,7 @@
  *   main.c      options, runs                     time.c     events, cores: who runs when
  *   process.c   a process: made, run, ended       thread.c   its threads; sync.c what they wait on
  *   fabric.c    channels and services             link.c     what carries a channel
- *   monitor.c   what a process asks its monitor, request.c how; memory.c its heap
+ *   monitor.c   what a process asks its monitor, request.c how, regions.c of memory; memory.c its heap
  *   text.c      what it prints                    trace.c    what happened
  *   fate.c      kills                             ledger.c   what clients were told
  *   world_*.c   what there is to run, and what must hold at the end
@@ -144,9 +144,12 @@ struct process {
 	struct mon_watcher *watcher; /* in its memory */
 	uint64_t ticket;
 	uint32_t id;
-	cycles_t ran;    /* last */
-	cycles_t worked; /* in all */
-	char text[200];  /* a line that it has not finished */
+	struct grant *grants;            /* memory of regions that it has */
+	uint64_t memory, memory_most;    /* bytes of that, and how many there may be; 0: no limit */
+	void (*back)(coreid_t, paddr_t); /* its handler of what came back */
+	cycles_t ran;                    /* last */
+	cycles_t worked;                 /* in all */
+	char text[200];                  /* a line that it has not finished */
 	unsigned text_length;
 };
 
@@ -279,6 +282,13 @@ void monitor_tell_end(struct request *r, const struct process *p);
 /* A core's death: all on it end, and later the others know. */
 void core_kill(coreid_t core);
 
+/* --- regions.c ----------------------------------------------------------------------------------- */
+
+/* What it has goes back to the regions that it is of. */
+void regions_process_gone(struct process *p);
+/* Are pages that are granted just those that processes have? */
+void regions_check(void);
+
 /* --- trace.c ------------------------------------------------------------------------------------ */
 
 /* A line for a report: who, and what; up to four numbers (%lu, %lx). The format stays. */
@@ -310,6 +320,6 @@ struct world {
 	void (*check)(void);
 	void (*figures)(void);
 };
-extern const struct world world_echo, world_stubs, world_tally;
+extern const struct world world_echo, world_stubs, world_tally, world_page;
 const struct world *world_find(const char *name);
 extern const struct world *world;

@@ -24,6 +24,10 @@ void host_answered(const char *what, uint64_t from);
 bool host_whole(const uint64_t *pids, uint32_t count);
 /* What the coordinator says of the last death (struct fleet_times). */
 void host_fleet_times(uint64_t deaths, uint64_t seen, uint64_t fenced, uint64_t told, uint64_t replaced);
+/* Is that memory in this slot of the calling process? */
+bool host_has_memory(uint64_t slot, paddr_t base, unsigned bits);
+/* Pages that the calling process's core has for the page service. */
+uint64_t host_core_pages(void);
 /* Have all clients done what they were to do? */
 bool host_clients_done(void);
 /* All is done and checked. */

@@ -155,6 +155,7 @@ void process_end(struct process *p, unsigned cause, uint64_t status)
 			monitor_tell_end(r, p);
 	}
 	monitor_process_gone(p);
+	regions_process_gone(p);
 	if (world->ended)
 		world->ended(p);
 	if (p == running)

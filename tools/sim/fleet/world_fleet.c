@@ -78,7 +78,11 @@ void host_fleet_times(uint64_t deaths, uint64_t seen, uint64_t fenced, uint64_t 
 }
 
 bool host_clients_done(void) { return grown && programs_done == options.clients; }
-void host_finished(void) { finished = true; }
+void host_finished(void)
+{
+	regions_check();
+	finished = true;
+}
 
 /* --- as worlds are asked ------------------------------------------------------------------------------- */
 
@@ -132,3 +136,4 @@ static void figures(void)
 	}
 
 FLEET_WORLD(tally, "tally", "counters in the partitioned store of a fleet");
+FLEET_WORLD(page, "page", "memory: pages, given to one process at a time");
