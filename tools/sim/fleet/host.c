@@ -83,6 +83,8 @@ uint64_t host_option(const char *name)
 		return options.calls;
 	if (!strcmp(name, "clients"))
 		return options.clients;
+	if (!strcmp(name, "cores"))
+		return options.cores;
 	if (!strcmp(name, "members"))
 		return options.members;
 	violation("there is no option %s", name);

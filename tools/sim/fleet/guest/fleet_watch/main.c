@@ -109,7 +109,9 @@ static void check(const char *program)
 	}
 	if (!program)
 		return;
-	must(mon_spawn(process_self_core(), 1, &program, &pid), "the checking program");
+	/* Where clients ran. */
+	must(mon_spawn((coreid_t)((host_option("members") + 2) % host_option("cores")), 1, &program, &pid),
+	     "the checking program");
 	must(mon_wait(pid, &cause, &status), "the checking program");
 	if (cause != MON_EXITED || status)
 		host_violation("the checking program fails");
