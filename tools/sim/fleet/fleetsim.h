@@ -142,6 +142,7 @@ struct process {
 	unsigned watched_by_count;
 	bool watches;
 	struct mon_watcher *watcher; /* in its memory */
+	bool answered;               /* a client: a call of its has been answered */
 	uint64_t ticket;
 	uint32_t id;
 	struct grant *grants;            /* memory of regions that it has */

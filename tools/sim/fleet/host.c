@@ -41,6 +41,23 @@ struct answer_times *ledger_times(const char *what)
 	return &times[times_count++];
 }
 
+/* While all clients are at it: from the first answer of the last of them till the first has done all. */
+static struct {
+	unsigned begun;
+	uint64_t answers;
+	cycles_t from, to;
+} steady;
+
+static void steady_answer(void)
+{
+	if (!running->answered) {
+		running->answered = true;
+		if (++steady.begun == options.clients)
+			steady.from = time_now();
+	}
+	steady.answers += steady.from && !steady.to;
+}
+
 void host_answered(const char *what, uint64_t from)
 {
 	struct answer_times *t = ledger_times(what);
@@ -51,6 +68,7 @@ void host_answered(const char *what, uint64_t from)
 	t->count++;
 	t->sum += took;
 	t->last = time_now();
+	steady_answer();
 	if (took > t->most)
 		t->most = took;
 }
@@ -65,6 +83,9 @@ void ledger_show(void)
 {
 	for (unsigned i = 0; i < times_count; i++)
 		times_show(&times[i]);
+	if (steady.from && steady.to > steady.from)
+		printf("%lu answers a ms while all %u clients were at it\n",
+		       steady.answers * MILLISECOND / (steady.to - steady.from), options.clients);
 }
 
 void host_violation(const char *format, ...)
@@ -96,4 +117,9 @@ bool host_go_on(uint64_t n)
 }
 
 void host_work(uint64_t ns) { time_spend(ns); }
-void host_done(void) { programs_done++; }
+
+void host_done(void)
+{
+	if (!programs_done++)
+		steady.to = time_now();
+}

@@ -16,7 +16,7 @@
 
 #define CORE_BITS 30    /* of the addresses of a core's memory */
 #define REGIONS_MAX 256 /* of a core */
-#define PAGES 16384 /* of a core: 64 MiB */
+#define PAGES 16384     /* of a core: 64 MiB */
 
 struct grant {
 	paddr_t base;
