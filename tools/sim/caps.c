@@ -6,33 +6,18 @@
  * at when an operation is drawn.  Slots that a request under way names are left alone meanwhile, so
  * what the answer promises can be looked for at the moment when it is given.
  */
-#include "tools/sim/caps.h"
+#include "tools/sim/caps_work.h"
 
 #include <err.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernel/abi/dispatcher.h"
-#include "kernel/abi/syscall.h"
-#include "libos/core/monitor_proto.h"
 #include "tools/sim/check.h"
 
-#define SLOT_FIRST 64u
-#define SLOT_END 224u
-#define SLOTS 256u
-#define ANY UINT32_MAX /* types */
-#define TRIES 6        /* to draw an operation for which there is what it needs */
-#define PAGES 32       /* of the space that frames are mapped in */
 #define PROCESSES_MAX 64
 #define SPAN_MAX 32
 #define LOOKS 64 /* at whether all is answered, between looks for who has ended */
 
-struct member {
-	coreid_t core;
-	uint32_t process;
-	unsigned belongs; /* index of the process */
-	bool busy[SLOTS]; /* a request names it */
-};
 static struct member *members;
 static unsigned member_count;
 
@@ -43,24 +28,15 @@ static struct {
 } processes[PROCESSES_MAX];
 static unsigned process_count;
 
-/* A request to a monitor that is not answered yet. */
-struct asked {
-	unsigned op; /* enum mon_op; 0: none */
-	struct member *by, *other;
-	unsigned slot, other_slot;
-	coreid_t target; /* MON_SPAN */
-	uint64_t rights; /* that the result may have at most */
-	struct island_cap object;
-};
 static struct asked *asked;
 static uint32_t asked_count, asked_room;
 static unsigned unfinished;
-static struct caps_figures figures;
+struct caps_figures caps_done;
 static uint64_t *free_before, *pools_before; /* by core */
 
 /* --- what is in a slot ---------------------------------------------------------------------- */
 
-static err_t invoke(const struct member *m, unsigned slot, uint64_t op, uint64_t a0, uint64_t a1)
+err_t caps_invoke(const struct member *m, unsigned slot, uint64_t op, uint64_t a0, uint64_t a1)
 {
 	err_t err = cores[m->core].island.isle_invoke(m->process, slot, op, a0, a1, NULL);
 
@@ -70,7 +46,7 @@ static err_t invoke(const struct member *m, unsigned slot, uint64_t op, uint64_t
 	return err;
 }
 
-static bool look(const struct member *m, unsigned slot, struct island_cap *out)
+bool caps_look(const struct member *m, unsigned slot, struct island_cap *out)
 {
 	uint64_t v[4];
 
@@ -84,46 +60,46 @@ static bool look(const struct member *m, unsigned slot, struct island_cap *out)
 	return true;
 }
 
-static bool usable(const struct member *m)
+bool caps_usable(const struct member *m)
 {
 	return core_alive(m->core) && cores[m->core].island.isle_process_alive(m->process);
 }
 
-static struct member *member_draw(void)
+struct member *member_draw(void)
 {
 	for (unsigned tries = 0; tries < 50; tries++) {
 		struct member *m = &members[random_below(&dice, member_count)];
 
-		if (usable(m))
+		if (caps_usable(m))
 			return m;
 	}
 	return NULL;
 }
 
 /* Another member of the same process; NULL: none that lives. */
-static struct member *other_draw(const struct member *m)
+struct member *member_draw_other(const struct member *m)
 {
 	unsigned count = processes[m->belongs].count;
 
 	for (unsigned tries = 0; tries < 10 && count > 1; tries++) {
 		struct member *o = processes[m->belongs].member[random_below(&dice, count)];
 
-		if (o != m && usable(o))
+		if (o != m && caps_usable(o))
 			return o;
 	}
 	return NULL;
 }
 
 /* A slot that no request names, and that has something of these types (0: nothing) in it. 0: none was found. */
-static unsigned slot_draw(const struct member *m, unsigned types, struct island_cap *out)
+unsigned slot_draw(const struct member *m, unsigned types, struct island_cap *out)
 {
 	unsigned slot = SLOT_FIRST + (unsigned)random_below(&dice, SLOT_END - SLOT_FIRST);
 
 	if (types & 1u << CAP_RAM && random_one_in(&dice, 8))
-		return look(m, TASK_RAM, out) && !m->busy[TASK_RAM] ? TASK_RAM : 0;
+		return caps_look(m, TASK_RAM, out) && !m->busy[TASK_RAM] ? TASK_RAM : 0;
 	for (unsigned i = 0; i < SLOT_END - SLOT_FIRST; i++) {
 		struct island_cap c;
-		bool full = look(m, slot, &c);
+		bool full = caps_look(m, slot, &c);
 
 		if (!m->busy[slot] && (full ? types >> c.type & 1 : !types)) {
 			if (full)
@@ -137,8 +113,8 @@ static unsigned slot_draw(const struct member *m, unsigned types, struct island_
 
 /* --- asking the monitor --------------------------------------------------------------------------- */
 
-static struct asked *ask(unsigned op, struct member *by, unsigned slot, const struct island_cap *object,
-			 const uint64_t word[4])
+struct asked *caps_ask(unsigned op, struct member *by, unsigned slot, const struct island_cap *object,
+		       const uint64_t word[4])
 {
 	struct event e = { .kind = EVENT_REQUEST, .core = by->core, .process = by->process };
 	struct asked *a = &asked[asked_count++];
@@ -150,12 +126,12 @@ static struct asked *ask(unsigned op, struct member *by, unsigned slot, const st
 	memcpy(&e.line[1], word, 4 * sizeof *word);
 	by->busy[slot] = true;
 	unfinished++;
-	figures.requests++;
+	caps_done.requests++;
 	fabric_post(100, &e);
 	return a;
 }
 
-static void ask_other(struct asked *a, struct member *other, unsigned slot, uint64_t rights)
+void caps_ask_other(struct asked *a, struct member *other, unsigned slot, uint64_t rights)
 {
 	a->other = other;
 	a->other_slot = slot;
@@ -186,7 +162,7 @@ static void revoke_look(struct asked *a)
 	struct island_cap now;
 
 	/* It may have been taken by a revoke further up meanwhile. */
-	if (!look(a->by, a->slot, &now) || now.base != a->object.base || now.type != a->object.type)
+	if (!caps_look(a->by, a->slot, &now) || now.base != a->object.base || now.type != a->object.type)
 		return;
 	revoked = a;
 	for (coreid_t core = 0; core < options.cores; core++)
@@ -195,8 +171,8 @@ static void revoke_look(struct asked *a)
 	for (unsigned i = 0; i < member_count; i++) {
 		struct island_cap c;
 
-		for (unsigned slot = TASK_RAM; slot < SLOT_END && usable(&members[i]); slot++)
-			if ((&members[i] != a->by || slot != a->slot) && look(&members[i], slot, &c) &&
+		for (unsigned slot = TASK_RAM; slot < SLOT_END && caps_usable(&members[i]); slot++)
+			if ((&members[i] != a->by || slot != a->slot) && caps_look(&members[i], slot, &c) &&
 			    c.base == now.base && c.type == now.type && c.bits == now.bits)
 				sim_violation(members[i].core, "slot %u has what was revoked: type %u at %lx, %u bits",
 					      slot, c.type, c.base, c.bits);
@@ -209,7 +185,7 @@ static void copy_look(const struct asked *a)
 	struct island_cap now;
 
 	/* Or it was revoked since. */
-	if (!usable(m) || !look(m, a->op == MON_CAP_COPY ? a->other_slot : a->slot, &now))
+	if (!caps_usable(m) || !caps_look(m, a->op == MON_CAP_COPY ? a->other_slot : a->slot, &now))
 		return;
 	if (now.base != a->object.base || now.bits != a->object.bits || now.type != a->object.type)
 		sim_violation(m->core, "a copy of type %u at %lx came out as type %u at %lx", a->object.type,
@@ -279,172 +255,9 @@ void caps_answer(coreid_t core, uint32_t process, const uint64_t line[SIM_WORDS]
 		span_done(a);
 	asked_end(a);
 	if (mon_aux(line[0]))
-		figures.refused++;
+		caps_done.refused++;
 	else
-		figures.done++;
-}
-
-/* --- operations ---------------------------------------------------------------------------------------- */
-
-/* Each returns false when it has nothing to work on. */
-
-static bool count(err_t err)
-{
-	if (err)
-		figures.refused++;
-	else
-		figures.done++;
-	return true;
-}
-
-static unsigned rights_draw(void) { return random_one_in(&dice, 3) ? (unsigned)random_below(&dice, 16) : RIGHT_ALL; }
-
-static bool copy_act(struct member *m)
-{
-	struct island_cap c;
-	unsigned from = slot_draw(m, ANY, &c), to = slot_draw(m, 0, NULL);
-
-	return from && to && count(invoke(m, from, INVOKE(CAP_OP_COPY, rights_draw()), to, 0));
-}
-
-static bool copy_far_act(struct member *m, bool fetch)
-{
-	struct member *o = other_draw(m), *from = fetch ? o : m, *to = fetch ? m : o;
-	struct island_cap c;
-	unsigned source, target, rights = rights_draw();
-	struct asked *a;
-
-	if (!o)
-		return false;
-	source = slot_draw(from, ANY, &c);
-	target = slot_draw(to, 0, NULL);
-	if (!source || !target)
-		return false;
-	a = ask(fetch ? MON_CAP_FETCH : MON_CAP_COPY, m, fetch ? target : source, &c,
-		(uint64_t[]){ o->core, source, target, rights });
-	ask_other(a, o, fetch ? source : target, c.rights & rights);
-	return true;
-}
-
-static unsigned type_draw(const struct island_cap *c, unsigned *bits)
-{
-	static const uint8_t types[] = { CAP_RAM, CAP_RAM, CAP_FRAME, CAP_FRAME, CAP_FRAME, CAP_NOTIFICATION };
-	unsigned type = types[random_below(&dice, sizeof types)];
-
-	*bits = type == CAP_NOTIFICATION ? CAP_NOTIFICATION_BITS : PAGE_BITS + (unsigned)random_below(&dice, 3);
-	if (type == CAP_RAM && c->bits > PAGE_BITS)
-		*bits = c->bits - 1 - (unsigned)random_below(&dice, c->bits - PAGE_BITS);
-	return type;
-}
-
-static bool retype_act(struct member *m)
-{
-	struct island_cap c;
-	unsigned from = slot_draw(m, 1u << CAP_RAM, &c), to = slot_draw(m, 0, NULL), bits, type;
-	uint64_t offset;
-	err_t err;
-
-	if (!from || !to)
-		return false;
-	type = type_draw(&c, &bits);
-	offset = c.bits > bits ? random_below(&dice, SIZE_OF_BITS(c.bits - bits)) << bits : 0;
-	err = invoke(m, from, INVOKE_RETYPE(type, bits, 1), offset, to);
-	if (err != ERR_CAP_REMOTE)
-		return count(err);
-	ask_other(ask(MON_CAP_RETYPE, m, from, &c,
-		      (uint64_t[]){ from, offset, type | (uint64_t)bits << 8 | UINT64_C(1) << 16, to }),
-		  m, to, RIGHT_ALL);
-	return true;
-}
-
-/* By itself, or by the monitor where others are concerned. */
-static bool end_act(struct member *m, unsigned op, unsigned mon_op)
-{
-	struct island_cap c;
-	unsigned slot = slot_draw(m, ANY, &c);
-	err_t err;
-
-	if (!slot || (slot == TASK_RAM && op == CAP_OP_DELETE))
-		return false;
-	err = invoke(m, slot, op, 0, 0);
-	if (err != ERR_CAP_REMOTE)
-		return count(err);
-	ask(mon_op, m, slot, &c, (uint64_t[4]){ slot });
-	return true;
-}
-
-static unsigned page_draw(void) { return (unsigned)random_below(&dice, PAGES); }
-
-static bool map_act(struct member *m)
-{
-	struct island_cap c;
-	unsigned slot = slot_draw(m, 1u << CAP_FRAME, &c), flags = c.rights & (MAP_READ | MAP_WRITE);
-
-	return slot && !(c.flags & CAP_FLAG_MAPPED) &&
-	       count(invoke(m, slot, INVOKE(CAP_OP_MAP, flags), SIM_SLOT_TABLE,
-			    MAP_ARGS(SIM_TABLE_FREE + page_draw(), 1, 0)));
-}
-
-/* Of a table that members share the CPU driver alone takes nothing out. */
-static bool unmap_act(struct member *m, bool protect)
-{
-	struct island_cap c;
-	unsigned slot = slot_draw(m, 1u << CAP_FRAME, &c);
-	err_t err;
-
-	if (!slot || !(c.flags & CAP_FLAG_MAPPED))
-		return false;
-	err = protect ? invoke(m, slot, INVOKE(CAP_OP_PROTECT, MAP_READ & c.rights), 0, UINT64_C(1) << 16)
-		      : invoke(m, slot, CAP_OP_UNMAP, 0, 0);
-	if (err != ERR_CAP_REMOTE)
-		return count(err);
-	ask(protect ? MON_PROTECT : MON_UNMAP, m, slot, &c,
-	    (uint64_t[]){ m->core, slot, protect ? UINT64_C(1) << 16 : 0, protect ? MAP_READ & c.rights : 0 });
-	return true;
-}
-
-static bool touch_act(struct member *m)
-{
-	unsigned n = page_draw();
-	bool write = random_one_in(&dice, 2);
-	paddr_t page;
-
-	for (unsigned i = 0; i < PAGES; i++, n = (n + 1) % PAGES) {
-		if (!machine_touch(m->core, m->process, SIM_TABLE_VA + (SIM_TABLE_FREE + n) * PAGE_SIZE, write, &page))
-			continue;
-		trace_note(m->core, "process %u uses page %u, at %lx", m->process, n, page);
-		figures.touched++;
-		return true;
-	}
-	return false;
-}
-
-static bool act(struct member *m, unsigned n)
-{
-	if (n < 12)
-		return copy_act(m);
-	if (n < 32)
-		return retype_act(m);
-	if (n < 44)
-		return end_act(m, CAP_OP_DELETE, MON_CAP_DELETE);
-	if (n < 47)
-		return end_act(m, CAP_OP_REVOKE, MON_CAP_REVOKE);
-	if (n < 60)
-		return map_act(m);
-	if (n < 66)
-		return unmap_act(m, n >= 63);
-	if (n < 75)
-		return touch_act(m);
-	return copy_far_act(m, n < 85);
-}
-
-void caps_act(void)
-{
-	struct member *m;
-
-	for (unsigned tries = 0; tries < TRIES && (m = member_draw()); tries++)
-		if (act(m, (unsigned)random_below(&dice, 100)))
-			return;
+		caps_done.done++;
 }
 
 /* --- processes -------------------------------------------------------------------------------------------- */
@@ -530,7 +343,8 @@ void caps_span_act(void)
 	if (!m || has_member(m->belongs, core) || spans_asked(m->belongs, core) ||
 	    processes[m->belongs].count + spans_asked(m->belongs, CORES_MAX) >= SPAN_MAX)
 		return;
-	ask(MON_SPAN, m, 0, &nothing, (uint64_t[]){ core, USER_TEXT_VA, USER_TEXT_VA + PAGE_SIZE, 0 })->target = core;
+	caps_ask(MON_SPAN, m, 0, &nothing, (uint64_t[]){ core, USER_TEXT_VA, USER_TEXT_VA + PAGE_SIZE, 0 })->target =
+		core;
 }
 
 /* Requests of who has ended are not answered. Who has only fallen silent may be told yet. */
@@ -553,7 +367,7 @@ static bool process_end(unsigned process)
 	for (unsigned i = 0; i < processes[process].count; i++) {
 		struct member *m = processes[process].member[(first + i) % processes[process].count];
 
-		if (!usable(m))
+		if (!caps_usable(m))
 			continue;
 		cores[m->core].island.isle_process_end(m->process);
 		fabric_soon(m->core);
@@ -620,4 +434,4 @@ void caps_show(void)
 				   asked[i].by->process, i + 1, asked[i].op, asked[i].slot);
 }
 
-void caps_figures(struct caps_figures *f) { *f = figures; }
+void caps_figures(struct caps_figures *f) { *f = caps_done; }
