@@ -1,16 +1,12 @@
 /*
  * Processes that span cores: a top-level slot that all members share.
  *
- * The asker's table goes to the home and from there to all members, each into the same slot of
- * its capability space; then all put it into their root, or none does.
+ * The home fetches the asker's table and sends it to all members, each into the same slot of its
+ * capability space; then all put it into their root, or none does.
  */
 #include "libos/core/invoke.h"
 #include "monitor/caps/caps.h"
 #include "monitor/member_jobs.h"
-
-#define ROOT_REQUESTS 16
-
-static struct request root_requests[ROOT_REQUESTS]; /* whose table is on its way to the home; number 0: free */
 
 static void root_agreed(uint64_t pid, err_t err, const struct proposal *proposal)
 {
@@ -57,86 +53,64 @@ void root_shared(struct process *p)
 		job_agree(p, SUBJECT_ROOT_SLOT, j->root, j->request.m.word[2], root_agreed);
 }
 
-/* The table is in its slot here, and goes to those of all other members. */
-void root_begin(struct process *p)
+/* The table is in its slot here, or not; it goes to those of all other members. */
+static void root_come(uint64_t pid, err_t err, uint64_t value)
 {
+	struct process *p = member_find(pid);
 	struct member_job *j = p->jobs;
-	uint64_t n = j->request.m.word[1], index = j->request.m.word[2];
 	struct cap_info info;
-	unsigned free;
-	err_t err = root_free(p, index, &free);
 
-	if (!err && (n >= MEMBER_ROOTS || p->roots >> n & 1))
-		err = ERR_EXISTS;
+	(void)value;
 	if (!err)
-		err = cap_identify(process_cap(p, member_root(p, (unsigned)n)), &info);
+		err = cap_identify(process_cap(p, member_root(p, j->root)), &info);
 	if (!err && info.type != CAP_PTABLE3)
 		err = ERR_CAP_TYPE;
 	if (err) {
-		job_end(p, err);
+		root_end(p, err);
 		return;
 	}
-	j->root = (uint8_t)n;
 	if (!member_spans(p)) {
-		member_root_is(p, &(struct mon_message){ .word = { 0, n, index } });
+		member_root_is(p, &(struct mon_message){ .word = { 0, j->root, j->request.m.word[2] } });
 		job_end(p, ERR_OK);
 		return;
 	}
 	j->sharing = 1;
 	for (coreid_t c = group_next(p->pid, CORES_MAX); c != CORES_MAX; c = group_next(p->pid, c))
 		if (c != monitor.core)
-			job_share(p, member_root(p, (unsigned)n), c);
+			job_share(p, member_root(p, j->root), c);
 	job_shared(p->pid, ERR_OK, 0);
 }
 
-static void root_to_home(uint64_t context, err_t err, uint64_t value)
+/* Which of the tables it will be only the home knows: others may be on their way. So the home fetches it. */
+void root_begin(struct process *p)
 {
-	struct request *r = &root_requests[context];
-	struct request own = *r;
-	struct mon_message m = { .word = { 0, r->m.word[2], r->m.word[1] } };
-
-	(void)value;
-	r->from.number = 0;
-	if (err)
-		request_reply(&own, err, NULL);
-	else if (process_alive(origin_process(own.from)))
-		member_to_home(&own, MEMBER_ROOT, &m);
-}
-
-static struct request *root_request(const struct request *r)
-{
-	for (unsigned i = 0; i < ROOT_REQUESTS; i++) {
-		if (root_requests[i].from.number)
-			continue;
-		root_requests[i] = *r;
-		return &root_requests[i];
-	}
-	return NULL;
-}
-
-/* The home's copy goes to the slot that all members will have theirs in. */
-void member_root_slot(struct request *r)
-{
-	struct process *p = origin_process(r->from);
-	struct request *kept;
-	unsigned n = 0;
+	struct member_job *j = p->jobs;
+	coreid_t from = j->request.from.core;
+	uint64_t slot = j->request.m.word[1];
+	unsigned n;
 	cptr_t cap;
-	err_t err = process_slot(p, r->m.word[0], &cap);
+	err_t err = process_slot(p, slot, &cap);
 
 	if (!err)
-		err = root_free(p, r->m.word[1], &n);
-	kept = err ? NULL : root_request(r);
-	if (!err && !kept)
-		err = ERR_AGAIN;
-	if (!err) {
-		kept->m.word[2] = n;
-		member_unroot(p, n);
-		err = caps_copy_to(cap, RIGHT_ALL, (coreid_t)(p->pid >> 32), p->pid, (uint32_t)member_root(p, n),
-				   root_to_home, (uint64_t)(kept - root_requests));
-	}
+		err = root_free(p, j->request.m.word[2], &n);
 	if (err) {
-		if (kept)
-			kept->from.number = 0;
-		request_reply(r, err, NULL);
+		job_end(p, err);
+		return;
 	}
+	j->root = (uint8_t)n;
+	member_unroot(p, n);
+	if (from == monitor.core)
+		err = caps_copy_to(cap, RIGHT_ALL, from, p->pid, (uint32_t)member_root(p, n), root_come, p->pid);
+	else
+		err = caps_fetch_from(from, (uint32_t)slot, RIGHT_ALL, p->pid, (uint32_t)member_root(p, n), root_come,
+				      p->pid);
+	if (err)
+		job_end(p, err);
+}
+
+void member_root_slot(struct request *r)
+{
+	struct mon_message m = { .word = { 0, r->m.word[0], r->m.word[1] } };
+
+	member_to_home(r, MEMBER_ROOT, &m);
 }

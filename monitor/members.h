@@ -41,7 +41,7 @@ enum member_op {
 	MEMBER_DROP,      /* no reply: it came to nothing, or all of it has ended */
 	/* to the home */
 	MEMBER_SPAN, /* as MON_SPAN, from w1 on */
-	MEMBER_ROOT, /* w1 = which shared top-level table, at its slot on the home already, w2 = index */
+	MEMBER_ROOT, /* as MON_ROOT_SLOT, from w1 on */
 	MEMBER_END,  /* no reply. w1 = enum mon_cause, w2 = status: a member has ended the process */
 	MEMBER_GONE, /* no reply: nothing is left of the member on that core */
 	/* to any member's monitor */

@@ -200,7 +200,9 @@ bool group_hear(coreid_t from, const struct mon_message *m)
 	if (!g)
 		return true;
 	g->version = mon_sequence(m->header);
-	memcpy(&g->set[at], &m->word[2], count * sizeof(uint64_t));
+	/* Who is told may know of deaths that the teller has not heard of yet. */
+	for (unsigned i = 0; i < count; i++)
+		g->set[at + i] = m->word[2 + i] & ~membership_out[at + i];
 	if (joining || at + count < set_words)
 		return true;
 	g->state = GROUP_MEMBER;

@@ -40,6 +40,9 @@ void caps_message(struct request *r);
  */
 err_t caps_copy_to(cptr_t cap, unsigned rights, coreid_t core, uint64_t pid, uint32_t slot, caps_done *done,
 		   uint64_t context);
+/* From a slot of the member of that process on `core`, another one, to one of the member here. */
+err_t caps_fetch_from(coreid_t core, uint32_t there, unsigned rights, uint64_t pid, uint32_t here, caps_done *done,
+		      uint64_t context);
 /*
  * Deletes everything made of the capability and all its copies on all cores. `stopped`: no core runs
  * the address spaces that it may be mapped in, so none need flush.

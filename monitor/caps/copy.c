@@ -318,6 +318,32 @@ static void fetch_run(struct op *o)
 		  o->slot | (uint64_t)c->slot << 32, c->dest, 0);
 }
 
+static void fetch_begin(struct op *o, uint32_t there, const struct copy_op *c)
+{
+	o->slot = there;
+	o->u.copy = *c;
+	o->run = fetch_run;
+	o->reply = copy_reply;
+	fetch_run(o);
+}
+
+err_t caps_fetch_from(coreid_t core, uint32_t there, unsigned rights, uint64_t pid, uint32_t here, caps_done *done,
+		      uint64_t context)
+{
+	struct op *o;
+	err_t err = copy_check(core, here, rights);
+
+	if (!err && core_absent(core))
+		err = ERR_CORE_DOWN;
+	if (!err)
+		err = op_new(NULL, &o);
+	if (err)
+		return err;
+	o->answer = (struct answer){ .to = TO_CALLER, .done = done, .context = context };
+	fetch_begin(o, there, &(struct copy_op){ .dest = pid, .core = core, .slot = here, .rights = (uint8_t)rights });
+	return ERR_OK;
+}
+
 void caps_fetch_request(struct request *r)
 {
 	const uint64_t *w = r->m.word;
@@ -339,10 +365,7 @@ void caps_fetch_request(struct request *r)
 	if (w[0] == monitor.core) {
 		copy_begin(o, &c);
 	} else {
-		o->u.copy = c;
-		o->run = fetch_run;
-		o->reply = copy_reply;
-		fetch_run(o);
+		fetch_begin(o, (uint32_t)w[1], &c);
 	}
 	ops_run();
 }

@@ -91,12 +91,17 @@ bool ops_watch(void)
 			doubt(o->other);
 		}
 	}
-	for (const struct share *s = share_next(NULL); s; s = share_next(s))
+	for (const struct share *s = share_next(NULL); s; s = share_next(s)) {
+		if (s->frozen && s->first) {
+			waits = true;
+			doubt(s->owner);
+		}
 		for (const struct sharer *h = s->sharers; h && s->holder; h = h->next) {
 			waits = waits || h->awaited;
 			if (h->awaited && s->holder->age > AGE_DOUBTED)
 				doubt(h->core);
 		}
+	}
 	return waits;
 }
 

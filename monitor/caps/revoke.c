@@ -286,6 +286,7 @@ static err_t revoke_here(struct op *o, struct share *s)
 	struct clear_op *c = &o->u.clear;
 	struct cap_info object = { .type = o->object.type, .bits = o->object.bits, .base = o->object.base };
 	cptr_t cap = revoke_with(o, s);
+	struct cap_info found;
 	err_t err;
 
 	if (clear_own(o) && s->keeper && !s->sharers && !s->pinned && s->giver == CORE_NONE)
@@ -300,6 +301,11 @@ static err_t revoke_here(struct op *o, struct share *s)
 	}
 	if (!err && c->keep_number)
 		c->kept = keeper_again(o, s);
+	/* A user's revoke of what is around it has taken all between two passes: it was not shared any more. */
+	if (err == ERR_CAP_LOOKUP && c->why != CLEAR_KEEP_HERE && cap_identify(s->keeper, &found)) {
+		keeper_gone(s);
+		err = ERR_OK;
+	}
 	return err;
 }
 

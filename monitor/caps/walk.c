@@ -87,9 +87,11 @@ static bool root_next(uint64_t base, struct object *out)
 	return false;
 }
 
+/* What fills the RAM that it is made of does not lie around that. */
 static bool covers(const struct object *a, const struct object *b)
 {
-	return b->base - a->base < SIZE_OF_BITS(a->bits) && a->bits >= b->bits;
+	return b->base - a->base < SIZE_OF_BITS(a->bits) &&
+	       (a->bits > b->bits || (a->bits == b->bits && (a->type == CAP_RAM || a->type == b->type)));
 }
 
 /* Is the block, in one of our own, given away? */
@@ -156,6 +158,11 @@ static void ask(struct op *o, coreid_t core, enum caps_question question, const 
 {
 	o->object = *object;
 	o->peer = core;
+	/* What is a dead core's is about to be forgotten. */
+	if (core_gone(core)) {
+		op_ready(o);
+		return;
+	}
 	caps_send(core, CAPS_IS, ERR_OK, o->number, object, caps_object(object, 0, 0, 0), question, count, 0);
 }
 

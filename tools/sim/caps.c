@@ -121,7 +121,9 @@ struct asked *caps_ask(unsigned op, struct member *by, unsigned slot, const stru
 
 	if (asked_count > asked_room)
 		errx(2, "more requests than operations");
-	*a = (struct asked){ .op = op, .by = by, .slot = slot, .object = *object };
+	*a = (struct asked){
+		.op = op, .by = by, .slot = slot, .object = *object, .time = sim_now(), .revokes = caps_revokes
+	};
 	e.line[0] = mon_header(op, 0, 0, asked_count);
 	memcpy(&e.line[1], word, 4 * sizeof *word);
 	by->busy[slot] = true;
@@ -194,6 +196,38 @@ static void copy_look(const struct asked *a)
 		sim_violation(m->core, "a copy has rights %x where %lx was allowed", now.rights, a->rights);
 }
 
+/* Nobody writes any more where it was mapped. */
+static void protect_look(const struct asked *a)
+{
+	struct island_cap now;
+
+	if (caps_look(a->by, a->slot, &now) && now.flags & CAP_FLAG_MAPPED && now.base == a->object.base)
+		translations_protected(cores[a->by->core].island.isle_root(a->by->process),
+				       SIM_TABLE_VA + (SIM_TABLE_FREE + a->by->mapped[a->slot]) * (vaddr_t)PAGE_SIZE,
+				       now.base, a->time);
+}
+
+/* All members that live have the table in their roots, or nothing, if something may have been revoked since. */
+static void root_look(const struct asked *a)
+{
+	struct island_cap now;
+
+	/* Or it was revoked since. */
+	if (!caps_look(a->by, a->slot, &now) || now.base != a->object.base || now.type != a->object.type)
+		return;
+	/* One that was alone then has put it there itself, or not. */
+	for (unsigned i = 0; a->index && i < processes[a->by->belongs].count; i++) {
+		const struct member *m = processes[a->by->belongs].member[i];
+		paddr_t root = caps_usable(m) ? cores[m->core].island.isle_root(m->process) : 0;
+
+		paddr_t there = root ? machine_word(root)[a->index] & SIM_PTE_ADDRESS : 0;
+
+		if (root && there != a->object.base && (there || a->revokes == caps_revokes))
+			sim_violation(m->core, "process %u has not the table at %lx, which all agreed on", m->process,
+				      a->object.base);
+	}
+}
+
 /* At the moment when the monitor gives the answer: nothing can have happened since. */
 void sim_answered(coreid_t core, uint32_t process, const uint64_t line[SIM_WORDS])
 {
@@ -210,7 +244,18 @@ void sim_answered(coreid_t core, uint32_t process, const uint64_t line[SIM_WORDS
 		break;
 	case MON_CAP_COPY:
 	case MON_CAP_FETCH:
+	case MON_CAP_RECEIVE:
 		copy_look(a);
+		break;
+	case MON_PROTECT:
+		protect_look(a);
+		break;
+	case MON_ROOT_SLOT:
+		root_look(a);
+		break;
+	case MON_WALK:
+		if (line[1] && a->index)
+			sim_violation(core, "the monitors find %lu violations among themselves", line[1]);
 		break;
 	}
 }
@@ -222,6 +267,17 @@ static void asked_end(struct asked *a)
 	if (a->other)
 		a->other->busy[a->other_slot] = false;
 	unfinished--;
+}
+
+/* What is not asked for goes with the process. */
+static void receive(const struct asked *sent, uint64_t ticket)
+{
+	struct member *m = sent->receiver;
+	unsigned slot = caps_usable(m) ? slot_draw(m, 0, NULL) : 0;
+
+	if (slot && asked_count < asked_room)
+		caps_ask(MON_CAP_RECEIVE, m, slot, &sent->object, (uint64_t[4]){ 0, ticket, slot })->rights =
+			sent->object.rights;
 }
 
 static void member_add(unsigned process, coreid_t core, uint32_t number)
@@ -253,6 +309,8 @@ void caps_answer(coreid_t core, uint32_t process, const uint64_t line[SIM_WORDS]
 		return;
 	if (a->op == MON_SPAN && !mon_aux(line[0]))
 		span_done(a);
+	if (a->op == MON_CAP_SEND && !mon_aux(line[0]))
+		receive(a, line[1]);
 	asked_end(a);
 	if (mon_aux(line[0]))
 		caps_done.refused++;
@@ -298,8 +356,8 @@ static void process_add(void)
 
 void caps_begin(unsigned operations)
 {
-	/* And those that make members. */
-	asked_room = operations + PROCESSES_MAX * SPAN_MAX;
+	/* And those that make members, that receive what was sent, and the checker's. */
+	asked_room = 2 * operations + PROCESSES_MAX * SPAN_MAX + 1;
 	asked = calloc(asked_room, sizeof *asked);
 	members = calloc((size_t)PROCESSES_MAX * SPAN_MAX, sizeof *members);
 	if (!asked || !members)
@@ -363,6 +421,8 @@ static bool process_end(unsigned process)
 {
 	unsigned first = (unsigned)random_below(&dice, processes[process].count);
 
+	caps_revokes++;
+
 	/* Whichever says so ends all. */
 	for (unsigned i = 0; i < processes[process].count; i++) {
 		struct member *m = processes[process].member[(first + i) % processes[process].count];
@@ -402,6 +462,26 @@ unsigned caps_unfinished(void)
 	if (unfinished && ++looks % LOOKS == 0)
 		asked_forget();
 	return unfinished;
+}
+
+void caps_walk(bool judged)
+{
+	static struct member walker;
+	struct island_cap nothing = { 0 };
+
+	while (!core_alive(walker.core))
+		walker.core++;
+	walker.process = cores[walker.core].island.isle_process();
+	if (!walker.process)
+		sim_violation(walker.core, "a process cannot be made");
+	caps_ask(MON_WALK, &walker, 0, &nothing, (uint64_t[4]){ 0 })->index = judged;
+}
+
+void caps_walk_end(void)
+{
+	for (coreid_t core = 0; core < options.cores; core++)
+		if (asked_count && asked[asked_count - 1].by->core == core && core_alive(core))
+			cores[core].island.isle_process_end(asked[asked_count - 1].by->process), fabric_soon(core);
 }
 
 void caps_end(void)

@@ -19,6 +19,9 @@ void caps_answer(coreid_t core, uint32_t process, const uint64_t line[SIM_WORDS]
 void caps_forget(void);
 /* Asked by the living and not answered. */
 unsigned caps_unfinished(void);
+/* A new process asks for the monitors' own check of all cores, and what it finds is `judged`; that it ends. */
+void caps_walk(bool judged);
+void caps_walk_end(void);
 /* All processes end. */
 void caps_end(void);
 /* When they have ended and nothing is under way: is all memory back? */

@@ -5,7 +5,10 @@
 
 #include <string.h>
 
+#define ROOT_INDICES 6
 #define TRIES 6 /* to draw an operation for which there is what it needs */
+
+unsigned caps_revokes;
 
 /* Each returns false when it has nothing to work on. */
 
@@ -49,10 +52,13 @@ static bool copy_far_act(struct member *m, bool fetch)
 
 static unsigned type_draw(const struct island_cap *c, unsigned *bits)
 {
-	static const uint8_t types[] = { CAP_RAM, CAP_RAM, CAP_FRAME, CAP_FRAME, CAP_FRAME, CAP_NOTIFICATION };
+	static const uint8_t types[] = { CAP_RAM,   CAP_RAM,          CAP_FRAME,  CAP_FRAME,
+					 CAP_FRAME, CAP_NOTIFICATION, CAP_PTABLE3 };
 	unsigned type = types[random_below(&dice, sizeof types)];
 
 	*bits = type == CAP_NOTIFICATION ? CAP_NOTIFICATION_BITS : PAGE_BITS + (unsigned)random_below(&dice, 3);
+	if (type == CAP_PTABLE3)
+		*bits = CAP_PTABLE_BITS;
 	if (type == CAP_RAM && c->bits > PAGE_BITS)
 		*bits = c->bits - 1 - (unsigned)random_below(&dice, c->bits - PAGE_BITS);
 	return type;
@@ -87,6 +93,7 @@ static bool end_act(struct member *m, unsigned op, unsigned mon_op)
 
 	if (!slot || (slot == TASK_RAM && op == CAP_OP_DELETE))
 		return false;
+	caps_revokes++;
 	err = caps_invoke(m, slot, op, 0, 0);
 	if (err != ERR_CAP_REMOTE)
 		return count(err);
@@ -99,11 +106,16 @@ static unsigned page_draw(void) { return (unsigned)random_below(&dice, PAGES); }
 static bool map_act(struct member *m)
 {
 	struct island_cap c;
-	unsigned slot = slot_draw(m, 1u << CAP_FRAME, &c), flags = c.rights & (MAP_READ | MAP_WRITE);
+	unsigned slot = slot_draw(m, 1u << CAP_FRAME, &c), page = page_draw();
+	err_t err;
 
-	return slot && !(c.flags & CAP_FLAG_MAPPED) &&
-	       count(caps_invoke(m, slot, INVOKE(CAP_OP_MAP, flags), SIM_SLOT_TABLE,
-				 MAP_ARGS(SIM_TABLE_FREE + page_draw(), 1, 0)));
+	if (!slot || c.flags & CAP_FLAG_MAPPED)
+		return false;
+	err = caps_invoke(m, slot, INVOKE(CAP_OP_MAP, c.rights & (MAP_READ | MAP_WRITE)), SIM_SLOT_TABLE,
+			  MAP_ARGS(SIM_TABLE_FREE + page, 1, 0));
+	if (!err)
+		m->mapped[slot] = (uint8_t)page;
+	return count(err);
 }
 
 /* Of a table that members share the CPU driver alone takes nothing out. */
@@ -140,6 +152,36 @@ static bool touch_act(struct member *m)
 	return false;
 }
 
+/* To any process, whose name for the channel nobody looks at here: each has one to all. */
+static bool send_act(struct member *m)
+{
+	struct member *o = member_draw();
+	unsigned from, rights = rights_draw();
+	struct island_cap c;
+
+	if (!o || o == m)
+		return false;
+	from = slot_draw(m, ANY, &c);
+	if (!from)
+		return false;
+	caps_ask(MON_CAP_SEND, m, from, &c, (uint64_t[4]){ (uint64_t)o->core << 32 | o->process, from, rights })
+		->receiver = o;
+	return true;
+}
+
+/* A top-level slot of all members, out of few, so that several want the same. */
+static bool root_act(struct member *m)
+{
+	struct island_cap c;
+	unsigned slot = slot_draw(m, 1u << CAP_PTABLE3, &c);
+	uint64_t index = 1 + random_below(&dice, ROOT_INDICES);
+
+	if (!slot)
+		return false;
+	caps_ask(MON_ROOT_SLOT, m, slot, &c, (uint64_t[4]){ slot, index })->index = member_draw_other(m) ? index : 0;
+	return true;
+}
+
 static bool act(struct member *m, unsigned n)
 {
 	if (n < 12)
@@ -156,7 +198,11 @@ static bool act(struct member *m, unsigned n)
 		return unmap_act(m, n >= 63);
 	if (n < 75)
 		return touch_act(m);
-	return copy_far_act(m, n < 85);
+	if (n < 79)
+		return send_act(m);
+	if (n < 81)
+		return root_act(m);
+	return copy_far_act(m, n < 90);
 }
 
 void caps_act(void)

@@ -28,15 +28,18 @@ struct member {
 struct asked {
 	unsigned op; /* enum mon_op; 0: none */
 	struct member *by, *other;
+	struct member *receiver; /* MON_CAP_SEND */
 	unsigned slot, other_slot;
-	coreid_t target; /* MON_SPAN */
-	cycles_t time;   /* when */
-	uint64_t index;  /* MON_ROOT_SLOT */
-	uint64_t rights; /* that the result may have at most */
+	coreid_t target;  /* MON_SPAN */
+	cycles_t time;    /* when */
+	uint64_t index;   /* MON_ROOT_SLOT; MON_WALK: is the answer judged? */
+	unsigned revokes; /* when it was asked */
+	uint64_t rights;  /* that the result may have at most */
 	struct island_cap object;
 };
 
 extern struct caps_figures caps_done;
+extern unsigned caps_revokes; /* that have begun, and other ends of more than one capability */
 
 /* What the process does by itself. */
 err_t caps_invoke(const struct member *m, unsigned slot, uint64_t op, uint64_t a0, uint64_t a1);
@@ -53,5 +56,3 @@ unsigned slot_draw(const struct member *m, unsigned types, struct island_cap *ou
 struct asked *caps_ask(unsigned op, struct member *by, unsigned slot, const struct island_cap *object,
 		       const uint64_t word[4]);
 void caps_ask_other(struct asked *a, struct member *other, unsigned slot, uint64_t rights);
-/* The peer of a channel hears of a ticket, and asks its monitor for what was sent. */
-void caps_receive(const struct asked *sent, uint64_t ticket);

@@ -16,6 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "monitor/agree/agreement.h"
+
 #define SPACE_MEMORY_TYPES                                                                           \
 	(1u << CAP_RAM | 1u << CAP_FRAME | 1u << CAP_CNODE | 1u << CAP_PTABLE1 | 1u << CAP_PTABLE2 | \
 	 1u << CAP_PTABLE3 | 1u << CAP_PTABLE4 | 1u << CAP_DISPATCHER | 1u << CAP_NOTIFICATION)
@@ -106,12 +108,22 @@ static void owner_check(size_t at)
 /* RAM that was given away, seen by the giver. */
 static bool tombstone(const struct node *n) { return foreign(n) && n->flags & CAP_FLAG_REMOTE; }
 
-/* Whose owner is dead belongs to nobody until its giver has it back. */
+/* What was a dead core's is nobody's till the survivors have agreed on its death, and have forgotten it. */
+static bool orphan(const struct node *n)
+{
+	coreid_t owner = cores[n->core].island.isle_owner(
+		&(struct island_cap){ .type = n->type, .bits = n->bits, .base = n->base });
+
+	if (owner == CORES_MAX)
+		return check_orphans_allowed();
+	return !core_alive(owner) && (!all_quiet || cores[n->core].island.isle_group_holds(GROUP_ALL, owner));
+}
+
 static void known_check(const struct node *n, const struct node *owner, bool moving)
 {
-	if (tombstone(n) || n->base == machine_info.archive || check_orphans_allowed())
+	if (tombstone(n) || n->base == machine_info.archive)
 		return;
-	if (!owner && moving)
+	if (!owner && (moving || orphan(n)))
 		return;
 	if (!owner)
 		sim_violation(n->core, "foreign object of type %u at %lx, %u bits, is nobody's own", n->type, n->base,

@@ -256,7 +256,7 @@ static void event_run(uint32_t place)
 		work_act(e.process);
 		break;
 	case EVENT_ANSWER:
-		if (core_alive(e.core))
+		if (cores[e.core].life != CORE_DEAD)
 			work_answer(e.core, e.process, e.line);
 		break;
 	case EVENT_FATE:

@@ -74,6 +74,8 @@ err_t isle_group_make(uint64_t group);
 bool isle_group_holds(uint64_t group, coreid_t core);
 /* Lines of agreement that made no sense to it. */
 unsigned isle_malformed(void);
+/* ... of capabilities. */
+unsigned isle_malformed_caps(void);
 /* What is due or was posted; returns when to look again, or 0. */
 cycles_t isle_step(void);
 
@@ -84,6 +86,8 @@ uint32_t isle_member(uint64_t pid);
 /* It ends, as if killed. */
 void isle_process_end(uint32_t process);
 bool isle_process_alive(uint32_t process);
+/* Its root page table; 0: it has none. */
+paddr_t isle_root(uint32_t process);
 /* What the process does by itself: an invocation in its own capability space. */
 err_t isle_invoke(uint32_t process, cptr_t cap, uint64_t op, uint64_t a0, uint64_t a1, uint64_t out[4]);
 /* Its root page table is the one that the core has loaded from now on. False: it does not run. */

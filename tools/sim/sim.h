@@ -6,7 +6,7 @@
  *   work.c      what there is to do               rounds.c    rounds of agreement
  *   check.c     what must hold                    trace.c     what happened
  *   caps.c      programs                          translations.c  what processors remember
- *   garbage.c   lines that make no sense
+ *   garbage.c, garbage_caps.c   lines that make no sense
  *   base/       what the simulator of fleets uses, too
  *
  * Single-threaded: an island is called for one event at a time, and all that it does happens at
@@ -117,8 +117,8 @@ bool machine_touch(coreid_t core, uint32_t process, vaddr_t va, bool write, padd
 void translations_check(void);
 /* Now and then: what page tables show is somebody's. */
 void translations_backed(void);
-/* The page has been protected against writing at va, as was asked for then: no processor writes there. */
-void translations_protected(vaddr_t va, paddr_t page, cycles_t asked);
+/* The page has been protected against writing at va in the space of that root, as was asked for then. */
+void translations_protected(paddr_t root, vaddr_t va, paddr_t page, cycles_t asked);
 
 /* --- work.c ------------------------------------------------------------------------------- */
 
@@ -142,6 +142,9 @@ void work_core_gone(coreid_t core);
 bool work_forget(void);
 /* Everything that was asked has been answered. */
 bool work_done(void);
+/* Asks for the monitors' own check; false: there is no work for it. And when it is answered. */
+bool work_walk_begin(bool judged);
+void work_walk_end(void);
 /* Ends the processes that are left. */
 void work_end(void);
 /* For a report: what is not answered yet. */
@@ -156,6 +159,7 @@ void work_figures(void);
 
  * A line that makes no sense comes to some core, and nothing may come of it. */
 void garbage_act(void);
+void garbage_caps_act(void);
 
 /* --- check.c ------------------------------------------------------------------------------- */
 

@@ -249,13 +249,16 @@ void translations_backed(void)
 				backed(core, &known[core].entry[i]);
 }
 
-void translations_protected(vaddr_t va, paddr_t page, cycles_t asked)
+void translations_protected(paddr_t root, vaddr_t va, paddr_t page, cycles_t asked)
 {
+	paddr_t table[LEVELS] = { 0 };
+
+	walk(root, va, table);
 	for (coreid_t core = 0; core < machine_info.cores; core++)
 		for (unsigned i = 0; i < known[core].count && translates(core); i++) {
 			const struct translation *t = &known[core].entry[i];
 
-			if (t->va == va && t->page == page && t->write && t->since < asked)
+			if (t->va == va && t->table[0] == table[0] && t->page == page && t->write && t->since < asked)
 				sim_violation(core, "still writes to %lx, page %lx, which has been protected", va,
 					      page);
 		}

@@ -109,7 +109,10 @@ void work_act(uint32_t what)
 		stall_act();
 		break;
 	case ACT_GARBAGE:
-		garbage_act();
+		if (wanted("rounds") && (!wanted("caps") || random_one_in(&dice, 2)))
+			garbage_act();
+		else
+			garbage_caps_act();
 		break;
 	}
 }
@@ -139,6 +142,15 @@ bool work_forget(void)
 
 bool work_done(void) { return to_come == 0 && round_unfinished() == 0 && caps_unfinished() == 0; }
 void work_check(void) { round_check(); }
+
+bool work_walk_begin(bool judged)
+{
+	if (wanted("caps"))
+		caps_walk(judged);
+	return wanted("caps");
+}
+
+void work_walk_end(void) { caps_walk_end(); }
 
 void work_end(void)
 {

@@ -225,6 +225,16 @@ err_t isle_invoke(uint32_t process, cptr_t cap, uint64_t op, uint64_t a0, uint64
 	return r.err;
 }
 
+paddr_t isle_root(uint32_t process)
+{
+	struct process *p = process_table_find(&monitor.processes, process);
+	struct cap_info info;
+
+	return process_alive(p) && !cap_identify(process_cap(p, TASK_VSPACE), &info) ? info.base : 0;
+}
+
+unsigned isle_malformed_caps(void) { return caps_malformed(); }
+
 static bool process_runs(const struct process *p)
 {
 	struct disp_state state;
@@ -282,6 +292,9 @@ void isle_start(const struct island_birth *b)
 	ram_init();
 	require(memory_init(), "memory");
 	require(caps_init(event_handle, NULL), "capabilities across cores");
+	caps_pin(TASK_ARCHIVE, 0);
+	if (b->core != 0)
+		caps_pin(TASK_BOOT_URPC, 0);
 	require(spawn_init(), "address space");
 	require(slot_alloc(&endpoint), "endpoint");
 	require(cap_retype(TASK_DISPATCHER, CAP_ENDPOINT_OFFSET + SIZE_OF_BITS(CAP_ENDPOINT_BITS), CAP_ENDPOINT,
