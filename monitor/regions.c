@@ -399,30 +399,42 @@ void region_returned(struct request *r)
 	request_reply(r, err, words);
 }
 
-/* Any service may ask. */
+/* The lowest block of the region from `from` on that a process has. */
+static const struct extent *granted_next(const struct region *g, paddr_t from, uint64_t *pid)
+{
+	const struct extent *next = NULL;
+
+	for (unsigned i = 0; i < PROCESS_MAX; i++) {
+		const struct process *p = &monitor.processes.entry[i];
+
+		for (const struct extent *e = p->extents; e; e = e->next) {
+			if (e->region != g - regions + 1 || e->base < from || (next && e->base > next->base))
+				continue;
+			next = e;
+			*pid = p->pid;
+		}
+	}
+	return next;
+}
+
+/* Any service may ask. By address, since blocks come and go between two questions. */
 void region_granted(struct request *r)
 {
 	const struct region *g = region_find(r->m.word[1]);
-	uint64_t words[MON_PAYLOAD] = { 0 }, skip = r->m.word[2];
-	unsigned n = 0;
+	uint64_t words[MON_PAYLOAD] = { 0 }, from = r->m.word[2], pid = 0;
 
 	if (!g) {
 		request_reply(r, ERR_NOT_FOUND, NULL);
 		return;
 	}
-	for (unsigned i = 0; i < PROCESS_MAX; i++) {
-		const struct process *p = &monitor.processes.entry[i];
+	for (unsigned n = 0; n < MON_PAYLOAD; n += 2) {
+		const struct extent *e = granted_next(g, from, &pid);
 
-		for (const struct extent *e = p->extents; e && n < MON_PAYLOAD; e = e->next) {
-			if (e->region != g - regions + 1)
-				continue;
-			if (skip) {
-				skip--;
-				continue;
-			}
-			words[n++] = e->base | e->bits;
-			words[n++] = p->pid;
-		}
+		if (!e)
+			break;
+		words[n] = e->base | e->bits;
+		words[n + 1] = pid;
+		from = e->base + SIZE_OF_BITS(e->bits);
 	}
 	request_reply(r, ERR_OK, words);
 }

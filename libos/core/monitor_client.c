@@ -316,10 +316,10 @@ err_t mon_grant(coreid_t core, uint64_t pid, const struct mon_grant *g, paddr_t 
 	return err;
 }
 
-err_t mon_granted(coreid_t core, paddr_t region, unsigned index, struct mon_granted out[MON_GRANTED_PART],
+err_t mon_granted(coreid_t core, paddr_t region, paddr_t from, struct mon_granted out[MON_GRANTED_PART],
 		  unsigned *count)
 {
-	struct mon_message m = { .word = { core, region, index } };
+	struct mon_message m = { .word = { core, region, from } };
 	err_t err = call(MON_GRANTED, &m);
 
 	for (*count = 0; !err && *count < MON_GRANTED_PART && m.word[2 * *count]; ++*count) {

@@ -72,8 +72,8 @@ struct mon_granted {
 };
 #define MON_GRANTED_PART 3
 #define MON_RETURNED_PART 6
-/* What is granted of a region, from the index-th on; *count 0 past the last. */
-err_t mon_granted(coreid_t core, paddr_t region, unsigned index, struct mon_granted out[MON_GRANTED_PART],
+/* What is granted of a region, by address, from that one on; *count 0 past the last. */
+err_t mon_granted(coreid_t core, paddr_t region, paddr_t from, struct mon_granted out[MON_GRANTED_PART],
 		  unsigned *count);
 /* What has come back to a region that the calling process owns; *count 0: no more. Each once. */
 err_t mon_returned(coreid_t core, paddr_t region, struct mon_granted out[MON_RETURNED_PART], unsigned *count);

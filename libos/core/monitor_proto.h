@@ -140,7 +140,7 @@ enum mon_op {
 	/* w1 = pid, w2 = slot there | bits << 32 | type << 40, w3 = base, w4 = the region's number -> w0 = base,
 	   w1 = bytes that the process has. ERR_EXISTS: the same has been granted there before, w0 = base */
 	MON_GRANT,
-	MON_GRANTED,  /* w1 = base of a region, w2 = index -> w0 to w5: up to 3 of base | bits, pid; bits 0: none */
+	MON_GRANTED,  /* w1 = base of a region, w2 = address -> w0 to w5: up to 3 of base | bits, pid; bits 0: none */
 	MON_RETURNED, /* w1 = base of a region -> w0 to w5: up to 6 of base | bits that came back, 0: none; each once */
 	MON_QUOTA,    /* w1 = pid, w2 = bytes or 0: no limit, w3 = set it? -> w0 = quota, w1 = bytes that it has */
 	/* to a process, unasked; no reply: something came back to a region, again after all was asked for */

@@ -14,16 +14,16 @@ enum { PAGE_INHERIT = 1 }; /* told: a pid, whose chunks are to be taken over */
 
 /* --- a chunk of which something is granted --------------------------------------------------- */
 
-/* Marks in *seen what is granted. */
-static err_t granted_read(struct store *s, const struct chunk *c, uint64_t *seen)
+err_t granted_read(struct store *s, const struct chunk *c, uint64_t *seen)
 {
 	struct mon_granted part[MON_GRANTED_PART];
-	unsigned count, at = 0;
+	paddr_t from = c->base;
+	unsigned count;
 	err_t err;
 
 	do {
 		rpc_release(&s->fleet->server);
-		err = mon_granted(c->core, c->base, at, part, &count);
+		err = mon_granted(c->core, c->base, from, part, &count);
 		for (unsigned i = 0; !err && i < count; i++)
 			for (uint64_t page = 0; page < 1u << (part[i].bits - PAGE_BITS); page++) {
 				uint64_t n = (part[i].base - c->base) / PAGE_SIZE + page;
@@ -31,7 +31,8 @@ static err_t granted_read(struct store *s, const struct chunk *c, uint64_t *seen
 				if (n < CHUNK_PAGES)
 					seen[n / 64] |= UINT64_C(1) << n % 64;
 			}
-		at += count;
+		if (!err && count)
+			from = part[count - 1].base + SIZE_OF_BITS(part[count - 1].bits);
 	} while (!err && count == MON_GRANTED_PART);
 	return err;
 }

@@ -92,7 +92,16 @@ static err_t stat(struct rpc_call *call, struct page_stat *out)
 	return ERR_OK;
 }
 
-static const struct page_handlers handlers = { .take = take, .quota_set = quota_set, .quota = quota, .stat = stat };
+static err_t check(struct rpc_call *call, struct page_faults *out)
+{
+	(void)call;
+	store_check(&store, out);
+	return ERR_OK;
+}
+
+static const struct page_handlers handlers = {
+	.take = take, .quota_set = quota_set, .quota = quota, .stat = stat, .check = check
+};
 
 /* --- what comes back --------------------------------------------------------------------------- */
 

@@ -25,3 +25,5 @@ rpc_idempotent err_t page_quota_set(rpc_in uint64_t pid, rpc_in uint64_t bytes);
 rpc_idempotent err_t page_quota(rpc_in uint64_t pid, rpc_out uint64_t *most, rpc_out uint64_t *has);
 /* Of the member that is asked. */
 rpc_idempotent err_t page_stat(rpc_out struct page_stat *stat);
+/* Compares what the member that is asked believes with what monitors know. */
+rpc_idempotent err_t page_check(rpc_out struct page_faults *faults);

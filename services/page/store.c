@@ -226,15 +226,20 @@ static unsigned bases_of(const struct chunk *list, paddr_t *base, unsigned count
 	return count;
 }
 
+unsigned shelf_bases(const struct shelf *h, paddr_t *base)
+{
+	return bases_of(h->book.full, base, bases_of(h->book.open, base, 0));
+}
+
 /* What came back of all chunks: the monitors' words may be on their way yet. */
 static void shelf_collect(struct shelf *h)
 {
-	unsigned count = bases_of(h->book.full, NULL, bases_of(h->book.open, NULL, 0));
+	unsigned count = shelf_bases(h, NULL);
 	paddr_t *base = malloc((count + 1) * sizeof(*base));
 
 	if (!base)
 		return;
-	bases_of(h->book.full, base, bases_of(h->book.open, base, 0));
+	shelf_bases(h, base);
 	for (unsigned i = 0; i < count; i++)
 		store_collect(h->store, h->core, base[i]);
 	free(base);

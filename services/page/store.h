@@ -63,4 +63,10 @@ void store_member_gone(struct store *s, uint32_t number);
 struct shelf *store_shelf(struct store *s, coreid_t core);
 /* Takes in what came back to a region. May block. */
 void store_collect(struct store *s, coreid_t core, paddr_t base);
+/* The bases of its chunks, for who goes over them all and asks monitors; returns how many. base may be NULL. */
+unsigned shelf_bases(const struct shelf *h, paddr_t *base);
+/* Marks in *seen, a bit for each page, what is granted of the chunk. May block. */
+err_t granted_read(struct store *s, const struct chunk *c, uint64_t *seen);
+/* Holds all that we have against what monitors say. May block. */
+void store_check(struct store *s, struct page_faults *out);
 void store_stat(const struct store *s, struct page_stat *out);

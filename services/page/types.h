@@ -10,6 +10,15 @@
 /* What page_take makes in the slot. */
 enum page_kind { PAGE_FRAME, PAGE_RAM, PAGE_KINDS };
 
+/* What page_check finds wrong with a member's chunks, held against the monitors; in pages, of a quiet system. */
+struct page_faults {
+	uint64_t lost;    /* taken, but nobody has them */
+	uint64_t doubled; /* free, but somebody has them */
+	uint64_t strange; /* chunks that are not ours at their monitor */
+	uint64_t orphans; /* regions of which something is granted, owned by no member */
+	uint64_t pages;   /* that were looked at */
+};
+
 /* What a member has and has done. */
 struct page_stat {
 	uint64_t taken;         /* calls of page_take that got something */

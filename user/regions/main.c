@@ -259,8 +259,13 @@ static bool child_dies(coreid_t core)
 		g = grant_of(&r, i * PAGE_SIZE, i % 2 ? CAP_RAM : CAP_FRAME, PAGE_BITS, CPTR(L1_TASK, CHILD_FREE + i));
 		EXPECT_OK(mon_grant(core, pid, &g, &there));
 	}
-	for (count = MON_GRANTED_PART; count == MON_GRANTED_PART; all += count)
-		EXPECT_OK(mon_granted(core, r.base, all, part, &count));
+	for (paddr_t from = 0; all < PARTS; all += count) {
+		EXPECT_OK(mon_granted(core, r.base, from, part, &count));
+		EXPECT(count > 0 && part[0].base == r.base + all * PAGE_SIZE && part[0].pid == pid);
+		from = part[count - 1].base + PAGE_SIZE;
+	}
+	EXPECT_OK(mon_granted(core, r.base, r.base + PARTS * PAGE_SIZE, part, &count));
+	EXPECT(count == 0);
 	EXPECT(all == PARTS);
 	EXPECT_OK(mon_kill(pid));
 	EXPECT_OK(mon_wait(pid, NULL, NULL));
