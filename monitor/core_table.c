@@ -112,6 +112,18 @@ bool option_find(const char *cmdline, const char *name, char *out, size_t size)
 	return false;
 }
 
+uint64_t option_number(const char *cmdline, const char *name, uint64_t otherwise)
+{
+	char value[12];
+	uint64_t n = 0;
+
+	if (!option_find(cmdline, name, value, sizeof value) || value[0] < '0' || value[0] > '9')
+		return otherwise;
+	for (const char *p = value; *p >= '0' && *p <= '9'; p++)
+		n = n * 10 + (uint64_t)(*p - '0');
+	return n;
+}
+
 bool option_given(const char *cmdline, const char *name)
 {
 	size_t length = strlen(name);
@@ -128,14 +140,9 @@ bool option_given(const char *cmdline, const char *name)
 
 unsigned cores_wanted(const char *cmdline, unsigned present)
 {
-	char value[8];
-	unsigned n = 0;
+	uint64_t n = option_number(cmdline, "cores", present);
 
-	if (!option_find(cmdline, "cores", value, sizeof value))
-		return present;
-	for (const char *p = value; *p >= '0' && *p <= '9'; p++)
-		n = n * 10 + (unsigned)(*p - '0');
-	return n == 0 || n > present ? present : n;
+	return n == 0 || n > present ? present : (unsigned)n;
 }
 
 size_t words_split(char *text)

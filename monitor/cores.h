@@ -41,6 +41,8 @@ unsigned core_table_count(const struct core_table *t, unsigned state);
  * value in double quotes may hold blanks. False when it is not there or too long.
  */
 bool option_find(const char *cmdline, const char *name, char *out, size_t size);
+/* Its value when that is a number; else, and when it is not there, `otherwise`. */
+uint64_t option_number(const char *cmdline, const char *name, uint64_t otherwise);
 /* Is the word `name` there? */
 bool option_given(const char *cmdline, const char *name);
 /* Option cores=N, between 1 and `present`; `present` when it is not given. */

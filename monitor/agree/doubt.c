@@ -34,15 +34,11 @@ static uint16_t heard_now(void) { return (uint16_t)(context_now() >> HEARD_SHIFT
 
 void doubt_init(void)
 {
-	char value[8];
-	uint64_t ms = 0;
+	uint64_t ms = option_number(monitor.info->cmdline, "silence", SILENCE_MS);
 
 	memset(doubted, 0, sizeof doubted);
 	doubts = 0;
 	next_tick = 0;
-	if (option_find(monitor.info->cmdline, "silence", value, sizeof value))
-		for (const char *p = value; *p >= '0' && *p <= '9'; p++)
-			ms = ms * 10 + (uint64_t)(*p - '0');
 	silence = (ms ? ms : SILENCE_MS) * monitor.info->tsc_hz / 1000;
 	tick = monitor.info->tsc_hz / TICKS_IN_SECOND;
 	if (tick > silence / 8)

@@ -10,6 +10,7 @@
 #include "monitor/agree/broadcast.h"
 #include "monitor/agree/dissemination.h"
 #include "monitor/agree/doubt.h"
+#include "monitor/agree/heartbeat.h"
 #include "monitor/agree/membership.h"
 #include "monitor/monitor.h"
 
@@ -169,7 +170,10 @@ bool agree_step(cycles_t *next)
 		if (rounds[i].state == ROUND_FINISHED)
 			round_tell(&rounds[i]);
 	*next = 0;
-	return doubt_tick(next) || busy;
+	if (doubt_tick(next) || busy)
+		return true;
+	heartbeat_step(next);
+	return false;
 }
 
 /* --- requests ----------------------------------------------------------------------------------- */
@@ -290,6 +294,8 @@ static void parked_resume(struct round *r)
 
 void engine_group_changed(uint64_t group)
 {
+	if (group == GROUP_ALL)
+		heartbeat_changed();
 	for (unsigned i = 0; i < ROUNDS_MAX; i++)
 		if (rounds[i].state == ROUND_PARKED && rounds[i].group == group)
 			parked_resume(&rounds[i]);

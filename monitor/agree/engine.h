@@ -39,7 +39,7 @@ static inline bool request_is_alone(const struct mon_message *m)
 {
 	return route_hi(m->word[2]) - route_lo(m->word[2]) == 1;
 }
-/* A join is decided: what was parked for that goes on. */
+/* A join is decided, or a group is made: what was parked for that goes on. */
 void engine_group_changed(uint64_t group);
 
 /* --- subject.c -------------------------------------------------------------------------- */

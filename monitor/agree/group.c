@@ -216,6 +216,8 @@ bool group_told(coreid_t from, const struct mon_message *m)
 	if (monitor.core != 0 || m->word[0] != GROUP_ALL || !set_has(untold, core_place(from)))
 		return false;
 	set_remove(untold, core_place(from));
+	if (group_formed())
+		engine_group_changed(GROUP_ALL);
 	return true;
 }
 

@@ -16,6 +16,7 @@
 #include "monitor/agree/dissemination.h"
 #include "monitor/agree/doubt.h"
 #include "monitor/agree/engine.h"
+#include "monitor/agree/heartbeat.h"
 #include "monitor/caps/caps.h"
 #include "monitor/cores.h"
 #include "monitor/members.h"
@@ -38,6 +39,7 @@ void membership_init(void)
 	exclusions = 0;
 	membership_lost = false;
 	doubt_init();
+	heartbeat_init();
 }
 
 void membership_say(coreid_t to, unsigned kind, uint64_t word)
@@ -191,6 +193,7 @@ static void exclude_one(unsigned place)
 	membership_lost = true;
 	members_core_gone(core);
 	groups_remove(place);
+	heartbeat_changed();
 	set_remove(missed, place);
 	doubt_end(place);
 	core_lost(core);
@@ -257,6 +260,9 @@ bool membership_message(coreid_t from, const struct mon_message *m)
 	switch (agree_kind(m->header)) {
 	case AGREE_PING:
 		membership_say(from, AGREE_PONG, 0);
+		return true;
+	case AGREE_BEAT:
+		heartbeat_hear(from);
 		return true;
 	case AGREE_PONG:
 		return true;

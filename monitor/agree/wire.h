@@ -36,6 +36,7 @@ enum agree_kind {
 	AGREE_RELAY,   /* aux = subject, w0 = round, w1 = group, w3-5: one-phase of a coordinator that is gone */
 	AGREE_LINE,    /* w0 = page of lines that the sender broadcasts by, w1 = number of the next */
 	AGREE_LINE_OK, /* they are polled from now on */
+	AGREE_BEAT,    /* I am here; to who is behind me in the ring */
 	AGREE_KINDS
 };
 

@@ -84,3 +84,17 @@ def test_death(report):
             expect("cannot start" in g.shell("run --core 2 hello", 5), "core 2 is asked again")
             said = g.shell("tests agreement", 40)
             expect("not ok" not in said and "ok 4" in said, "rounds among those that are left")
+
+
+def test_missed(report):
+    """4 cores, of which core 2 dies while nobody waits for it: it is missed"""
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "gdb")
+        with guest.boot(90, cores=4, append="silence=1000 heartbeat=250", extra=gdbstub.arguments(path)[1:]) as g:
+            g.prompt(60)
+            g.settle(3)
+            expect("does not answer" not in g.log, "a core is missed that lives")
+            silence(g, path, 2)
+            g.wait("core 2 does not answer", 20)
+            g.prompt(10)
+            expect(cores_up(g.shell("cores", 20)) == [0, 1, 3], "the cores that are up are not 0, 1 and 3")

@@ -1,4 +1,4 @@
-/* needs: monitor/agree/places.c monitor/agree/tree.c monitor/agree/round.c monitor/agree/group.c monitor/agree/engine.c monitor/agree/one_phase.c monitor/agree/two_phase.c monitor/agree/dissemination.c monitor/agree/doubt.c monitor/agree/membership.c monitor/agree/resolve.c monitor/core_table.c libos/core/error_text.c */
+/* needs: monitor/agree/places.c monitor/agree/tree.c monitor/agree/round.c monitor/agree/group.c monitor/agree/engine.c monitor/agree/one_phase.c monitor/agree/two_phase.c monitor/agree/dissemination.c monitor/agree/doubt.c monitor/agree/heartbeat.c monitor/agree/membership.c monitor/agree/resolve.c monitor/core_table.c libos/core/error_text.c */
 /*
  * What one monitor's engine does about lines: rounds with three others that are played here, and lines that
  * make no sense.  Oracle: such a line is counted against its sender, is answered by nothing, changes

@@ -12,6 +12,8 @@
  */
 #include "tools/sim/check.h"
 
+#include "monitor/agree/agreement.h"
+
 #include <err.h>
 #include <stdlib.h>
 #include <string.h>
@@ -196,6 +198,15 @@ bool check_quiet(void)
 	for (coreid_t core = 0; core < machine_info.cores; core++)
 		if (core_alive(core) && cores[core].island.isle_busy())
 			return false;
+	return true;
+}
+
+bool check_agreed(void)
+{
+	for (coreid_t dead = 0; dead < options.cores && options.heartbeat; dead++)
+		for (coreid_t core = 0; cores[dead].life == CORE_DEAD && core < options.cores; core++)
+			if (core_alive(core) && cores[core].island.isle_group_holds(GROUP_ALL, dead))
+				return false;
 	return true;
 }
 

@@ -122,6 +122,7 @@ void fabric_kill(coreid_t core, cycles_t thaws)
 	cores[core].life = thaws ? CORE_FROZEN : CORE_DEAD;
 	cores[core].thaws = now + thaws;
 	cores[core].fell_silent = true;
+	cores[core].died = thaws ? 0 : now;
 	trace_note(core, thaws ? "falls silent" : "dies");
 	trace_model("%s %u", thaws ? "freeze" : "die", core);
 	if (thaws)
@@ -146,14 +147,20 @@ void sim_fence(coreid_t by, coreid_t core)
 	cores[core].life = CORE_DEAD;
 }
 
-unsigned fabric_deaths(void)
+unsigned fabric_deaths(cycles_t *slowest)
 {
 	unsigned n = 0;
 
-	for (coreid_t core = 0; core < options.cores; core++)
-		n += cores[core].life == CORE_DEAD;
+	*slowest = 0;
+	for (const struct core *c = cores; c < cores + options.cores; c++) {
+		n += c->life == CORE_DEAD;
+		if (c->died && c->excluded > c->died && c->excluded - c->died > *slowest)
+			*slowest = c->excluded - c->died;
+	}
 	return n;
 }
+
+void fabric_excluded(coreid_t core) { cores[core].excluded = now; }
 
 static void thaw(coreid_t core)
 {

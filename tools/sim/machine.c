@@ -7,6 +7,7 @@
 #include <elf.h>
 #include <err.h>
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -37,7 +38,8 @@ static void topology_make(void)
 	machine_info.magic = BOOT_INFO_MAGIC;
 	machine_info.cores = options.cores;
 	machine_info.tsc_hz = UINT64_C(1000000000);
-	strcpy(machine_info.cmdline, "silence=40");
+	snprintf(machine_info.cmdline, sizeof machine_info.cmdline, "silence=%u heartbeat=%u", options.silence,
+		 options.heartbeat);
 	for (unsigned i = 0; i < options.cores; i++) {
 		machine_info.apic_id[i] = i;
 		machine_info.package[i] = (uint16_t)package_of((coreid_t)i);

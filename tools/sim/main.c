@@ -26,12 +26,18 @@
 #define RUN_SECONDS 120 /* of processor time; longer, and the run hangs */
 #define WALK_CORES 64
 #define QUIET (20 * MILLISECOND)
+#define SILENCE 40  /* ms */
 #define SETTLED 200 /* times that, at the latest */
 #define END_OF_TIME (UINT64_C(60) * 1000 * MILLISECOND)
 
-struct options options = {
-	.seed = 1, .seeds = 1, .cores = 16, .operations = 200, .jobs = 2, .deaths = UINT_MAX, .check_every = 500
-};
+struct options options = { .seed = 1,
+			   .seeds = 1,
+			   .cores = 16,
+			   .operations = 200,
+			   .jobs = 2,
+			   .deaths = UINT_MAX,
+			   .check_every = 500,
+			   .silence = SILENCE };
 
 static const char *const fault_names[FAULTS] = { "none", "drop", "twice", "overtake", "flush" };
 static const char *image_path = "build/sim/island.so";
@@ -50,6 +56,10 @@ const char *replay_command(void)
 		n += snprintf(text + n, sizeof text - (size_t)n, " --stalls %u", options.stalls);
 	if (options.garbage)
 		n += snprintf(text + n, sizeof text - (size_t)n, " --garbage %u", options.garbage);
+	if (options.silence != SILENCE)
+		n += snprintf(text + n, sizeof text - (size_t)n, " --silence %u", options.silence);
+	if (options.heartbeat)
+		n += snprintf(text + n, sizeof text - (size_t)n, " --heartbeat %u", options.heartbeat);
 	if (options.fault)
 		n += snprintf(text + n, sizeof text - (size_t)n, " --fault %s:%u", fault_names[options.fault],
 			      options.fault_at);
@@ -82,7 +92,7 @@ static void settle(void)
 {
 	cycles_t until = sim_now();
 
-	for (unsigned i = 0; i == 0 || (i < SETTLED && !check_quiet()); i++) {
+	for (unsigned i = 0; i == 0 || (i < SETTLED && !(check_quiet() && check_agreed())); i++) {
 		until += QUIET;
 		while (fabric_step(until))
 			;
@@ -109,6 +119,8 @@ static void run(void)
 	work_begin();
 	work_out();
 	settle();
+	if (!check_agreed())
+		sim_violation(0, "not all know who has died");
 	check_all(true);
 	work_check();
 	work_walk();
@@ -123,15 +135,24 @@ static void run(void)
 	fflush(stdout);
 }
 
-static uint64_t *died; /* in all runs; shared with them */
+/* Of all runs; shared with them. */
+static struct {
+	uint64_t died;
+	cycles_t slowest; /* from a death to the agreement on it */
+} * fate;
 
 static void seed_run(uint64_t seed)
 {
+	cycles_t slowest, was = fate->slowest;
+
 	options.seed = seed;
 	if (options.model)
 		trace_model_open(options.model);
 	run();
-	__atomic_fetch_add(died, fabric_deaths(), __ATOMIC_RELAXED);
+	__atomic_fetch_add(&fate->died, fabric_deaths(&slowest), __ATOMIC_RELAXED);
+	while (slowest > was &&
+	       !__atomic_compare_exchange_n(&fate->slowest, &was, slowest, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		;
 }
 
 static unsigned run_all(struct runs *r)
@@ -139,16 +160,16 @@ static unsigned run_all(struct runs *r)
 	uint64_t done;
 	unsigned failed;
 
-	died = mmap(NULL, sizeof *died, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (died == MAP_FAILED)
+	fate = mmap(NULL, sizeof *fate, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (fate == MAP_FAILED)
 		err(2, "mmap");
 	r->seed = options.seed;
 	r->seeds = options.seeds;
 	r->jobs = options.jobs;
 	r->seconds = options.seconds;
 	failed = runs_all(r, &done);
-	printf("%lu seeds, %u cores, %u operations each, %lu deaths: %u failed\n", done, options.cores,
-	       options.operations, *died, failed);
+	printf("%lu seeds, %u cores, %u operations each, %lu deaths, agreed on within %lu ms: %u failed\n", done,
+	       options.cores, options.operations, fate->died, fate->slowest / MILLISECOND, failed);
 	return failed;
 }
 
@@ -156,7 +177,7 @@ static unsigned run_all(struct runs *r)
 
 static const char usage[] =
 	"usage: sim [--cores N] [--seeds N] [--seed N] [--operations N] [--jobs N] [--seconds N] [--deaths N]\n"
-	"           [--stalls N] [--garbage N]\n"
+	"           [--stalls N] [--garbage N] [--silence MS] [--heartbeat MS]\n"
 	"           [--only WORK] [--trace] [--figures] [--check-every N] [--trace-model FILE]\n"
 	"           [--fault drop|twice|overtake|flush:N] [--image FILE]\n"
 	"docs/simulator.md says more.\n";
@@ -221,6 +242,12 @@ static void option_read(int c)
 	case 'g':
 		options.garbage = (unsigned)number(optarg, 0, 100000);
 		break;
+	case 'q':
+		options.silence = (unsigned)number(optarg, 1, 100000);
+		break;
+	case 'b':
+		options.heartbeat = (unsigned)number(optarg, 0, 100000);
+		break;
 	case 'w':
 		options.only = optarg;
 		break;
@@ -252,14 +279,16 @@ static void option_read(int c)
 
 int main(int argc, char **argv)
 {
-	static const struct option known[] = {
-		{ "cores", 1, NULL, 'c' },       { "seeds", 1, NULL, 'n' }, { "seed", 1, NULL, 's' },
-		{ "operations", 1, NULL, 'o' },  { "jobs", 1, NULL, 'j' },  { "deaths", 1, NULL, 'd' },
-		{ "only", 1, NULL, 'w' },        { "trace", 0, NULL, 't' }, { "figures", 0, NULL, 'f' },
-		{ "trace-model", 1, NULL, 'm' }, { "fault", 1, NULL, 'x' }, { "check-every", 1, NULL, 'k' },
-		{ "seconds", 1, NULL, 'l' },     { "image", 1, NULL, 'i' }, { "stalls", 1, NULL, 'p' },
-		{ "garbage", 1, NULL, 'g' },     { NULL, 0, NULL, 0 }
-	};
+	static const struct option known[] = { { "cores", 1, NULL, 'c' },   { "seeds", 1, NULL, 'n' },
+					       { "seed", 1, NULL, 's' },    { "operations", 1, NULL, 'o' },
+					       { "jobs", 1, NULL, 'j' },    { "deaths", 1, NULL, 'd' },
+					       { "only", 1, NULL, 'w' },    { "trace", 0, NULL, 't' },
+					       { "figures", 0, NULL, 'f' }, { "trace-model", 1, NULL, 'm' },
+					       { "fault", 1, NULL, 'x' },   { "check-every", 1, NULL, 'k' },
+					       { "seconds", 1, NULL, 'l' }, { "image", 1, NULL, 'i' },
+					       { "stalls", 1, NULL, 'p' },  { "garbage", 1, NULL, 'g' },
+					       { "silence", 1, NULL, 'q' }, { "heartbeat", 1, NULL, 'b' },
+					       { NULL, 0, NULL, 0 } };
 
 	struct runs r = { .limit = RUN_SECONDS, .run = seed_run, .crash = crash };
 

@@ -236,6 +236,8 @@ void sim_part(coreid_t core, enum sim_part part, uint64_t round, unsigned subjec
 		    part != SIM_PREPARE ? ""
 		    : err               ? " no"
 					: " yes");
+	if (subject == SUBJECT_EXCLUDE && part == SIM_COMMIT)
+		fabric_excluded((coreid_t)word[0]);
 	if (!p || t->subject != subject)
 		return;
 	t->round = round;

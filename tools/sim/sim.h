@@ -28,6 +28,8 @@ struct options {
 	unsigned deaths;      /* cores that die in a run, at most; UINT_MAX: as the seed says */
 	unsigned stalls;      /* so often a core does nothing for half the time that is taken for a death */
 	unsigned garbage;     /* lines that make no sense */
+	unsigned silence;     /* ms after which a core is taken for dead */
+	unsigned heartbeat;   /* ms between two beats; 0: none */
 	bool trace;           /* print every event */
 	const char *model;    /* file of the protocols' events for the models, or NULL */
 	enum fault fault;     /* made on purpose, to see that it is found */
@@ -49,6 +51,8 @@ struct core {
 	cycles_t timer;    /* when it is to be looked at for what is due; 0: not at all */
 	cycles_t thaws;    /* when a frozen one goes on */
 	bool fell_silent;  /* it died, or froze */
+	cycles_t died;     /* when; 0: it froze, and was fenced */
+	cycles_t excluded; /* when, where it took longest */
 	paddr_t root;      /* page table that is loaded */
 	uint64_t messages; /* that it got */
 	uint64_t *doorbell;
@@ -97,8 +101,10 @@ void fabric_soon(coreid_t core);
 void fabric_kill(coreid_t core, cycles_t thaws);
 /* The core does nothing for so long. */
 void fabric_stall(coreid_t core, cycles_t length);
-/* How many cores have died. */
-unsigned fabric_deaths(void);
+/* How many cores have died; the longest that it took from a death till it was agreed on. */
+unsigned fabric_deaths(cycles_t *slowest);
+/* It is excluded on some core. */
+void fabric_excluded(coreid_t core);
 static inline bool core_alive(coreid_t core) { return cores[core].life == CORE_ALIVE; }
 
 /* --- machine.c ---------------------------------------------------------------------------- */

@@ -12,7 +12,6 @@
 
 #define OPERATION_EVERY (2 * MICROSECOND)
 #define DEATHS_MAX 3
-#define STALL_MAX (20 * MILLISECOND) /* half of the silence time: machine.c */
 
 /* --- what happens to cores ----------------------------------------------------------------- */
 
@@ -27,13 +26,13 @@ static void death_act(void)
 	fabric_kill(core, random_one_in(&dice, 4) ? random_below(&dice, 2000 * (uint64_t)MILLISECOND) + 1 : 0);
 }
 
-/* As long as a core may without being taken for dead: about what its CPU driver's replacement takes, and more. */
+/* Up to half as long as after which it would be taken for dead: about what its CPU driver's replacement takes, and more. */
 static void stall_act(void)
 {
 	coreid_t core = (coreid_t)random_below(&dice, options.cores);
 
 	trace_note(core, "does nothing for a while");
-	fabric_stall(core, random_below(&dice, STALL_MAX));
+	fabric_stall(core, random_below(&dice, options.silence * MILLISECOND / 2));
 }
 
 static unsigned deaths_draw(void)
