@@ -21,6 +21,7 @@
 #include "libos/core/span.h"
 #include "libos/core/stay.h"
 #include "libos/core/syscall.h"
+#include "libos/thread/cpu.h"
 #include "libos/thread/errand.h"
 #include "libos/thread/thread.h"
 
@@ -203,6 +204,7 @@ static void call_begin(struct mon_call *c, struct mon_message *m, unsigned op)
 {
 	*c = (struct mon_call){ .reply = m };
 	dispatcher_disable();
+	cpu_asked++;
 	c->sequence = ++last_sequence;
 	c->next = calls;
 	calls = c;
@@ -220,6 +222,7 @@ static void call_end(struct mon_call *c, bool wait)
 	while (*at != c)
 		at = &(*at)->next;
 	*at = c->next;
+	cpu_asked--;
 	dispatcher_enable();
 }
 

@@ -34,6 +34,7 @@ static struct mutex join_lock = MUTEX_INIT;
 
 CORE_LOCAL struct cpu *cpu_self;
 CORE_LOCAL bool cpu_due;
+CORE_LOCAL uint32_t cpu_asked;
 static CORE_LOCAL struct inbox_item *requests; /* come, and not answered */
 static CORE_LOCAL uint32_t turn;               /* the cpu in the list that is looked at next */
 static uint64_t closed[CORES_MAX / 64];        /* cores that the process has moved away from */
@@ -284,15 +285,16 @@ static bool idle_look(void)
 	const volatile uint64_t *events = &dispatcher_page()->events;
 	bool seeks = !is_closed(cpu_self->core);
 	struct cpu *c = seeks ? surplus_find(STEAL_LOOKS) : NULL;
-	unsigned looks;
+	unsigned looks = IDLE_LOOKS;
 
 	inbox_seek(&cpu_self->inbox);
 	surplus_say(0);
 	requests_answer(false);
 	if (c)
 		work_ask(c);
-	/* Another process of this core, the monitor perhaps that is to answer us, runs in the meantime. */
-	looks = sys_runnable() == 1 ? IDLE_LOOKS : 0;
+	/* Who is to answer us runs on this core, perhaps now: it is let run. */
+	if (cpu_asked && sys_runnable() > 1)
+		looks = 0;
 	for (unsigned i = 0; i < looks && !*events; i++) {
 		if (!inbox_empty(&cpu_self->inbox))
 			return true;

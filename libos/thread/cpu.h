@@ -13,6 +13,7 @@
 #pragma once
 
 #include "kernel/abi/types.h"
+#include "libos/core/local.h"
 
 struct thread;
 
@@ -29,6 +30,8 @@ err_t cpu_add(coreid_t core);
  * as soon as it is enabled, or end its wait.  In disabled mode: it neither blocks nor faults.
  */
 void cpu_wake(coreid_t core);
+/* Calls of this core's threads that another process of the core, the monitor, is to answer. In disabled mode. */
+extern CORE_LOCAL uint32_t cpu_asked;
 /* Is there a member on that core? */
 bool cpu_present(coreid_t core);
 
