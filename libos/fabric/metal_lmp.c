@@ -7,6 +7,8 @@
  */
 #include "libos/fabric/metal.h"
 
+#include <string.h>
+
 #include "libos/thread/thread.h"
 
 _Static_assert(sizeof(struct urpc_message) == LMP_WORDS * sizeof(uint64_t), "lmp_send reads 8 words");
@@ -36,8 +38,9 @@ static err_t line_take(struct channel *c, struct urpc_message *m, const struct l
 
 	if (!length)
 		return mem_load32(&c->closed) ? ERR_CLOSED : ERR_AGAIN;
-	for (unsigned i = 0; i < URPC_WORDS; i++)
-		m->word[i] = i < length ? in->words[i] : 0;
+	memcpy(m->word, in->words, URPC_WORDS * sizeof(uint64_t));
+	for (unsigned i = length; i < URPC_WORDS; i++)
+		m->word[i] = 0;
 	return ERR_OK;
 }
 

@@ -161,7 +161,7 @@ static struct channel *set_poll(struct wait_set *w, cycles_t deadline)
 	for (uint32_t round = 0; round < rounds; round++) {
 		struct channel *c = wait_set_poll(w);
 
-		if (c || set_incoming(w) || deadline == FABRIC_POLL)
+		if (c || rounds == 1 || set_incoming(w) || deadline == FABRIC_POLL)
 			return c;
 		w->fabric->ops->relax(w->fabric);
 	}
@@ -188,10 +188,13 @@ static struct channel *set_sleep(struct wait_set *w, cycles_t deadline)
 	set_mark(w, true);
 	mem_fence(); /* pairs with that in urpc_kick */
 	c = set_look_all(w);
-	if (!c && !set_incoming(w))
-		w->fabric->ops->block(w, deadline);
+	if (c || set_incoming(w)) {
+		set_mark(w, false);
+		return c;
+	}
+	w->fabric->ops->block(w, deadline);
 	set_mark(w, false);
-	return c;
+	return wait_set_poll(w);
 }
 
 /* The looks that polling leaves out. */

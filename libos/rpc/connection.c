@@ -288,6 +288,8 @@ void rpc_connection_ready(struct rpc_connection *n)
 		if (taken == TURN || s->current != &call || !line_take(n))
 			break;
 		taken++;
+		if (s->current == &call && !channel_ready(&n->channel))
+			break;
 	}
 	if (s->current == &call)
 		s->current = NULL;
