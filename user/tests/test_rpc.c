@@ -6,7 +6,9 @@
 
 #include "libos/core/dispatcher.h"
 #include "libos/core/monitor_client.h"
+#include "libos/core/ram.h"
 #include "libos/core/slot.h"
+#include "libos/core/vspace.h"
 #include "libos/fabric/metal.h"
 #include "libos/thread/thread.h"
 #include "services/sample/sample_client.h"
@@ -15,6 +17,7 @@
 #define CORES_TRIED 4
 #define PIPELINED 24
 #define RELAYED 8 /* channels that the service opens at a time; a process has few endpoints */
+#define SENT_AHEAD 4000
 #define STARTS 5 /* seconds that a service may take to start */
 
 static coreid_t cores_up(void)
@@ -228,10 +231,110 @@ static bool handlers_that_call(void)
 	return true;
 }
 
+/* --- capabilities, peers that go, peers that do not read ----------------------------------------------- */
+
+static bool a_frame_goes_along(void)
+{
+	coreid_t cores = cores_up();
+	struct rpc_client c;
+	cptr_t frame, copy;
+	vaddr_t here, there;
+	uint64_t pid;
+
+	for (coreid_t core = 0; core < cores; core++) {
+		EXPECT(sample_begin(core, "sample.cap", &c, &pid));
+		EXPECT_ERROR(sample_kept(&c, &copy), ERR_NOT_FOUND);
+		EXPECT_OK(frame_alloc_map(PAGE_BITS, &frame, &here));
+		*(volatile uint64_t *)here = 83712 + core;
+		EXPECT_OK(sample_keep(&c, frame));
+		EXPECT_OK(sample_kept(&c, &copy));
+		EXPECT(copy != frame);
+		EXPECT_OK(vspace_map_frame(copy, PAGE_BITS, MAP_READ, &there));
+		EXPECT(*(volatile uint64_t *)there == 83712 + core);
+		EXPECT_OK(vspace_unmap(there));
+		EXPECT_OK(slot_delete(copy));
+		EXPECT(sample_end(&c, pid));
+		EXPECT_OK(vspace_unmap(here));
+		EXPECT_OK(ram_free(frame));
+	}
+	return true;
+}
+
+static err_t renew_second(struct rpc_client *c)
+{
+	++*(unsigned *)c->tag;
+	return rpc_client_open(c, "sample.second");
+}
+
+/* The first service is killed while calls wait there: one may be repeated, the other not. */
+static bool killed_under_a_call(void)
+{
+	coreid_t cores = cores_up();
+	struct rpc_pending wait, relay;
+	struct rpc_client c, second;
+	uint64_t pid, pid_second, sum, opener, opened;
+	unsigned renewals = 0;
+
+	EXPECT(sample_begin(0, "sample.second", &second, &pid_second));
+	for (coreid_t core = 0; core < cores; core++) {
+		EXPECT(sample_begin(core, "sample.first", &c, &pid));
+		c.renew = renew_second;
+		c.tag = &renewals;
+		renewals = 0;
+		EXPECT_OK(sample_wait_start(&c, &wait, 7));
+		EXPECT_OK(mon_kill(pid));
+		EXPECT_OK(mon_wait(pid, NULL, NULL));
+		EXPECT_OK(sample_add(&c, 2, 3, &sum));
+		EXPECT(sum == 5 && renewals == 1 && c.peer == pid_second);
+		EXPECT_ERROR(sample_wait_finish(&wait, &opener), ERR_CLOSED);
+		EXPECT_OK(sample_open(&second, 7, &opened));
+		EXPECT(opened == 0);
+		EXPECT_OK(sample_relay_start(&c, &relay, "sample.second", 1, 2));
+		EXPECT_OK(sample_relay_finish(&relay, &sum));
+		rpc_client_close(&c);
+	}
+	EXPECT(sample_end(&second, pid_second));
+	return true;
+}
+
+/* A client that only sends: its channel is closed, and the service serves the other. */
+static bool a_client_that_never_reads(void)
+{
+	coreid_t cores = cores_up();
+	struct rpc_client c;
+	struct channel deaf;
+	unsigned sent;
+	uint64_t pid, sum;
+	err_t err;
+
+	for (coreid_t core = 0; core < cores; core++) {
+		EXPECT(sample_begin(core, "sample.deaf", &c, &pid));
+		EXPECT_OK(channel_open(c.fabric, "sample.deaf", NULL, &deaf));
+		err = ERR_OK;
+		for (sent = 0; sent < SENT_AHEAD && !err; sent++) {
+			struct urpc_message m = { .word = { RPC_HEADER(SAMPLE_INTERFACE, SAMPLE_ADD, 2), 1, 1 } };
+
+			err = channel_send_lines(&deaf, &m, 1, 0, NULL);
+			if (sent % 64 == 0) {
+				EXPECT_OK(sample_add(&c, sent, 1, &sum));
+				EXPECT(sum == sent + 1);
+			}
+		}
+		EXPECT_ERROR(err, ERR_CLOSED);
+		channel_close(&deaf);
+		EXPECT_OK(sample_add(&c, 4, 5, &sum));
+		EXPECT(sample_end(&c, pid));
+	}
+	return true;
+}
+
 const struct test rpc_tests[] = {
 	{ "calls of all kinds, from one core and across", calls_of_all_kinds },
 	{ "calls in flight, finished in another order", calls_in_flight },
 	{ "answers given later", answers_given_later },
 	{ "handlers that call another service", handlers_that_call },
+	{ "a frame as a parameter, there and back", a_frame_goes_along },
+	{ "a service killed under its calls", killed_under_a_call },
+	{ "a client that never reads its answers", a_client_that_never_reads },
 	{ 0 },
 };
