@@ -365,8 +365,8 @@ def oneway(m):
         head = joined(['struct rpc_client *client'], [declare(p) for p in m.params])
         words, copies = fill_line(m.inputs, header(m), "line_", value_of)
         filled = [f"\tline_.word[{at}] = {word};" for at, word in enumerate(words) if word != "0"]
-        return [f"static __attribute__((noinline)) err_t {m.name}_slow({head})", "{", "\tstruct urpc_message line_;", "",
-                f"\t{m.name}_put({joined(['&line_'], args_in(m))});",
+        return [f"static __attribute__((noinline)) err_t {m.name}_slow({head})", "{",
+                "\tstruct urpc_message line_;", "", f"\t{m.name}_put({joined(['&line_'], args_in(m))});",
                 f"\treturn rpc_send_slow(client, line_.word, 1 + {upper(m)}_CALL);", "}", "",
                 proto_call(m), "{", "\tstruct urpc_slot line_;", "",
                 "\tif (!rpc_line_open(client))", f"\t\treturn {m.name}_slow({joined(['client'], args_in(m))});",
@@ -558,8 +558,8 @@ def put_answer(m, by_pointer):
         elif p.kind == "cap":
             out.append(f"rpc_put_word(&o_, {plain}_out_);")
         else:
-            out += [f"to_ = rpc_serial_room(&o_, {p.maximum}, &room_);",
-                    f"rpc_serial_put(&o_, to_, to_ ? {p.marks['serial']}_put({plain if held else '&' + plain}, to_, room_) : 0);"]
+            put = f"{p.marks['serial']}_put({plain if held else '&' + plain}, to_, room_)"
+            out += [f"to_ = rpc_serial_room(&o_, {p.maximum}, &room_);", f"rpc_serial_put(&o_, to_, to_ ? {put} : 0);"]
     return out
 
 

@@ -20,8 +20,8 @@ INTEGERS = {TypeKind.CHAR_U, TypeKind.CHAR_S, TypeKind.UCHAR, TypeKind.SCHAR, Ty
             TypeKind.INT, TypeKind.UINT, TypeKind.LONG, TypeKind.ULONG, TypeKind.LONGLONG, TypeKind.ULONGLONG,
             TypeKind.BOOL, TypeKind.ENUM}
 FLOATS = {TypeKind.FLOAT, TypeKind.DOUBLE}
-KEYWORDS = set("""auto break case char const continue default do double else enum extern float for goto if inline int long
-register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while""".split())
+KEYWORDS = set("""auto break case char const continue default do double else enum extern float for goto if inline int
+long register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while""".split())
 DIRECTIONS = ("in", "out", "inout")
 MARKS = {"string", "cap"}
 MARKS_WITH = {"sized", "max", "serial"}
@@ -424,7 +424,7 @@ def read(path):
                 raise Unfit(cursor, "rpc_interface(name, number) comes before the methods")
             interface.methods.append(Method(cursor, interface))
         else:
-            raise Unfit(cursor, "only rpc_interface and methods stand here: types belong into a header that is included")
+            raise Unfit(cursor, "only rpc_interface and methods stand here: types belong into an included header")
     if not interface.methods:
         raise SystemExit(f"{path}:1: no interface with methods")
     if len(interface.methods) > METHODS:

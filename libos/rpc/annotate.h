@@ -28,12 +28,12 @@
 
 /* --- the interface: rpc_interface(name, number), once, the number 1 to RPC_INTERFACES - 1, its own in the system -- */
 
-/* --- methods: NAME_method(...), err_t, in this order on the wire: new ones go at the end --------------------------- */
+/* --- methods: NAME_method(...), err_t, in this order on the wire: new ones go at the end --- */
 
 #define rpc_idempotent rpc_mark("idempotent") /* may be done twice: repeated at another member without asking */
 #define rpc_oneway rpc_mark("oneway")         /* void; no answer is sent, so no outputs */
 
-/* --- parameters: one direction each ---------------------------------------------------------------------------------- */
+/* --- parameters: one direction each --- */
 
 #define rpc_in rpc_mark("in")       /* by value, or by pointer to const */
 #define rpc_out rpc_mark("out")     /* by pointer; written when the answer is ERR_OK only */

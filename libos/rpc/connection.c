@@ -229,7 +229,8 @@ bool rpc_connection_take(struct rpc_connection *n, const struct urpc_message *m)
 
 /*
  * The short way: messages of one line in URPC's ring that are of the same method as the last, unpacked where they
- * lie. How many; it ends at one that is something else. There is a thread for the loop as long as the channel is current.
+ * lie. How many; it ends at one that is something else. There is a thread for the loop as long as the channel is
+ * current.
  */
 static unsigned lines_take(struct rpc_connection *n, struct rpc_call *call, unsigned most)
 {

@@ -76,7 +76,8 @@ void rpc_client_close(struct rpc_client *c);
 
 /*
  * A call under way: X_method_start fills it, X_method_finish waits for its answer and unpacks it, once for
- * each start that gave ERR_OK. Lies where the user likes until then. Several may be under way; answers come in any order.
+ * each start that gave ERR_OK. Lies where the user likes until then. Several may be under way; their answers come in
+ * any order.
  */
 struct rpc_pending {
 	struct rpc_client *client;
@@ -119,8 +120,8 @@ void rpc_abandon(struct rpc_pending *p);
  *   page_server.h: struct page_handlers { err_t (*take)(struct rpc_call *call, uint32_t bits, uint64_t *base); ... };
  *                  extern const struct rpc_service page_service;
  *                  err_t page_take_answer(struct rpc_later *l, err_t err, uint64_t base);
- * A one-way method has no finish and no answer; its functions return err_t: ERR_CLOSED when it cannot be sent. A handler
- * that is NULL answers ERR_UNSUPPORTED.
+ * A one-way method has no finish and no answer; its functions return err_t: ERR_CLOSED when it cannot be sent. A
+ * handler that is NULL answers ERR_UNSUPPORTED.
  */
 
 /* --- servers ---------------------------------------------------------------------------- */
@@ -157,8 +158,8 @@ struct rpc_answer {
 struct rpc_hooks {
 	/*
 	 * A call that is not idempotent came again (RPC_REPEAT). ERR_OK: it was done, *answer is what was answered (it
-	 * is sent before the hook's memory is touched again). ERR_NOT_FOUND: nobody has done it, so do it. Else the caller
-	 * gets the error. Without this hook the caller gets ERR_CLOSED.
+	 * is sent before the hook's memory is touched again). ERR_NOT_FOUND: nobody has done it, so do it. Else the
+	 * caller gets the error. Without this hook the caller gets ERR_CLOSED.
 	 */
 	err_t (*seen)(struct rpc_call *call, struct rpc_answer *answer);
 	/* A call that is not idempotent was done, and is about to be answered. May make calls (to a mirror). */

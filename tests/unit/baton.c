@@ -1,3 +1,4 @@
+/* Threads that hand round a baton: baton.h. */
 #include "tests/unit/baton.h"
 
 #include <errno.h>
