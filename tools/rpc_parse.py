@@ -21,7 +21,8 @@ INTEGERS = {TypeKind.CHAR_U, TypeKind.CHAR_S, TypeKind.UCHAR, TypeKind.SCHAR, Ty
             TypeKind.BOOL, TypeKind.ENUM}
 FLOATS = {TypeKind.FLOAT, TypeKind.DOUBLE}
 KEYWORDS = set("""auto break case char const continue default do double else enum extern float for goto if inline int
-long register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while""".split())
+long register restrict return short signed sizeof static struct switch typedef union unsigned void volatile
+while""".split())
 DIRECTIONS = ("in", "out", "inout")
 MARKS = {"string", "cap"}
 MARKS_WITH = {"sized", "max", "serial"}
