@@ -321,6 +321,6 @@ struct world {
 	void (*check)(void);
 	void (*figures)(void);
 };
-extern const struct world world_echo, world_stubs, world_tally, world_page;
+extern const struct world world_echo, world_stubs, world_tally, world_page, world_name;
 const struct world *world_find(const char *name);
 extern const struct world *world;

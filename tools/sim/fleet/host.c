@@ -116,6 +116,8 @@ bool host_go_on(uint64_t n)
 	return n < options.calls || fate_kills < options.kills || fate_core_deaths < options.core_deaths;
 }
 
+bool host_scheme(const char *name) { return options.scheme && !strcmp(options.scheme, name); }
+
 void host_work(uint64_t ns) { time_spend(ns); }
 
 void host_done(void)

@@ -16,6 +16,8 @@ uint64_t host_random(uint64_t limit);
 bool host_go_on(uint64_t n);
 /* An option of the run. */
 uint64_t host_option(const char *name);
+/* Is this the scheme of the run (--scheme)? */
+bool host_scheme(const char *name);
 /* This process works for so many ns. */
 void host_work(uint64_t ns);
 /* A call was answered that began at `from` (a time of this process); counted and timed for the figures. */

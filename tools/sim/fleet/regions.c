@@ -549,7 +549,22 @@ bool host_has_memory(uint64_t slot, paddr_t base, unsigned bits)
 	return false;
 }
 
-uint64_t host_core_pages(void) { return PAGES; }
+static void regions_trace(coreid_t core)
+{
+	for (const struct region *g = memory_of(core)->region; g < memory_of(core)->region + REGIONS_MAX; g++)
+		if (g->used)
+			trace(process_of(g->owner),
+			      process_of(g->owner)->life == PROCESS_DEAD
+				      ? "had region %lx of 1 << %lu bytes when it died, %lu granted"
+				      : "has region %lx of 1 << %lu bytes, %lu granted",
+			      g->base, (uint64_t)g->bits, g->granted);
+}
+
+uint64_t host_core_pages(void)
+{
+	regions_trace(running->core);
+	return PAGES;
+}
 
 void regions_check(void)
 {

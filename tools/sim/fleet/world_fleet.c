@@ -137,3 +137,4 @@ static void figures(void)
 
 FLEET_WORLD(tally, "tally", "counters in the partitioned store of a fleet");
 FLEET_WORLD(page, "page", "memory: pages, given to one process at a time");
+FLEET_WORLD(name, "name", "names, a replica in each member");

@@ -11,7 +11,7 @@
 
 int main(void)
 {
-	uint64_t base, pages = 0;
+	uint64_t base, pages = 0, all;
 	struct fleet_client c;
 	struct fabric *f;
 	err_t err = fabric_here(&f);
@@ -26,7 +26,8 @@ int main(void)
 	}
 	if (err != ERR_NO_MEMORY)
 		host_violation("a page: %s", error_text(err));
-	if (pages != host_core_pages())
-		host_violation("%lu pages of %lu could be had", pages, host_core_pages());
+	all = host_core_pages();
+	if (pages != all)
+		host_violation("%lu pages of %lu could be had", pages, all);
 	return 0;
 }
