@@ -338,13 +338,20 @@ static err_t told(void *arg, uint32_t from, uint32_t what, const void *data, siz
 {
 	struct kv_replicated *kv = arg;
 	uint64_t sequence = 0;
+	size_t room = *answered;
 	err_t err;
 
-	(void)from, (void)answer;
+	(void)from;
 	*answered = 0;
 	switch (what) {
 	case KV_SUBMIT:
-		return told_submit(kv, data, bytes);
+		err = told_submit(kv, data, bytes);
+		if (err == ERR_AGAIN || room < sizeof err)
+			return err;
+		/* What became of the change is no error of the message's. */
+		memcpy(answer, &err, sizeof err);
+		*answered = sizeof err;
+		return ERR_OK;
 	case KV_PREPARE:
 		return told_prepare(kv, data, bytes);
 	case KV_COMMIT:
@@ -370,8 +377,11 @@ static err_t told(void *arg, uint32_t from, uint32_t what, const void *data, siz
 
 /* --- writing, start -------------------------------------------------------------------------- */
 
-static err_t submit(struct kv_replicated *kv, uint32_t to, const struct kv_tag *tag, const void *change, size_t bytes)
+/* *result: what came of it, if it reached the coordinator. */
+static err_t submit(struct kv_replicated *kv, uint32_t to, const struct kv_tag *tag, const void *change, size_t bytes,
+		    err_t *result)
 {
+	size_t answered = sizeof *result;
 	struct kv_head head = { .tag = *tag };
 	unsigned char *message = malloc(sizeof head + bytes);
 	err_t err;
@@ -380,9 +390,9 @@ static err_t submit(struct kv_replicated *kv, uint32_t to, const struct kv_tag *
 		return ERR_NO_MEMORY;
 	memcpy(message, &head, sizeof head);
 	memcpy(message + sizeof head, change, bytes);
-	err = tell(kv, to, KV_SUBMIT, message, sizeof head + bytes);
+	err = fleet_ask(kv->fleet, to, FLEET_PORT_REPLICA, KV_SUBMIT, message, sizeof head + bytes, result, &answered);
 	free(message);
-	return err;
+	return err || answered == sizeof *result ? err : ERR_MESSAGE;
 }
 
 /* The coordinator of our view does not coordinate, or not any more: there is, or will be, another view. */
@@ -391,7 +401,7 @@ static bool ask_again(err_t err) { return gone(err) || err == ERR_AGAIN; }
 err_t kv_write(struct kv_replicated *kv, const struct kv_tag *tag, const void *change, size_t bytes)
 {
 	static const struct kv_tag none;
-	err_t err;
+	err_t err, result;
 
 	if (bytes > KV_CHANGE_MAX)
 		return ERR_TOO_LONG;
@@ -404,9 +414,9 @@ err_t kv_write(struct kv_replicated *kv, const struct kv_tag *tag, const void *c
 			return ERR_CLOSED;
 		if (c->number == kv->fleet->number)
 			break;
-		err = submit(kv, c->number, tag, change, bytes);
+		err = submit(kv, c->number, tag, change, bytes, &result);
 		if (!ask_again(err))
-			return err;
+			return err ? err : result;
 		fleet_wait_change(kv->fleet, version);
 	}
 	kv_lock(kv);

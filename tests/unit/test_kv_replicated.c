@@ -119,6 +119,8 @@ struct told {
 	uint32_t from, what;
 	const void *data;
 	size_t bytes;
+	void *answer;
+	size_t *answered;
 };
 static err_t run(uint32_t number, err_t (*what)(struct member *m, const struct told *t), const struct told *t)
 {
@@ -136,9 +138,9 @@ static fleet_port_fn *port_fn;
 
 static err_t deliver(struct member *m, const struct told *t)
 {
-	size_t answered = 0;
+	size_t none = 0;
 
-	return port_fn(&m->kv, t->from, t->what, t->data, t->bytes, NULL, &answered);
+	return port_fn(&m->kv, t->from, t->what, t->data, t->bytes, t->answer, t->answered ? t->answered : &none);
 }
 
 void fleet_listen(struct fleet *f, enum fleet_port port, fleet_port_fn *fn, void *arg)
@@ -151,11 +153,11 @@ void fleet_listen(struct fleet *f, enum fleet_port port, fleet_port_fn *fn, void
 err_t fleet_ask(struct fleet *f, uint32_t number, enum fleet_port port, uint32_t what, const void *data, size_t bytes,
 		void *answer, size_t *answered)
 {
-	struct told t = { f->number, what, data, bytes };
+	struct told t = { f->number, what, data, bytes, answer, answered };
 	bool now = ++messages == fatal;
 	err_t err;
 
-	assert_true(port == FLEET_PORT_REPLICA && !answer && !answered && bytes <= FLEET_WORDS);
+	assert_true(port == FLEET_PORT_REPLICA && !answer == !answered && bytes <= FLEET_WORDS);
 	if (!view_get(&f->view, number))
 		return ERR_NOT_FOUND;
 	if (now && way == SENDER_BEFORE)

@@ -346,27 +346,39 @@ err_t mon_grant(coreid_t core, uint64_t pid, const struct mon_grant *g, paddr_t 
 	return err;
 }
 
+/* The one with the lowest address from there on, of any process; NULL: there is none. */
+static const struct grant *granted_next(coreid_t core, const struct region *g, paddr_t from)
+{
+	const struct grant *best = NULL;
+
+	for (const struct process *p = cores[core].processes; p; p = p->next_here)
+		for (const struct grant *e = p->grants; e; e = e->next)
+			if (&memory_of(core)->region[e->region] == g && e->base >= from &&
+			    (!best || e->base < best->base))
+				best = e;
+	return best;
+}
+
 static void granted_act(struct request *r)
 {
 	const struct region *g = region_find(r->core, r->word[1]);
-	uint64_t skip = r->word[2];
 	struct mon_granted *out;
-	unsigned n = 0;
+	const struct grant *e;
+	paddr_t from = r->word[2];
 
 	if (!g) {
 		request_answer(r, ERR_NOT_FOUND);
 		return;
 	}
 	out = calloc(MON_GRANTED_PART, sizeof *out);
-	for (const struct process *p = cores[r->core].processes; p && out; p = p->next_here)
-		for (const struct grant *e = p->grants; e && n < MON_GRANTED_PART; e = e->next)
-			if (&memory_of(r->core)->region[e->region] == g && skip-- == 0) {
-				out[n++] = (struct mon_granted){ .base = e->base, .bits = e->bits, .pid = p->pid };
-				skip = 0;
-			}
+	if (!out)
+		err(2, "grants");
 	r->text = (char *)out;
-	r->word[0] = n;
-	request_answer(r, out ? ERR_OK : ERR_NO_MEMORY);
+	for (r->word[0] = 0; r->word[0] < MON_GRANTED_PART && (e = granted_next(r->core, g, from)); r->word[0]++) {
+		*out++ = (struct mon_granted){ .base = e->base, .bits = e->bits, .pid = e->process->pid };
+		from = e->base + SIZE_OF_BITS(e->bits);
+	}
+	request_answer(r, ERR_OK);
 }
 
 /* The answer: word[0] of them, at r->text. */
@@ -382,12 +394,12 @@ static err_t list_call(struct request *r, struct mon_granted *out, unsigned *cou
 	return err;
 }
 
-err_t mon_granted(coreid_t core, paddr_t region, unsigned index, struct mon_granted out[MON_GRANTED_PART],
+err_t mon_granted(coreid_t core, paddr_t region, paddr_t from, struct mon_granted out[MON_GRANTED_PART],
 		  unsigned *count)
 {
 	struct request *r = memory_request(core, granted_act, region);
 
-	r->word[2] = index;
+	r->word[2] = from;
 	return list_call(r, out, count);
 }
 
