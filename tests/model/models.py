@@ -54,3 +54,8 @@ def test_caps(report):
 def test_links(report):
     """links between monitors"""
     model(report, "links")
+
+
+def test_fleet(report):
+    """views of a fleet and its partitioned store, with deaths"""
+    model(report, "fleet")
