@@ -191,8 +191,8 @@ struct rpc_server {
 	struct rpc_stats stats;
 	uint32_t threads_max; /* of the pool; RPC_THREADS unless set before rpc_serve */
 	/*
-	 * A bit for each interface that handlers of other servers of the same service call: they wait for each other, so its
-	 * calls get RPC_THREADS_INNER threads more when clients' calls have used up the pool.
+	 * A bit for each interface that handlers of other servers of the same service call: they wait for each other,
+	 * so its calls get RPC_THREADS_INNER threads more when clients' calls have used up the pool.
 	 */
 	uint32_t inner;
 	/* --- the runtime's own --- */

@@ -109,6 +109,14 @@ void mutex_lock(struct mutex *m)
 	m->word = (uint64_t)(uintptr_t)self;
 }
 
+bool mutex_try(struct mutex *m)
+{
+	if (m->word)
+		return false;
+	m->word = (uint64_t)(uintptr_t)self;
+	return true;
+}
+
 void mutex_unlock(struct mutex *m)
 {
 	if (m->word != (uint64_t)(uintptr_t)self)
