@@ -80,13 +80,14 @@ static err_t client_attach(struct rpc_client *c)
 	c->channel = &c->own;
 	c->own.tag = c;
 	c->peer = c->own.peer;
-	if (c->server)
-		rpc_server_watch(c->server, &c->own);
 	client_lock(c);
 	c->slow &= ~(RPC_SLOW_CLOSED | RPC_SLOW_CARRIER);
 	if (!c->own.urpc.own)
 		c->slow |= RPC_SLOW_CARRIER;
 	client_unlock(c);
+	/* Nothing is answered yet, but it may have closed again. */
+	if (c->server && rpc_set_join(c->server, &c->own))
+		rpc_client_ready(c);
 	return ERR_OK;
 }
 

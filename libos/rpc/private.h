@@ -31,5 +31,5 @@ void rpc_inbox_drop(struct rpc_inbox *in);
 void rpc_pending_done(struct rpc_pending *p, err_t err);
 /* Lines came for a client of a server: takes all that are there. */
 void rpc_client_ready(struct rpc_client *c);
-/* Puts a client's channel into the server's set, whoever leads the loop meanwhile. */
-void rpc_server_watch(struct rpc_server *s, struct channel *c);
+/* Puts a channel into the server's set. True: it has something already, and the leader, asleep, may not see it. */
+bool rpc_set_join(struct rpc_server *s, struct channel *c);

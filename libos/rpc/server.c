@@ -211,10 +211,7 @@ void rpc_server_destroy(struct rpc_server *s)
 		wait_board_close(&s->board);
 }
 
-/*
- * The leader may be asleep, and has not told this channel's peer: so we do, and look. Nothing can come before
- * we have asked for something, but for the end.
- */
+/* The leader may be asleep, and has not told this channel's peer: so we do, and look. */
 bool rpc_set_join(struct rpc_server *s, struct channel *c)
 {
 	wait_set_add(&s->set, c);
@@ -224,5 +221,3 @@ bool rpc_set_join(struct rpc_server *s, struct channel *c)
 	mem_fence(); /* pairs with that in urpc_kick */
 	return c->ops->tend(c);
 }
-
-void rpc_server_watch(struct rpc_server *s, struct channel *c) { rpc_set_join(s, c); }

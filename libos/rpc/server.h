@@ -47,5 +47,3 @@ bool rpc_connection_take(struct rpc_connection *n, const struct urpc_message *m)
 void rpc_answer_words(struct rpc_call *call, err_t err, uint64_t *word, unsigned words);
 /* A handler may be run: there is a thread for the loop. */
 bool rpc_server_spare(struct rpc_server *s, unsigned interface);
-/* Puts a channel into the set. True: it has something, and the leader may not see it. */
-bool rpc_set_join(struct rpc_server *s, struct channel *c);
