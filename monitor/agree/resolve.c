@@ -140,7 +140,7 @@ static bool doubt_hear(coreid_t from, const struct mon_message *m)
 {
 	enum outcome outcome = outcome_known(m->word[0]);
 
-	/* Its way to us is gone, and it has left the group, or it was passed over. Till the end it may still be told. */
+	/* Its way to us is gone and it has left the group, or it was passed over. Till the end it may yet be told. */
 	if (round_coordinator(m->word[0]) == monitor.core) {
 		if (!round_find(m->word[0]))
 			outcome_say(from, m->word[0], m->word[1], outcome == OUTCOME_COMMITTED);

@@ -70,7 +70,7 @@ struct round *round_new(uint64_t id, unsigned subject)
 	r->waiting = 0;
 	r->err = 0;
 	r->age = 0;
-	r->prepared = r->left_out = r->unsent = false;
+	r->prepared = r->spoken = r->left_out = r->unsent = false;
 	r->own = false;
 	r->done = NULL;
 	*at = first;

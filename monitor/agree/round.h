@@ -52,6 +52,7 @@ struct round {
 	uint16_t err;     /* the first refusal */
 	uint8_t age;      /* ticks without an answer */
 	bool prepared;    /* here: an abort must undo it */
+	bool spoken;      /* has said yes for itself alone: what is said below is not its vote */
 	bool left_out;    /* whoever asked is to serve the others in the range itself */
 	bool unsent;      /* some of the awaited could not be sent to */
 	uint8_t subject;  /* enum subject */

@@ -93,9 +93,11 @@ void two_phase_voted(struct round *r)
 		round_decide(r, r->err == ERR_OK);
 		return;
 	}
-	r->state = r->err ? ROUND_REFUSED : ROUND_PREPARED;
+	r->state = r->err && !r->spoken ? ROUND_REFUSED : ROUND_PREPARED;
 	round_acknowledge(r, r->left_out ? ACK_ALONE : ACK_PLAIN);
 	r->lines = 0;
+	if (r->spoken)
+		r->err = ERR_OK;
 }
 
 /* Asked for this core alone, by one who asks those below too, since who asked first is gone. */
@@ -106,12 +108,17 @@ static bool asked_alone(const struct round *r, coreid_t from, const struct mon_m
 
 /*
  * Asked again. Who asked first is still answered when all below have voted: if it is that one's line which comes
- * late, nobody waits for the answer; the other has one now.
+ * late, nobody waits for the answer; the other has one now.  From then on this core speaks for itself alone:
+ * one below may have had no record for who asked first, and have said yes to the other since.
  */
 static void prepare_again(struct round *r, coreid_t from, const struct mon_message *m)
 {
-	if (r->state == ROUND_PREPARED || r->state == ROUND_REFUSED || asked_alone(r, from, m))
+	bool alone = asked_alone(r, from, m);
+
+	if (r->state == ROUND_PREPARED || r->state == ROUND_REFUSED || alone)
 		request_acknowledge(from, m, r->err, ACK_PLAIN);
+	if (r->state == ROUND_PREPARING && alone && !r->err)
+		r->spoken = true;
 }
 
 void two_phase_prepare(coreid_t from, const struct mon_message *m, bool left_out)

@@ -87,6 +87,7 @@ def test_garbage(report):
 
 # Runs that once failed, each for a reason of its own: cores, operations, deaths and the seeds.
 REGRESSIONS = {
+    "one says no for want of a record, and yes to who asks in a dead head's place": ((100, 800, 3, (102,)),),
     "the lowest core dies with others, and nobody waits for it": ((5, 200, 3, (1449,)),),
     "a core goes on while it is passed over, and votes or is asked by others": (
         (16, 200, 3, (1446, 1698)), (16, 200, 5, (93,)), (16, 200, 8, (566, 1683, 1782)),

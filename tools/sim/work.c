@@ -26,7 +26,7 @@ static void death_act(void)
 	fabric_kill(core, random_one_in(&dice, 4) ? random_below(&dice, 2000 * (uint64_t)MILLISECOND) + 1 : 0);
 }
 
-/* Up to half as long as after which it would be taken for dead: about what its CPU driver's replacement takes, and more. */
+/* Up to half as long as till it would be taken for dead: about what its CPU driver's replacement takes, and more. */
 static void stall_act(void)
 {
 	coreid_t core = (coreid_t)random_below(&dice, options.cores);
