@@ -18,6 +18,7 @@
 #include "libos/core/ram.h"
 #include "libos/core/slot.h"
 #include "libos/core/vspace.h"
+#include "monitor/agree/latency.h"
 #include "monitor/agree/membership.h"
 #include "monitor/broadcast.h"
 
@@ -299,6 +300,8 @@ err_t link_open(struct link *l, uint64_t number, paddr_t at)
 	/* What it has sent before it could hint. */
 	mem_store8(&board->hints.hint[l->peer % HINT_BYTES], 1);
 	queue_flush(l);
+	if (monitor.core == 0 || l->frame)
+		latency_measure(l->peer);
 	return ERR_OK;
 }
 

@@ -8,6 +8,7 @@
 #include "monitor/agree/broadcast.h"
 #include "monitor/agree/doubt.h"
 #include "monitor/agree/engine.h"
+#include "monitor/agree/latency.h"
 #include "monitor/agree/membership.h"
 #include "monitor/agree/tree.h"
 #include "monitor/monitor.h"
@@ -24,7 +25,7 @@ static struct split {
 	struct branch branch[BRANCHES_MAX];
 } splits[SPLITS];
 
-void spread_init(void) { memset(splits, 0, sizeof splits); }
+void spread_forget(void) { memset(splits, 0, sizeof splits); }
 
 /* The core that a round adds is asked too, out of the order of the group's places; `places`: none. */
 static unsigned extra_place(const struct round *r)
@@ -141,7 +142,7 @@ static const struct split *split(const uint64_t *set, const struct round *r)
 	s->far_first = far_first;
 	s->count = (uint8_t)tree_split(set, r->lo, r->hi, place_own, s->branch);
 	if (far_first)
-		tree_farthest_first(s->branch, s->count, place_own);
+		tree_farthest_first(s->branch, s->count, place_own, latency_class);
 	return s;
 }
 

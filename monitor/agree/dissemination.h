@@ -13,7 +13,8 @@
 
 #include "monitor/agree/round.h"
 
-void spread_init(void);
+/* Splits ranges anew that were split before. */
+void spread_forget(void);
 /* Asks all in the range of r for the first time, with r->kind. */
 void spread(struct round *r);
 /* Tells those who were asked, or who serve in place of such a one that is gone, with r->kind. */

@@ -9,6 +9,7 @@
 #include "libos/x86/context.h"
 #include "monitor/agree/broadcast.h"
 #include "monitor/agree/dissemination.h"
+#include "monitor/agree/latency.h"
 #include "monitor/agree/doubt.h"
 #include "monitor/agree/heartbeat.h"
 #include "monitor/agree/membership.h"
@@ -28,7 +29,8 @@ void agree_init(void)
 	places_init(monitor.info, monitor.core);
 	groups_init();
 	rounds_init();
-	spread_init();
+	spread_forget();
+	latency_init();
 	membership_init();
 	memset(malformed, 0, sizeof malformed);
 	finished = malformed_all = 0;

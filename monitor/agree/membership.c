@@ -17,6 +17,7 @@
 #include "monitor/agree/doubt.h"
 #include "monitor/agree/engine.h"
 #include "monitor/agree/heartbeat.h"
+#include "monitor/agree/latency.h"
 #include "monitor/caps/caps.h"
 #include "monitor/cores.h"
 #include "monitor/members.h"
@@ -259,12 +260,13 @@ bool membership_message(coreid_t from, const struct mon_message *m)
 
 	switch (agree_kind(m->header)) {
 	case AGREE_PING:
-		membership_say(from, AGREE_PONG, 0);
+		membership_say(from, AGREE_PONG, m->word[0]);
 		return true;
 	case AGREE_BEAT:
 		heartbeat_hear(from);
 		return true;
 	case AGREE_PONG:
+		latency_heard(from, m->word[0], context_now());
 		return true;
 	case AGREE_SUSPECT:
 		if (m->word[0] >= places || m->word[0] == monitor.core)

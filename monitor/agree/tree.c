@@ -72,14 +72,28 @@ unsigned tree_split(const uint64_t *set, unsigned lo, unsigned hi, unsigned self
 	return count;
 }
 
-void tree_farthest_first(struct branch *branch, unsigned count, unsigned self)
+static bool all_measured(const struct branch *branch, unsigned count, const uint8_t *measured)
 {
-	for (unsigned i = 1; i < count; i++) {
-		struct branch b = branch[i];
-		unsigned at = i, far = places_distance(self, b.head);
+	for (unsigned i = 0; i < count; i++)
+		if (!measured[branch[i].head])
+			return false;
+	return true;
+}
 
-		for (; at > 0 && places_distance(self, branch[at - 1].head) < far; at--)
+void tree_farthest_first(struct branch *branch, unsigned count, unsigned self, const uint8_t *measured)
+{
+	bool all = all_measured(branch, count, measured);
+	unsigned far[BRANCHES_MAX];
+
+	for (unsigned i = 0; i < count; i++) {
+		struct branch b = branch[i];
+		unsigned at = i, own = (all ? measured[b.head] * 256u : 0) + places_distance(self, b.head);
+
+		for (; at > 0 && far[at - 1] < own; at--) {
 			branch[at] = branch[at - 1];
+			far[at] = far[at - 1];
+		}
 		branch[at] = b;
+		far[at] = own;
 	}
 }

@@ -30,5 +30,8 @@ struct branch {
 
 /* Splits what lies in [lo, hi) but for `self`, which is in it, in order of places. Returns how many branches. */
 unsigned tree_split(const uint64_t *set, unsigned lo, unsigned hi, unsigned self, struct branch out[BRANCHES_MAX]);
-/* Orders branches by their heads' distance from `self`, the farthest first; of the same distance in order of places. */
-void tree_farthest_first(struct branch *branch, unsigned count, unsigned self);
+/*
+ * Orders branches by their heads' distance from `self`, the farthest first; of the same distance in order of places.
+ * When all have been measured, by classes of time (latency.h; by place, 0: not measured), and by distance among equals.
+ */
+void tree_farthest_first(struct branch *branch, unsigned count, unsigned self, const uint8_t *measured);

@@ -28,8 +28,8 @@ enum agree_kind {
 	AGREE_STATE,    /* who is in a group: aux = 1 to join it, seq = version, w0 = group, w1 = first word |
 			   count of words << 16, w2-5 the words of the set of places */
 	AGREE_STATE_OK, /* w0 = group: all of it has come */
-	AGREE_PING,     /* are you there? */
-	AGREE_PONG,
+	AGREE_PING,     /* are you there? w0: the asker's */
+	AGREE_PONG,     /* w0 as it was */
 	AGREE_SUSPECT, /* w0 = core that does not answer */
 	AGREE_DOUBT,   /* w0 = round, w1 = group: its coordinator is gone; how does it end? */
 	AGREE_OUTCOME, /* w0 = round, w1 = 1: it is committed, 0: aborted */

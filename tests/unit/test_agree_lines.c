@@ -1,4 +1,4 @@
-/* needs: monitor/agree/places.c monitor/agree/tree.c monitor/agree/round.c monitor/agree/group.c monitor/agree/engine.c monitor/agree/one_phase.c monitor/agree/two_phase.c monitor/agree/dissemination.c monitor/agree/doubt.c monitor/agree/heartbeat.c monitor/agree/membership.c monitor/agree/resolve.c monitor/core_table.c libos/core/error_text.c */
+/* needs: monitor/agree/places.c monitor/agree/tree.c monitor/agree/round.c monitor/agree/group.c monitor/agree/engine.c monitor/agree/one_phase.c monitor/agree/two_phase.c monitor/agree/dissemination.c monitor/agree/latency.c monitor/agree/doubt.c monitor/agree/heartbeat.c monitor/agree/membership.c monitor/agree/resolve.c monitor/core_table.c libos/core/error_text.c */
 /*
  * What one monitor's engine does about lines: rounds with three others that are played here, and lines that
  * make no sense.  Oracle: such a line is counted against its sender, is answered by nothing, changes
@@ -14,6 +14,7 @@
 
 #include "monitor/agree/broadcast.h"
 #include "monitor/agree/engine.h"
+#include "monitor/agree/latency.h"
 #include "monitor/agree/membership.h"
 #include "monitor/caps/caps.h"
 #include "monitor/cores.h"
@@ -336,6 +337,41 @@ static void any_line_is_survived(void **state)
 	assert_true(agree_malformed(CORES_MAX) > 1000);
 }
 
+/* Four pings, each after the answer to the one before; the quickest counts. */
+static void latency_is_measured(void **state)
+{
+	struct mon_message pong = { .header = agree_header(AGREE_PONG, 0, 0) };
+
+	(void)state;
+	latency_measure(2);
+	for (unsigned i = 0; i < 4; i++) {
+		assert_int_equal(sent_count, i + 1);
+		assert_int_equal(sent_to[i], 2);
+		assert_int_equal(agree_kind(sent[i].header), AGREE_PING);
+		latency_heard(2, sent[i].word[0] + 2, sent[i].word[0] + 3);    /* to no ping of ours */
+		latency_heard(3, sent[i].word[0], sent[i].word[0] + 3);        /* of another */
+		latency_heard(2, sent[i].word[0], sent[i].word[0] + 1024 - i); /* 1021 is the least */
+		latency_heard(2, sent[i].word[0], sent[i].word[0] + 3);        /* twice */
+	}
+	assert_int_equal(sent_count, 4);
+	assert_int_equal(latency_class[core_place(2)], 1 + 4 * 9 + 3);
+	assert_int_equal(latency_class[core_place(3)], 0);
+	pong.word[0] = sent[3].word[0];
+	agree_message(2, &pong);
+	assert_int_equal(agree_malformed(2), 0);
+	assert_int_equal(sent_count, 4);
+}
+
+/* A ping is answered with what it brought. */
+static void pings_are_answered(void **state)
+{
+	(void)state;
+	agree_message(1, &(struct mon_message){ .header = agree_header(AGREE_PING, 0, 0), .word = { 77 } });
+	assert_int_equal(sent_count, 1);
+	assert_int_equal(agree_kind(sent[0].header), AGREE_PONG);
+	assert_int_equal(sent[0].word[0], 77);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -348,6 +384,8 @@ int main(void)
 		TEST(other_nonsense_is_dropped),
 		TEST(an_outcome_against_its_vote_is_dropped),
 		TEST(any_line_is_survived),
+		TEST(latency_is_measured),
+		TEST(pings_are_answered),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -167,16 +167,38 @@ static void any_part_of_any_machine(void **state)
 static void the_farthest_is_first(void **state)
 {
 	struct branch branch[BRANCHES_MAX];
+	uint8_t class[CORES_MAX] = { 0 };
 	unsigned count;
 
 	(void)state;
 	machine_make(4, 2, 4, false);
 	set_all();
 	count = tree_split(set, 0, places, 9, branch);
-	tree_farthest_first(branch, count, 9);
+	tree_farthest_first(branch, count, 9, class);
 	for (unsigned i = 1; i < count; i++)
 		assert_true(places_distance(9, branch[i - 1].head) >= places_distance(9, branch[i].head));
 	assert_int_equal(branch[0].head, 24); /* node 3 */
+}
+
+static void what_was_measured_comes_first(void **state)
+{
+	struct branch branch[BRANCHES_MAX];
+	uint8_t class[CORES_MAX] = { 0 };
+	unsigned count;
+
+	(void)state;
+	machine_make(4, 2, 4, false);
+	set_all();
+	count = tree_split(set, 0, places, 9, branch);
+	for (unsigned i = 0; i < count; i++)
+		class[branch[i].head] = 40;
+	class[0] = 44;
+	tree_farthest_first(branch, count, 9, class);
+	assert_int_equal(branch[0].head, 0);
+	assert_int_equal(branch[1].head, 24); /* of equals the distance decides */
+	class[16] = 0;                        /* not of all: the distance alone */
+	tree_farthest_first(branch, count, 9, class);
+	assert_int_equal(branch[0].head, 24);
 }
 
 int main(void)
@@ -185,6 +207,7 @@ int main(void)
 		cmocka_unit_test(places_are_in_order_of_topology), cmocka_unit_test(sets_are_walked_in_order),
 		cmocka_unit_test(four_packages_have_a_head_each),  cmocka_unit_test(every_member_is_asked_once),
 		cmocka_unit_test(any_part_of_any_machine),         cmocka_unit_test(the_farthest_is_first),
+		cmocka_unit_test(what_was_measured_comes_first),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
