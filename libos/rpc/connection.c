@@ -187,7 +187,7 @@ static void connection_pause(struct rpc_connection *n, uint64_t *message)
 /* No thread is free: keeps the message, copied if it is not from the heap. */
 static bool pause_with(struct rpc_connection *n, const uint64_t *word, uint64_t *whole)
 {
-	if (!whole && (whole = malloc(sizeof(struct urpc_message))))
+	if (!whole && (whole = malloc(URPC_WORDS * sizeof(uint64_t))))
 		memcpy(whole, word, URPC_WORDS * sizeof(uint64_t));
 	if (whole)
 		connection_pause(n, whole);
