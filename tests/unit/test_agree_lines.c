@@ -237,6 +237,9 @@ static void bad_requests_are_dropped(void **state)
 		dropped(&m);
 		m = good, m.header = agree_header(kinds[i], DISSEMINATIONS << 8, 0);
 		dropped(&m);
+		/* no vote is asked for about this, or nobody hears of it without one */
+		m = good, m.header = agree_header(kinds[i], i == 0 ? SUBJECT_EXCLUDE : SUBJECT_STOP, 0);
+		dropped(&m);
 		m = good, m.word[0] = round_name(CORES, 1); /* no such coordinator */
 		dropped(&m);
 		m = good, m.word[0] = round_name(0, 1); /* our own round */
@@ -296,6 +299,8 @@ static void other_nonsense_is_dropped(void **state)
 	m.word[0] = 0; /* of us, to us */
 	dropped(&m);
 	m = (struct mon_message){ .header = agree_header(AGREE_DOUBT, 0, 0), .word = { round_name(CORES, 1) } };
+	dropped(&m);
+	m.header = agree_header(AGREE_OUTCOME, 0, 0);
 	dropped(&m);
 	m = (struct mon_message){ .header = agree_header(AGREE_RELAY, SUBJECTS, 0), .word = { round_name(2, 1) } };
 	dropped(&m);
