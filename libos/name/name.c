@@ -44,27 +44,63 @@ void name_client_init(struct name_client *n, struct fabric *f, struct rpc_server
 
 /* --- the cache ------------------------------------------------------------------------------- */
 
-/* 0 for a name that is not cached. The bytes behind the NUL in its last word count for nothing. */
-static inline uint64_t hash_of(const char *path, size_t length)
-{
-	uint64_t h = length, word;
-	size_t i = 0;
+/* A path in whole words, zero behind its end. */
+struct key {
+	uint64_t word[(NAME_CACHE_PATH + 1) / 8];
+	uint64_t hash; /* not 0 */
+	uint32_t words;
+};
 
-	for (; i + sizeof word <= length; i += sizeof word) {
-		memcpy(&word, path + i, sizeof word);
-		h = (h ^ word) * UINT64_C(0x9e3779b97f4a7c15);
-		h ^= h >> 29;
-	}
-	word = 0;
-	for (; i < length; i++)
-		word = word << 8 | (unsigned char)path[i];
-	h = (h ^ word) * UINT64_C(0x9e3779b97f4a7c15);
-	return (h ^ h >> 32) | 1;
+#define ONES UINT64_C(0x0101010101010101)
+#define LAST_WORD (PAGE_SIZE - sizeof(uint64_t)) /* offset in a page, of a word that lies in that page whole */
+
+/*
+ * The next eight bytes of text, those behind its NUL zero. A word that begins before the NUL and does not leave its
+ * page can be read whole: what lies behind the text is there, and counts for nothing.
+ */
+__attribute__((no_sanitize("address"))) static inline uint64_t text_word(const char *at, bool *end)
+{
+	uint64_t word = 0, zero;
+
+	if (__builtin_expect(((uintptr_t)at & (PAGE_SIZE - 1)) > LAST_WORD, 0))
+		for (unsigned i = 0; i < sizeof word && at[i]; i++)
+			word |= (uint64_t)(unsigned char)at[i] << 8 * i;
+	else
+		word = *(const volatile uint64_t *)at;
+	zero = (word - ONES) & ~word & ONES << 7;
+	*end = zero != 0;
+	return zero ? word & (((zero & -zero) >> 7) - 1) : word;
 }
 
-static inline struct name_cached *entry_at(struct name_client *n, uint64_t hash)
+/* False: it is too long for the cache. */
+static inline bool key_make(const char *path, struct key *k)
 {
-	return &n->cached[hash >> 1 & (NAME_CACHE - 1)];
+	uint64_t h = 0;
+	bool end = false;
+
+	for (k->words = 0; !end; k->words++) {
+		if (k->words == sizeof k->word / sizeof k->word[0])
+			return false;
+		k->word[k->words] = text_word(path + sizeof(uint64_t) * k->words, &end);
+		h = (h ^ k->word[k->words]) * UINT64_C(0x9e3779b97f4a7c15);
+	}
+	k->hash = (h ^ h >> 32) | 1;
+	return true;
+}
+
+static inline struct name_cached *entry_at(struct name_client *n, const struct key *k)
+{
+	return &n->cached[k->hash >> 1 & (NAME_CACHE - 1)];
+}
+
+static inline bool entry_is(const struct name_cached *e, const struct key *k)
+{
+	bool same = e->hash == k->hash;
+
+	/* One that is longer differs in the last word that both have: that of the shorter ends in a zero. */
+	for (uint32_t i = 0; i < k->words && same; i++)
+		same = e->word[i] == k->word[i];
+	return same;
 }
 
 /* A watch that is under way is given up, here and at the service. */
@@ -93,17 +129,17 @@ static void entry_watch(struct name_client *n, struct name_cached *e)
 	e->watched = !name_watch_start(&n->rpc, &e->watch, e->path, e->answer.version);
 }
 
-static void entry_put(struct name_client *n, const char *path, size_t length, const struct name_answer *answer)
+static void entry_put(struct name_client *n, const struct key *k, const struct name_answer *answer)
 {
-	uint64_t hash = hash_of(path, length);
-	struct name_cached *e = entry_at(n, hash);
+	struct name_cached *e = entry_at(n, k);
 
 	/* A watch that was asked for before this answer came stays. */
-	if (e->hash != hash || memcmp(e->path, path, length + 1) || (e->watched && rpc_done(&e->watch)))
+	if (!entry_is(e, k) || (e->watched && rpc_done(&e->watch)))
 		entry_free(n, e);
-	e->hash = hash;
+	e->hash = k->hash;
 	e->answer = *answer;
-	memcpy(e->path, path, length + 1);
+	memset(e->word, 0, sizeof e->word);
+	memcpy(e->word, k->word, k->words * sizeof k->word[0]);
 }
 
 static void cache_lock(struct name_client *n)
@@ -118,32 +154,36 @@ static void cache_unlock(struct name_client *n)
 		mutex_unlock(&n->lock);
 }
 
-static struct name_cached *entry_find(struct name_client *n, const char *path, size_t length)
-{
-	uint64_t hash = hash_of(path, length);
-	struct name_cached *e = entry_at(n, hash);
-
-	return e->hash == hash && !memcmp(e->path, path, length + 1) ? e : NULL;
-}
-
 /* --- resolving ----------------------------------------------------------------------------------- */
 
-err_t name_find_other(struct name_client *n, const char *path, uint64_t avoid, struct mailbox *out)
+static err_t ask(struct name_client *n, const char *path, const struct key *k, uint64_t avoid, struct mailbox *out)
 {
-	size_t length = strnlen(path, NAME_CACHE_PATH + 1);
+	struct name_short s = { .core = process_self_core() };
 	struct name_answer answer;
 	err_t err;
 
 	n->misses++;
-	err = name_resolve(&n->rpc, path, process_self_core(), avoid, &answer);
+	if (k && k->words <= sizeof s.word / sizeof s.word[0] && !avoid) {
+		memcpy(s.word, k->word, k->words * sizeof k->word[0]);
+		err = name_resolve_short(&n->rpc, &s, &answer);
+	} else {
+		err = name_resolve(&n->rpc, path, s.core, avoid, &answer);
+	}
 	if (err)
 		return err;
 	*out = answer.mailbox;
 	cache_lock(n);
-	if (length <= NAME_CACHE_PATH)
-		entry_put(n, path, length, &answer);
+	if (k)
+		entry_put(n, k, &answer);
 	cache_unlock(n);
 	return ERR_OK;
+}
+
+err_t name_find_other(struct name_client *n, const char *path, uint64_t avoid, struct mailbox *out)
+{
+	struct key k;
+
+	return ask(n, path, key_make(path, &k) ? &k : NULL, avoid, out);
 }
 
 /* Has something come that might say that the entry is wrong? */
@@ -156,11 +196,11 @@ static inline bool news(const struct name_client *n, const struct name_cached *e
  * From the cache, if what is there is watched. If not it is from now on, and asked for once more: that answer
  * comes when the service has the watch.
  */
-static bool find_cached(struct name_client *n, const char *path, size_t length, struct mailbox *out)
+static inline bool find_cached(struct name_client *n, const struct key *k, struct mailbox *out)
 {
-	struct name_cached *e = entry_find(n, path, length);
+	struct name_cached *e = entry_at(n, k);
 
-	if (!e)
+	if (!entry_is(e, k))
 		return false;
 	if (!e->watched) {
 		entry_watch(n, e);
@@ -173,33 +213,56 @@ static bool find_cached(struct name_client *n, const char *path, size_t length, 
 	}
 	*out = e->answer.mailbox;
 	n->hits++;
+	n->recent = e;
 	return true;
 }
 
-err_t name_find(struct name_client *n, const char *path, struct mailbox *out)
+/* Is it that entry's path? Looks at no more of it than it has. */
+static inline bool text_is(const char *path, const struct name_cached *e)
 {
-	size_t length = strnlen(path, NAME_CACHE_PATH + 1);
+	bool end = false;
+
+	for (unsigned i = 0; !end; i++)
+		if (i == sizeof e->word / sizeof e->word[0] ||
+		    text_word(path + sizeof(uint64_t) * i, &end) != e->word[i])
+			return false;
+	return true;
+}
+
+static __attribute__((noinline)) err_t find(struct name_client *n, const char *path, struct mailbox *out)
+{
+	struct key k;
 	bool found;
 
-	if (length <= NAME_CACHE_PATH) {
-		cache_lock(n);
-		found = find_cached(n, path, length, out);
-		cache_unlock(n);
-		if (found)
-			return ERR_OK;
-	}
-	return name_find_other(n, path, 0, out);
+	if (!key_make(path, &k))
+		return ask(n, path, NULL, 0, out);
+	cache_lock(n);
+	found = find_cached(n, &k, out);
+	cache_unlock(n);
+	return found ? ERR_OK : ask(n, path, &k, 0, out);
+}
+
+/* Mostly it is the name that was asked for before, and no hash is needed. */
+err_t name_find(struct name_client *n, const char *path, struct mailbox *out)
+{
+	const struct name_cached *e = n->recent;
+
+	if (__builtin_expect(!e || n->shared || !e->watched || !text_is(path, e) || news(n, e), 0))
+		return find(n, path, out);
+	*out = e->answer.mailbox;
+	n->hits++;
+	return ERR_OK;
 }
 
 void name_drop(struct name_client *n, const char *path)
 {
-	size_t length = strnlen(path, NAME_CACHE_PATH + 1);
-	struct name_cached *e;
+	struct key k;
 
+	if (!key_make(path, &k))
+		return;
 	cache_lock(n);
-	e = length <= NAME_CACHE_PATH ? entry_find(n, path, length) : NULL;
-	if (e)
-		entry_free(n, e);
+	if (entry_is(entry_at(n, &k), &k))
+		entry_free(n, entry_at(n, &k));
 	cache_unlock(n);
 }
 

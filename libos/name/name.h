@@ -23,10 +23,13 @@
 
 struct name_cached {
 	uint64_t hash; /* 0: free */
+	union {
+		char path[NAME_CACHE_PATH + 1]; /* zero behind its end */
+		uint64_t word[(NAME_CACHE_PATH + 1) / 8];
+	};
 	struct name_answer answer;
 	struct rpc_pending watch;
 	bool watched;
-	char path[NAME_CACHE_PATH + 1];
 };
 
 struct name_client {
@@ -34,7 +37,8 @@ struct name_client {
 	cycles_t patience; /* NAME_PATIENCE_MS, in the fabric's time */
 	uint64_t hits, misses;
 	bool shared;
-	struct mutex lock; /* of the cache, when shared */
+	struct name_cached *recent; /* found last; NULL: none */
+	struct mutex lock;          /* of the cache, when shared */
 	struct name_cached cached[NAME_CACHE];
 };
 

@@ -135,6 +135,16 @@ void rpc_client_close(struct rpc_client *c)
 
 /* --- answers ---------------------------------------------------------------------------------- */
 
+static void call_append(struct rpc_client *c, struct rpc_pending *p)
+{
+	p->next = NULL;
+	if (c->last)
+		c->last->next = p;
+	else
+		c->calls = p;
+	c->last = p;
+}
+
 /* The call that a message answers, out of the list; NULL: none. */
 static struct rpc_pending *call_take(struct rpc_client *c, uint64_t header)
 {
@@ -371,11 +381,7 @@ static err_t call_send(struct rpc_client *c, struct rpc_pending *p)
 	p->next = NULL;
 	p->gone = p->done = p->waited = false;
 	client_lock(c);
-	if (c->last)
-		c->last->next = p;
-	else
-		c->calls = p;
-	c->last = p;
+	call_append(c, p);
 	if (c->slow & RPC_SLOW_CLOSED)
 		client_gone(c);
 	client_unlock(c);
@@ -474,7 +480,7 @@ err_t rpc_start_packed(struct rpc_client *c, struct rpc_pending *p, const struct
 /* --- calling ---------------------------------------------------------------------------------- */
 
 /*
- * The only call of a client with no server, in one go: a channel's own way of calling may be quicker than a
+ * A call of a client with no server, in one go: a channel's own way of calling may be quicker than a
  * message each way. What comes that is not just its answer goes the usual way.
  */
 static void call_alone(struct rpc_client *c, struct rpc_pending *p)
@@ -489,7 +495,7 @@ static void call_alone(struct rpc_client *c, struct rpc_pending *p)
 		rpc_pending_done(p, m.word[0] & RPC_ERROR ? (err_t)rpc_header_length(m.word[0]) : ERR_OK);
 		return;
 	}
-	c->calls = c->last = p;
+	call_append(c, p);
 	client_take(c, err, &m);
 }
 
@@ -497,7 +503,7 @@ err_t rpc_call_line(struct rpc_client *c, struct rpc_pending *p, unsigned words,
 {
 	err_t err;
 
-	if (c->server || c->calls || c->slow & ~RPC_SLOW_CARRIER) {
+	if (c->server || c->slow & ~RPC_SLOW_CARRIER) {
 		err = rpc_start_line(c, p, words, most, idempotent);
 		return err ? err : rpc_finish(p);
 	}

@@ -78,6 +78,15 @@ static err_t handle_resolve(struct rpc_call *call, const char *path, uint32_t co
 	return bad ? bad : err;
 }
 
+static err_t handle_resolve_short(struct rpc_call *call, const struct name_short *name, struct name_answer *answer)
+{
+	const char *path = (const char *)name->word;
+
+	if (path[NAME_SHORT])
+		return ERR_MESSAGE;
+	return handle_resolve(call, path, name->core, 0, answer);
+}
+
 static uint32_t entry_pack(unsigned char *to, uint32_t room, const struct name_entry *e, const char *name)
 {
 	uint32_t bytes = (uint32_t)((sizeof *e + e->length + 1 + 7) & ~7u);
@@ -250,6 +259,7 @@ int main(int argc, char **argv)
 		.load = handle_load,
 		.count = handle_count,
 		.unwatch = handle_unwatch,
+		.resolve_short = handle_resolve_short,
 	};
 	static const struct fleet_interface interfaces[] = { { &name_service, &handlers }, { NULL, NULL } };
 	static const struct rpc_hooks hooks = { .seen = seen, .closed = closed };

@@ -44,3 +44,5 @@ rpc_oneway void name_load(rpc_in rpc_string rpc_max(NAME_PATH) const char *path,
 rpc_idempotent err_t name_count(rpc_out uint64_t *names, rpc_out uint64_t *version);
 /* What this client waits for by name_watch of that path is answered now. */
 rpc_oneway void name_unwatch(rpc_in rpc_string rpc_max(NAME_PATH) const char *path);
+/* name_resolve of a short path, for anybody: quicker. */
+rpc_idempotent err_t name_resolve_short(rpc_in const struct name_short *name, rpc_out struct name_answer *answer);

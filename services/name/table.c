@@ -62,13 +62,37 @@ void table_path_normal(const char *path, char *out)
 
 /* --- finding -------------------------------------------------------------------------- */
 
-/* Eight bytes at a time; what is not there counts as zero. */
-static uint64_t word_load(const char *from, uint32_t bytes)
+/* Up to eight bytes, at least one; what is not there counts as zero. Two loads that meet or overlap. */
+static inline uint64_t word_load(const char *from, uint32_t bytes)
 {
-	uint64_t word = 0;
+	uint64_t word;
+	uint32_t low, high;
 
-	memcpy(&word, from, bytes < sizeof word ? bytes : sizeof word);
-	return word;
+	if (bytes >= sizeof word) {
+		memcpy(&word, from, sizeof word);
+		return word;
+	}
+	if (bytes >= sizeof low) {
+		memcpy(&low, from, sizeof low);
+		memcpy(&high, from + bytes - sizeof high, sizeof high);
+		return low | (uint64_t)high << 8 * (bytes - sizeof high);
+	}
+	return (unsigned char)from[0] | (uint64_t)(unsigned char)from[bytes / 2] << 8 * (bytes / 2) |
+	       (uint64_t)(unsigned char)from[bytes - 1] << 8 * (bytes - 1);
+}
+
+/* A name that lies in its node has zeroes behind it. */
+static inline bool name_is(const struct name_node *n, const struct component *c)
+{
+	uint64_t word[2];
+
+	if (n->length != c->length)
+		return false;
+	if (c->length > NODE_INLINE)
+		return !memcmp(n->name.out, c->at, c->length);
+	memcpy(word, n->name.in, sizeof word);
+	return word[0] == word_load(c->at, c->length) &&
+	       (c->length <= 8 || word[1] == word_load(c->at + 8, c->length - 8));
 }
 
 static uint32_t hash_of(uint32_t parent, const struct component *c)
@@ -89,7 +113,7 @@ static uint32_t child_find(const struct name_table *t, uint32_t parent, const st
 	while (at != TABLE_NONE) {
 		const struct name_node *n = node_at(t, at);
 
-		if (n->parent == parent && n->length == c->length && !memcmp(node_name(n), c->at, c->length))
+		if (n->parent == parent && name_is(n, c))
 			return at;
 		at = n->chain;
 	}

@@ -38,6 +38,14 @@ struct name_entry {
 	uint32_t length;        /* of the last component */
 };
 
+/* A short path as it goes in one line: zero behind its end. */
+#define NAME_SHORT 31 /* bytes */
+struct name_short {
+	uint64_t word[4];
+	uint32_t core; /* of who asks */
+	uint32_t unused;
+};
+
 /* What a name resolves to. */
 struct name_answer {
 	struct mailbox mailbox;

@@ -17,9 +17,9 @@
 struct bench_options bench_options = { "tsc", "unknown", "unknown", false, false };
 
 static const struct measure *const tables[] = {
-	kernel_measures, cap_measures,    page_measures,   message_measures, urpc_measures,
-	stub_measures,   idle_measures,   thread_measures, process_measures, shared_measures,
-	island_measures, member_measures, span_measures,   agree_measures,   caps_measures,
+	kernel_measures, cap_measures,    page_measures,    message_measures, urpc_measures,   stub_measures,
+	idle_measures,   thread_measures, process_measures, shared_measures,  island_measures, member_measures,
+	span_measures,   agree_measures,  caps_measures,    name_measures,
 };
 #define TABLES (sizeof tables / sizeof *tables)
 
@@ -136,6 +136,8 @@ int main(int argc, char **argv)
 {
 	if (argc > 2 && strcmp(argv[1], "--serve") == 0)
 		return bench_serve(argc - 2, argv + 2);
+	if (argc > 2 && strcmp(argv[1], "--name-client") == 0)
+		return bench_name_client(argc - 2, argv + 2);
 	int first = parse_options(argc, argv);
 	if (first < 0 || first == argc) {
 		fprintf(stderr,

@@ -1,0 +1,162 @@
+/*
+ * The name service: what a resolution costs, cached and not, and how answers scale with clients.
+ *
+ * Without the service (services=none) these measures say so and fail.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "libos/core/dispatcher.h"
+#include "libos/core/monitor_client.h"
+#include "libos/name/name.h"
+#include "libos/x86/context.h"
+#include "services/name/name_client.h"
+#include "user/bench/bench.h"
+
+#define PATH "/bench/a/name"
+#define SAMPLES 16
+#define LOOPS 64
+
+/* One name for all measures. */
+static err_t begin(struct name_client **n)
+{
+	static struct name_client client;
+	static struct service service;
+	static bool ready;
+	struct fabric *f;
+	struct mailbox at;
+	err_t err = fabric_here(&f);
+
+	*n = &client;
+	if (err || ready)
+		return err;
+	name_client_init(&client, f, NULL);
+	err = service_export_as(f, NULL, 0, &service);
+	at = service_mailbox(&service);
+	if (!err)
+		err = name_register(&(*n)->rpc, PATH, &at, 0);
+	ready = !err;
+	return err;
+}
+
+static err_t find(struct name_client *n, bool cached)
+{
+	struct mailbox found;
+
+	return cached ? name_find(n, PATH, &found) : name_find_other(n, PATH, 0, &found);
+}
+
+static err_t name_measure(const struct measure *m, bool cached)
+{
+	double values[SAMPLES];
+	struct name_client *n;
+	err_t err = begin(&n);
+
+	for (unsigned i = 0; i < LOOPS && !err; i++)
+		err = find(n, cached); /* the first ones fill the cache, and memory */
+	if (err)
+		return err;
+	BENCH_SAMPLES(values, SAMPLES, LOOPS, find(n, cached));
+	report_samples(m, m->name, 1, values, SAMPLES);
+	return ERR_OK;
+}
+
+static err_t run_cached(const struct measure *m) { return name_measure(m, true); }
+static err_t run_uncached(const struct measure *m) { return name_measure(m, false); }
+
+static err_t run_register(const struct measure *m)
+{
+	double values[SAMPLES];
+	struct name_client *n;
+	struct mailbox found;
+	err_t err = begin(&n);
+
+	if (!err)
+		err = name_find(n, PATH, &found);
+	if (err)
+		return err;
+	BENCH_SAMPLES(values, SAMPLES, 8, {
+		name_register(&n->rpc, "/bench/another", &found, 0);
+		name_remove(&n->rpc, "/bench/another");
+	});
+	report_samples(m, m->name, 1, values, SAMPLES);
+	return ERR_OK;
+}
+
+/* --- clients on other cores, each asking for as long as it is told ----------------------- */
+
+int bench_name_client(int argc, char **argv)
+{
+	uint64_t ms = argc > 0 ? strtoull(argv[0], NULL, 10) : 0, answers = 0;
+	cycles_t end = context_now() + ms * (dispatcher_tsc_hz() / 1000);
+	struct name_client *n;
+
+	if (begin(&n) && find(n, false))
+		return 255;
+	while (context_now() < end && !find(n, false))
+		answers++;
+	return (int)(answers < INT32_MAX ? answers : INT32_MAX);
+}
+
+#define CLIENTS_MS 200
+
+static err_t clients_run(unsigned clients, uint64_t *answers)
+{
+	const char *argv[] = { "bench", "--name-client", "200" };
+	uint64_t pid[16], status;
+	unsigned started = 0;
+	err_t err = ERR_OK;
+
+	while (started < clients && !err) {
+		err = mon_spawn((coreid_t)(started % bench_cores()), 3, argv, &pid[started]);
+		started += !err;
+	}
+	*answers = 0;
+	for (unsigned i = 0; i < started; i++) {
+		unsigned cause;
+
+		if (mon_wait(pid[i], &cause, &status) || cause != MON_EXITED)
+			err = err ? err : ERR_FAULTED;
+		else
+			*answers += status;
+	}
+	return err;
+}
+
+/* Ticks between two answers, all clients together. */
+static err_t clients_measure(const struct measure *m, unsigned clients)
+{
+	double values[3];
+	struct name_client *n;
+	err_t err = begin(&n);
+
+	for (unsigned i = 0; i < 3 && !err; i++) {
+		uint64_t answers;
+
+		err = clients_run(clients, &answers);
+		if (!err && !answers)
+			err = ERR_TIMEOUT;
+		if (!err)
+			values[i] = (double)CLIENTS_MS * (double)(dispatcher_tsc_hz() / 1000) / (double)answers;
+	}
+	if (!err)
+		report_samples(m, m->name, clients, values, 3);
+	return err;
+}
+
+static err_t run_clients_1(const struct measure *m) { return clients_measure(m, 1); }
+static err_t run_clients_2(const struct measure *m) { return clients_measure(m, 2); }
+static err_t run_clients_4(const struct measure *m) { return clients_measure(m, 4); }
+static err_t run_clients_8(const struct measure *m) { return clients_measure(m, 8); }
+
+const struct measure name_measures[] = {
+	{ "name_cached", "name to mailbox, from the process's cache", "op", 100, 1, run_cached },
+	{ "name_uncached", "name to mailbox, by asking a member and its answer", "op", 3000, 1, run_uncached },
+	{ "name_change", "a name registered and removed, at all members", "op", 0, 1, run_register },
+	{ "name_clients_1", "ticks from answer to answer, one client that asks all the time", "answer", 0, 2,
+	  run_clients_1 },
+	{ "name_clients_2", "likewise, two clients", "answer", 0, 2, run_clients_2 },
+	{ "name_clients_4", "likewise, four clients", "answer", 0, 4, run_clients_4 },
+	{ "name_clients_8", "likewise, eight clients", "answer", 0, 4, run_clients_8 },
+	{ NULL, NULL, NULL, 0, 0, NULL },
+};
