@@ -30,7 +30,7 @@ def key(record):
 def counted(cores, measures):
     """Instruction counts from a boot that runs only these measures and powers off."""
     options = f"--json --method icount --accel tcg --commit {commit()}"
-    with guest.boot(120, accel="counted", cores=cores, append=f'init="bench {options} {measures}" poweroff') as g:
+    with guest.boot(120, accel="counted", cores=cores, append=f'services=name init="bench {options} {measures}" poweroff') as g:
         g.finish()
         return parse(g.log)
 
