@@ -6,6 +6,7 @@
 
 #define COST_SEND 20    /* urpc_send, with the channel's check */
 #define COST_RECEIVE 20 /* urpc_receive */
+#define COST_HANDLE 500 /* what is done about a line: a handler, or the caller's own work */
 #define COST_POLL 5     /* urpc_poll, of an idle channel */
 #define COST_KICK 11    /* urpc_kick */
 #define COST_WAKE 600   /* an interrupt, and the upcall that makes a thread ready */

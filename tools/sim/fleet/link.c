@@ -154,7 +154,7 @@ static err_t link_receive(struct channel *c, struct urpc_message *m)
 		time_spend(COST_POLL);
 		return c->closed ? ERR_CLOSED : ERR_AGAIN;
 	}
-	time_spend(COST_RECEIVE);
+	time_spend(COST_RECEIVE + COST_HANDLE);
 	*m = w->line[w->received++ % WINDOW];
 	starved_tell(l, 1 - c->side);
 	return ERR_OK;

@@ -27,7 +27,11 @@ static void start(coreid_t core, const char *program, const char *a, const char 
 
 static void begin(void)
 {
-	start(1, world->fleet, NULL, NULL);
+	static char scheme[40];
+
+	if (options.scheme)
+		snprintf(scheme, sizeof scheme, "scheme=%s", options.scheme);
+	start(1, world->fleet, options.scheme ? scheme : NULL, NULL);
 	start(0, "fleet_watch", world->fleet, world->checker);
 }
 

@@ -1,11 +1,12 @@
 /*
  * A client of the name service with a ledger: names below one of its own, registered, replaced, removed, resolved and
- * listed, are always what it has made them. With the scheme "resolve" it only resolves, uncached.
+ * listed, are always what it has made them. With the scheme "resolve" all resolve one name, uncached.
  */
 #include "libos/core/error_text.h"
 #include "libos/core/monitor_client.h"
 #include "libos/fabric/fabric.h"
 #include "libos/name/name.h"
+#include "libos/thread/thread.h"
 #include "services/name/name_client.h"
 #include "tools/sim/fleet/host.h"
 
@@ -13,6 +14,8 @@
 #include <string.h>
 
 #define NAMES 12
+#define SHARED "/bench/name"
+#define WAIT_NS 100000
 #define SOME 40 /* bytes of a path */
 
 static struct name_client names;
@@ -74,16 +77,14 @@ static void list(void)
 		host_violation("%u names are below %s, and there should be %u", n, path, count);
 }
 
-static void step(uint64_t n)
+static void step(void)
 {
 	unsigned i = (unsigned)host_random(NAMES);
 	uint64_t kind = host_random(8);
 	char path[SOME];
 
 	path_of(path, i);
-	if (host_scheme("resolve") && n < NAMES)
-		path_of(path, (unsigned)n), put((unsigned)n, path);
-	else if (host_scheme("resolve") || kind < 4)
+	if (kind < 4)
 		look(i, path);
 	else if (kind < 6)
 		put(i, path);
@@ -93,20 +94,47 @@ static void step(uint64_t n)
 		list();
 }
 
-int main(void)
+/* One client registers a name; all the others wait for that. */
+static void shared_name(struct fabric *f, bool first)
+{
+	struct mailbox m = { .pid = process_self_pid() };
+
+	if (first)
+		must(name_register(&names.rpc, SHARED, &m, 0), ERR_OK, "name_register", SHARED);
+	host_count("registered", first);
+	while (!host_count("registered", 0))
+		thread_sleep_until(fabric_now(f) + WAIT_NS);
+}
+
+static void resolve(void)
+{
+	struct name_answer answer;
+
+	must(name_resolve(&names.rpc, SHARED, process_self_core(), 0, &answer), ERR_OK, "name_resolve", SHARED);
+}
+
+int main(int argc, char **argv)
 {
 	struct fabric *f;
 
-	if (fabric_here(&f))
+	if (argc < 2 || fabric_here(&f))
 		return 1;
 	name_client_init(&names, f, NULL);
+	if (host_scheme("resolve"))
+		shared_name(f, !strcmp(argv[1], "0"));
 	for (uint64_t i = 0; host_go_on(i); i++) {
 		uint64_t from = fabric_now(f);
 
-		step(i);
+		if (host_scheme("resolve"))
+			resolve();
+		else
+			step();
 		host_answered("name", from);
 	}
 	name_client_close(&names);
 	host_done();
+	/* Its name goes when it does. */
+	while (host_scheme("resolve") && !host_clients_done())
+		thread_sleep_until(fabric_now(f) + WAIT_NS);
 	return 0;
 }
