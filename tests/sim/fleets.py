@@ -63,3 +63,82 @@ def test_trace(report):
                     for _ in range(2))
     if first != again or len(first.splitlines()) < 30:
         raise guest.Failure("the traces differ", first[:2000])
+
+
+def kills(report, world, members, count, kills_each=40, core_deaths=0):
+    """Members die while clients with a ledger call them: none failed, none doubled, none lost."""
+    seeds(report, world, count, "--members", members, "--clients", 4, "--calls", 50, "--kills", kills_each,
+          "--core-deaths", core_deaths)
+
+
+def test_tally_kills(report):
+    """8,000 kills of tally's members: the ledger is whole"""
+    for members in (2, 3, 5, 8):
+        kills(report, "tally", members, 50)
+
+
+def test_name_kills(report):
+    """4,000 kills of name's members: every name is what its owner made it"""
+    for members in (2, 3, 5, 8):
+        kills(report, "name", members, 25)
+
+
+def test_page_kills(report):
+    """4,000 kills of page's members: no page is given twice or lost"""
+    for members in (2, 3, 5, 8):
+        kills(report, "page", members, 25)
+
+
+def test_core_deaths(report):
+    """cores of members die: the ledgers are whole"""
+    for world in ("tally", "name"):
+        kills(report, world, 3, 20, 4, 4)
+
+
+def test_large(report):
+    """64 members at 1,024 cores, 5 of them die"""
+    seeds(report, "tally", 1, "--cores", 1024, "--members", 64, "--clients", 60, "--calls", 20, "--kills", 5, "--calm")
+
+
+def rate(world, members, calls, *options):
+    """Answers a millisecond while all 900 clients are at it, at 1,024 cores."""
+    ok, out, err = fleetsim("--world", world, "--cores", 1024, "--members", members, "--clients", 900, "--calls",
+                            calls, "--kills", 0, "--calm", "--figures", *options)
+    found = re.search(r"^(\d+) answers a ms", out, re.MULTILINE)
+    if not ok or not found:
+        raise guest.Failure(f"{world} with {members} members has no rate", out + err)
+    return int(found[1])
+
+
+def linear(world, *options):
+    """The rate grows at least 0.9 times as the members do, from 1 to 64."""
+    one = rate(world, 1, 60, *options)
+    for members, calls in ((8, 120), (64, 500)):
+        many = rate(world, members, calls, *options)
+        if many < 0.9 * members * one:
+            raise guest.Failure(f"{members} members answer {many} a ms, one {one}")
+
+
+def test_page_rate(report):
+    """the page fleet's rate grows with its members, to 64 at 1,024 cores"""
+    linear("page")
+
+
+def test_name_rate(report):
+    """the name fleet's rate grows with its members, to 64 at 1,024 cores"""
+    linear("name", "--scheme", "resolve")
+
+
+def test_no_mirror(report):
+    """members that do not mirror are found, and the run is the same again"""
+    replay("tally", "--members", 3, "--kills", 40, "--seeds", 4, "--skip", "kvp_mirror")
+
+
+def test_no_memory_of_calls(report):
+    """a lost memory of what was done is found, and the run is the same again"""
+    replay("tally", "--members", 3, "--kills", 40, "--seeds", 4, "--skip", "entry_remember")
+
+
+def test_no_heir(report):
+    """memory of the dead that nobody takes over is found, and the run is the same again"""
+    replay("page", "--members", 3, "--kills", 20, "--seeds", 4, "--skip", "store_inherit")
