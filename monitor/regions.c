@@ -105,6 +105,10 @@ void region_make(struct request *r)
 
 	while (g < regions + REGIONS_MAX && g->ram)
 		g++;
+	/* All in use: what is empty will not be missed more than another. */
+	if (g == regions + REGIONS_MAX && regions_reclaim())
+		for (g = regions; g->ram;)
+			g++;
 	if (r->m.word[1] < PAGE_BITS || r->m.word[1] > 63)
 		err = ERR_ARGUMENT;
 	else if (g == regions + REGIONS_MAX)

@@ -76,6 +76,15 @@ static err_t region_inherit(struct store *s, coreid_t core, const struct mon_reg
 	return ERR_OK;
 }
 
+/*
+ * Is it no member's? An heir may have died in the midst of inheriting, so not only the last one's is looked at. Who is not
+ * in our view yet does not serve, and has nothing.
+ */
+static bool is_dead(const struct store *s, uint64_t owner)
+{
+	return owner != process_self_pid() && !view_find_pid(&s->fleet->view, owner);
+}
+
 /* --- empty ones --------------------------------------------------------------------------------- */
 
 static bool element_among(const struct element *held, uint32_t count, paddr_t base)
@@ -96,7 +105,7 @@ static void empty_missing(struct dpool *p, const void *held, uint32_t count)
 	for (unsigned i = 0; !mon_regions(h->core, i, &r); i++) {
 		struct element e = { .base = r.base, .owner = process_self_pid(), .bits = r.bits };
 
-		if (r.owner != s->dead || r.granted || r.bits != CHUNK_BITS || element_among(held, count, r.base))
+		if (!is_dead(s, r.owner) || r.granted || r.bits != CHUNK_BITS || element_among(held, count, r.base))
 			continue;
 		if (!mon_region_own(h->core, r.base, r.owner, &e.number)) {
 			s->stat.adopted++;
@@ -119,18 +128,16 @@ static err_t core_inherit(struct store *s, coreid_t core, uint64_t pid)
 		err = mon_regions(core, i, &r);
 		if (err)
 			break;
-		if (pid ? r.owner != pid : r.owner == process_self_pid())
+		if (r.owner != pid && !is_dead(s, r.owner))
 			continue;
 		if (r.granted)
 			region_inherit(s, core, &r);
 		else
 			empty = true;
 	}
-	h = empty && pid ? store_shelf(s, core) : NULL;
-	if (h) {
-		s->dead = pid;
+	h = empty ? store_shelf(s, core) : NULL;
+	if (h)
 		dpool_rebuild(&h->pool, empty_missing);
-	}
 	return err;
 }
 

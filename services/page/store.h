@@ -34,7 +34,6 @@ struct store {
 	const struct dpool_scheme *scheme;
 	struct page_stat stat;
 	struct shelf *shelf[CORES_MAX]; /* NULL: never asked for */
-	uint64_t dead;                  /* pid of the member that we inherit from */
 };
 
 /* Before the member is known to others. */
@@ -51,7 +50,7 @@ enum store_outcome {
 	STORE_NOT_OURS, /* the chunk is gone, or another's */
 };
 void store_done(struct store *s, struct chunk *c, paddr_t base, unsigned bits, enum store_outcome outcome);
-/* Takes over the chunks that `pid` had, or everybody but us (0). May block. */
+/* Takes over the chunks that `pid` had, and those of processes that are no members. May block. */
 void store_inherit(struct store *s, uint64_t pid);
 /* Gives away what is empty, and has another member take over the rest. */
 void store_leave(struct store *s);

@@ -10,9 +10,9 @@ KILLS = 100
 def hoard(report, cores, kills, **machine):
     seed = random.randrange(1, 1 << 32) if report.soak else 1
     kills = max(kills, report.soak)
-    with guest.boot(180 + 2 * report.soak, cores=cores, **machine) as g:
+    with guest.boot(300 + 4 * report.soak, cores=cores, **machine) as g:
         g.prompt()
-        output = g.shell(f"hoard {kills} {seed} 8", 170 + 2 * report.soak)
+        output = g.shell(f"hoard {kills} {seed} 8", 300 + 4 * report.soak)
         last = re.search(r"^hoard: (\d+) kills, 8 clients, (\d+) failed", output, re.MULTILINE)
         counts = re.findall(r"^hoard: .*: (\d+) pages, (\d+) lost, (\d+) doubled, (\d+) strange, (\d+) orphans",
                             output, re.MULTILINE)

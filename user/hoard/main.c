@@ -256,12 +256,20 @@ static unsigned call_clients(unsigned clients)
 
 static unsigned gather(const uint64_t *pid, unsigned clients)
 {
-	unsigned failed = 0, cause;
+	unsigned failed = 0;
 
 	for (unsigned i = 0; i < clients; i++)
 		mon_kill(pid[i]);
-	for (unsigned i = 0; i < clients; i++)
-		failed += mon_wait(pid[i], &cause, NULL) || cause != MON_KILLED;
+	for (unsigned i = 0; i < clients; i++) {
+		unsigned cause = MON_KILLED;
+		uint64_t status = 0;
+		err_t err = mon_wait(pid[i], &cause, &status);
+
+		if (!err && cause == MON_KILLED)
+			continue;
+		failed++;
+		printf("hoard: client %u: %s, cause %u, status %" PRIu64 "\n", i, error_text(err), cause, status);
+	}
 	return failed;
 }
 

@@ -18,9 +18,10 @@
 #include "libos/x86/context.h"
 
 #define REGION_BITS 21
-#define PARTS 8        /* blocks that one child gets */
-#define CHILD_SLOT 900 /* of its space: in no cnode that it has */
-#define CHILD_FREE 200 /* in its first cnode, not in use that early */
+#define REGIONS_MANY 2000 /* more than a monitor has room for */
+#define PARTS 8           /* blocks that one child gets */
+#define CHILD_SLOT 900    /* of its space: in no cnode that it has */
+#define CHILD_FREE 200    /* in its first cnode, not in use that early */
 
 #define EXPECT(x)                                                          \
 	do {                                                               \
@@ -40,6 +41,7 @@
 	} while (0)
 #define EXPECT_OK(call) EXPECT_ERROR(call, ERR_OK)
 
+static cptr_t many[REGIONS_MANY + 1];
 static struct event came_back = EVENT_INIT;
 static paddr_t back_base;
 
@@ -325,23 +327,48 @@ static bool test_owner(void)
 	return true;
 }
 
+/* When there are too many the empty ones go; when none is empty, it is an error. */
 static bool test_many(void)
 {
 	coreid_t core = process_self_core();
-	unsigned count = 0;
-	struct mon_region r;
+	struct mon_region first, r;
+	unsigned count = 0, slots = 0;
+	struct mon_grant g;
+	paddr_t there;
+	cptr_t slot;
 	err_t err;
 
-	while (!(err = mon_region(core, PAGE_BITS, &r)))
+	EXPECT_OK(slot_alloc(&slot));
+	EXPECT_OK(mon_region(core, PAGE_BITS, &first));
+	g = grant_of(&first, 0, CAP_FRAME, PAGE_BITS, slot);
+	EXPECT_OK(grant_self(&g, &there));
+	while (count < REGIONS_MANY && !(err = mon_region(core, PAGE_BITS, &r)))
 		count++;
-	EXPECT(err == ERR_REGIONS && count >= 64);
+	EXPECT(count == REGIONS_MANY);
+	for (count = 0; !mon_regions(core, count, &r);)
+		count++;
+	EXPECT(count > 1 && count < REGIONS_MANY);
 	for (unsigned i = 0; !mon_regions(core, i, &r);)
-		if (r.owner != process_self_pid())
+		if (r.owner != process_self_pid() || r.granted)
 			i++;
 		else
 			EXPECT_OK(mon_region_free(core, r.base));
+	do {
+		slots++;
+		EXPECT_OK(slot_alloc(&slot));
+		err = mon_region(core, PAGE_BITS, &r);
+		g = grant_of(&r, 0, CAP_FRAME, PAGE_BITS, slot);
+		if (!err)
+			EXPECT_OK(grant_self(&g, &there));
+		many[slots] = slot;
+	} while (!err && slots < REGIONS_MANY);
+	EXPECT(err == ERR_REGIONS && slots >= 64);
+	slot_free(many[slots]);
+	while (--slots) {
+		EXPECT_OK(mon_ram_free(many[slots]));
+		slot_free(many[slots]);
+	}
 	EXPECT_OK(mon_region(core, PAGE_BITS, &r));
-	EXPECT_OK(mon_region_free(core, r.base));
 	return true;
 }
 
