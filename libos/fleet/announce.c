@@ -1,9 +1,46 @@
 /*
- * How the members of a fleet are found: by a name of the monitors' that all of them share; who opens
- * it gets the nearest that lives.
+ * How the members of a fleet are found.
+ *
+ * By a name of the monitors' that all of them share: who opens it gets the nearest that lives. And, where
+ * there is a name service, as "/fleet/NAME/NUMBER" below a name that gives the nearest, for all who want another
+ * policy, or a list. That name needs calls, which must not hold up a member that is to serve: a
+ * thread makes them. The name service forgets a member when its process has ended.
  */
 #include "libos/fleet/private.h"
+#include "libos/name/name.h"
+#include "services/name/name_client.h"
 
-err_t announce_member(struct fleet *f) { return service_name(&f->server.service, f->ops->name, SERVICE_SHARED); }
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+static void *name_tell(void *arg)
+{
+	struct fleet *f = arg;
+	static struct name_client names; /* one fleet in a process */
+	char path[FLEET_NAME + 32];
+
+	name_client_init(&names, f->fabric, &f->server);
+	/* Without a name service there is nobody to tell. */
+	if (rpc_client_open(&names.rpc, NAME_SERVICE))
+		return NULL;
+	snprintf(path, sizeof path, "/fleet/%s/%" PRIu32, f->ops->name, f->number);
+	if (!name_register(&names.rpc, path, &f->at, NAME_REPLACE) && f->number == 0) {
+		snprintf(path, sizeof path, "/fleet/%s", f->ops->name);
+		name_policy(&names.rpc, path, NAME_NEAR);
+	}
+	name_client_close(&names);
+	return NULL;
+}
+
+err_t announce_member(struct fleet *f)
+{
+	err_t err = service_name(&f->server.service, f->ops->name, SERVICE_SHARED);
+	struct thread *teller;
+
+	if (!err && strcmp(f->ops->name, NAME_SERVICE) != 0 && !thread_create(&teller, name_tell, f))
+		thread_detach(teller);
+	return err;
+}
 
 err_t announce_open(struct rpc_client *c, const char *name) { return rpc_client_open(c, name); }

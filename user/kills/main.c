@@ -4,8 +4,9 @@
  *     kills [COUNT [SEED]]
  *
  * The victims make random capability invocations, span cores with threads, or spin. Each is killed
- * after a time of up to some milliseconds. When all are gone every core has as much free
- * memory as it had, once monitors had what they keep, and its CPU driver finds nothing wrong.
+ * after a time of up to some milliseconds. When all are gone there is as much free memory as there
+ * was, once monitors had what they keep, and no CPU driver finds anything wrong. All cores together: a service's
+ * member that was starved for long is replaced on another core.
  */
 #include "kernel/abi/error.h"
 #include "libos/core/error_text.h"
@@ -92,11 +93,13 @@ static err_t kill_many(unsigned count, unsigned cores)
 static bool memory_is_back(const uint64_t *before, unsigned cores)
 {
 	for (unsigned look = 0; look < PATIENCE; look++) {
-		unsigned core = 0;
+		uint64_t was = 0, is = 0;
 
-		while (core < cores && memory((coreid_t)core) == before[core])
-			core++;
-		if (core == cores)
+		for (unsigned core = 0; core < cores; core++) {
+			was += before[core];
+			is += memory((coreid_t)core);
+		}
+		if (is == was)
 			return true;
 		sleep_us(10000);
 	}

