@@ -48,10 +48,15 @@ err_t rpc_cap_receive(struct channel *c, uint64_t ticket, cptr_t *slot)
 
 /* --- a channel whose other end is the input -------------------------------------------------- */
 
-/* A line of the input. A header may be made plausible: method, its least or most words, a sequence that is expected. */
+/*
+ * A line of the input, after a byte that says what is done to it: nothing; or a header with these flags and a method, and few
+ * words behind it, or many; or few, and first a small number, as the length of an array is. `names`: of the call that
+ * is to be answered; 0: any method.
+ */
 static err_t input_line(struct urpc_message *m, uint64_t flags, uint64_t names)
 {
 	size_t some = left < 8 * URPC_WORDS + 1 ? left : 8 * URPC_WORDS + 1;
+	uint64_t words;
 	uint8_t look;
 
 	if (!left)
@@ -63,11 +68,12 @@ static err_t input_line(struct urpc_message *m, uint64_t flags, uint64_t names)
 	left -= some;
 	if (look % 4 == 0)
 		return ERR_OK;
-	if (look % 4 == 1)
-		names = SAMPLE_INTERFACE << 8 | (look >> 2) % SAMPLE_METHODS;
-	m->word[0] = names | (m->word[0] & UINT64_C(0x3ff0000)) | flags;
-	if (look % 4 == 2)
-		m->word[0] = names | (uint64_t)(look >> 2) % 8 << 16 | flags;
+	if (!names)
+		names = SAMPLE_INTERFACE << 8 | (look >> 2 & 31) % SAMPLE_METHODS;
+	words = look % 4 == 2 ? m->word[0] % 600 : m->word[0] % 8;
+	m->word[0] = names | words << 16 | flags;
+	if (look % 4 == 3)
+		m->word[1] &= UINT8_MAX;
 	return ERR_OK;
 }
 
@@ -129,7 +135,7 @@ static void serve_input(void)
 	for (unsigned i = 0; i < LINES_MAX && n->open; i++) {
 		uint64_t oneway = left && *input & 0x80 ? RPC_ONEWAY : 0;
 
-		if (input_line(&m, oneway, SAMPLE_INTERFACE << 8) || !rpc_connection_take(n, &m))
+		if (input_line(&m, oneway, 0) || !rpc_connection_take(n, &m))
 			break;
 	}
 	rpc_connection_close(n);
