@@ -8,7 +8,8 @@ import tempfile
 import guest
 import qemu
 
-COUNTED = """null_syscall null_invoke lmp_oneway lmp_rt stub_send stub_receive stub_rt urpc_send urpc_recv urpc_poll urpc_rt urpc_stream
+COUNTED = """null_syscall null_invoke lmp_oneway lmp_rt stub_send stub_receive stub_rt urpc_send urpc_recv
+urpc_poll urpc_rt urpc_stream
 switch_rt thread_switch notify_ipi cap_copy cap_retype cap_delete cap_revoke_1 page_map page_unmap
 page_protect_rt spawn_exit boot_prompt""".split()
 HOSTED = "urpc_rt raw_one_line_rt raw_two_lines_rt pipe_rt".split()
