@@ -29,6 +29,7 @@ static struct region {
 } regions[REGIONS_MAX];
 
 static uint64_t free_bytes;
+static struct extent *leaving; /* granted ones that other cores are still to let go of */
 
 uint64_t regions_free_bytes(void) { return free_bytes; }
 
@@ -325,6 +326,16 @@ void region_back(struct request *r)
 		process_send(p, &r->m);
 }
 
+static void leaving_drop(const struct extent *e)
+{
+	struct extent **at = &leaving;
+
+	while (*at && *at != e)
+		at = &(*at)->next;
+	if (*at)
+		*at = e->next;
+}
+
 static void grant_back(uint64_t context, err_t err, uint64_t value)
 {
 	struct extent *e = (struct extent *)context;
@@ -332,6 +343,7 @@ static void grant_back(uint64_t context, err_t err, uint64_t value)
 	struct process *ending = e->ending;
 
 	(void)value;
+	leaving_drop(e);
 	if (e->ram && !grant_is_whole(g, e) && !err)
 		err = slot_delete(e->ram);
 	if (err) {
@@ -378,6 +390,8 @@ void grant_take_back(struct extent *e, struct process *ending)
 	else
 		err = ERR_OK;
 	if (err == ERR_CAP_REMOTE) {
+		e->next = leaving;
+		leaving = e;
 		err = caps_revoke(e->ram, ending, grant_back, (uint64_t)e);
 		if (!err)
 			return;
@@ -403,20 +417,30 @@ void region_returned(struct request *r)
 	request_reply(r, err, words);
 }
 
-/* The lowest block of the region from `from` on that a process has. */
+/* The lowest of the list that is of that region, at `from` or above, and below `than`. */
+static const struct extent *lowest(const struct extent *e, const struct region *g, paddr_t from,
+				   const struct extent *than)
+{
+	for (; e; e = e->next)
+		if (e->region == g - regions + 1 && e->base >= from && (!than || e->base < than->base))
+			than = e;
+	return than;
+}
+
+/*
+ * The lowest block from `from` on that a process has; pid 0: it is on its way back, or waits to be asked for, so that who
+ * takes the rest for free is told of nothing that it has given out again.
+ */
 static const struct extent *granted_next(const struct region *g, paddr_t from, uint64_t *pid)
 {
-	const struct extent *next = NULL;
+	const struct extent *next = lowest(g->back, g, from, lowest(leaving, g, from, NULL)), *before;
 
+	*pid = 0;
 	for (unsigned i = 0; i < PROCESS_MAX; i++) {
-		const struct process *p = &monitor.processes.entry[i];
-
-		for (const struct extent *e = p->extents; e; e = e->next) {
-			if (e->region != g - regions + 1 || e->base < from || (next && e->base > next->base))
-				continue;
-			next = e;
-			*pid = p->pid;
-		}
+		before = next;
+		next = lowest(monitor.processes.entry[i].extents, g, from, next);
+		if (next != before)
+			*pid = monitor.processes.entry[i].pid;
 	}
 	return next;
 }

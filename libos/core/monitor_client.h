@@ -72,7 +72,7 @@ struct mon_granted {
 };
 #define MON_GRANTED_PART 3
 #define MON_RETURNED_PART 6
-/* What is granted of a region, by address, from that one on; *count 0 past the last. */
+/* What is granted of a region, or comes back (pid 0), by address, from that one on; *count 0 past the last. */
 err_t mon_granted(coreid_t core, paddr_t region, paddr_t from, struct mon_granted out[MON_GRANTED_PART],
 		  unsigned *count);
 /* What has come back to a region that the calling process owns; *count 0: no more. Each once. */

@@ -42,6 +42,7 @@ extern struct bench_options bench_options;
 extern const struct measure kernel_measures[];
 extern const struct measure cap_measures[];
 extern const struct measure page_measures[];
+extern const struct measure grant_measures[];
 extern const struct measure message_measures[];
 extern const struct measure urpc_measures[];
 extern const struct measure stub_measures[];
