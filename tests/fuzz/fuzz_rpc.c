@@ -50,8 +50,8 @@ err_t rpc_cap_receive(struct channel *c, uint64_t ticket, cptr_t *slot)
 
 /*
  * A line of the input, after a byte that says what is done to it: nothing; or a header with these flags and a
- * method, and few words behind it, or many; or few, and first a small number, as the length of an array is. `names`: of the call that
- * is to be answered; 0: any method.
+ * method, and few words behind it, or many; or few, and first a small number, as the length of an array is.
+ * `names`: of the call that is to be answered; 0: any method.
  */
 static err_t input_line(struct urpc_message *m, uint64_t flags, uint64_t names)
 {
