@@ -10,6 +10,8 @@
 #include "libos/core/monitor_client.h"
 #include "libos/fleet/client.h"
 #include "libos/fleet/fleet_client.h"
+#include "libos/name/name.h"
+#include "services/name/name_client.h"
 
 #include <inttypes.h>
 #include <stddef.h>
@@ -17,8 +19,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Those that the system comes with; others are given by name. */
-static const char *const usual[] = { "name", "page", "proc", "tally", "drill" };
+#define FLEETS "/fleet" /* where the name service has them */
+/* Asked for where there is no name service. */
+static const char *const usual[] = { "name", "page", "proc" };
 #define USUAL (sizeof usual / sizeof *usual)
 
 struct listed {
@@ -83,14 +86,36 @@ static int list_one(const char *name, bool must)
 	return 0;
 }
 
+/* All that the name service knows of. */
+static err_t list_all(void)
+{
+	uint64_t entries[NAME_LIST_BYTES / 8], cursor = 0;
+	struct name_client *name;
+	err_t err = name_here(&name);
+
+	if (err)
+		return err;
+	name->patience = 1;
+	do {
+		uint32_t length = sizeof entries, at = 0;
+		const char *component;
+
+		err = name_list(&name->rpc, FLEETS, &cursor, entries, &length);
+		while (!err && name_list_next(entries, length, &at, &component))
+			list_one(component, false);
+	} while (!err && cursor);
+	return err;
+}
+
 static int list(int argc, char **argv)
 {
 	int status = 0;
 
 	for (int i = 0; i < argc; i++)
 		status |= list_one(argv[i], true);
-	for (size_t i = 0; i < USUAL && !argc; i++)
-		status |= list_one(usual[i], false);
+	if (!argc && list_all())
+		for (size_t i = 0; i < USUAL; i++)
+			list_one(usual[i], false);
 	return status;
 }
 
