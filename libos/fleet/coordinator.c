@@ -290,9 +290,8 @@ static cycles_t look_again(struct fleet_self *s)
 	return s->coordinator && (s->retry || expected(s)) ? fabric_now(s->fleet->fabric) + RETRY_MS * s->ms : 0;
 }
 
-void *steward_main(void *self)
+void steward_main(struct fleet_self *s)
 {
-	struct fleet_self *s = self;
 	struct fleet_view *next = malloc(sizeof(*next));
 
 	if (!next)
@@ -307,5 +306,4 @@ void *steward_main(void *self)
 		event_wait(&s->work, look_again(s));
 	}
 	free(next);
-	return NULL;
 }

@@ -193,6 +193,18 @@ static err_t self_make(struct fleet *f, struct fleet_self *s)
 	return ERR_OK;
 }
 
+/* Is there a fleet of this name already? */
+static bool is_another(struct fleet_self *s)
+{
+	struct rpc_client c;
+	err_t err;
+
+	rpc_client_init(&c, s->fleet->fabric, &s->fleet->server);
+	err = announce_open(&c, s->fleet->ops->name);
+	rpc_client_close(&c);
+	return !err;
+}
+
 /* Nobody is there yet: a view of our own. */
 static err_t first_view(struct fleet_self *s)
 {
@@ -240,7 +252,18 @@ struct beginning {
 	struct parent parent;
 };
 
-/* Once the server's loop runs. Then this thread is the steward. */
+static void tell_end(const char *name, uint32_t number, const char *why)
+{
+	char line[128];
+
+	snprintf(line, sizeof line, "%s, member %" PRIu32 ": %s", name, number, why);
+	mon_log(line);
+}
+
+/*
+ * Once the server's loop runs. Then this thread is the steward, and when that has ended, the process does: the loop may
+ * be asleep, and handlers may wait for what does not come any more.
+ */
 static void *begin(void *arg)
 {
 	struct beginning *b = arg;
@@ -252,11 +275,14 @@ static void *begin(void *arg)
 		s->fleet->number = b->parent.number;
 		err = join(s, &b->parent);
 	} else {
-		err = first_view(s);
+		err = is_another(s) ? ERR_EXISTS : first_view(s);
 	}
 	if (err)
 		self_end(s, error_text(err));
-	return steward_main(s);
+	steward_main(s);
+	if (s->failed)
+		tell_end(s->fleet->ops->name, s->fleet->number, s->failed);
+	mon_exit(s->failed != NULL);
 }
 
 static err_t run(struct fleet *f, struct beginning *b)
@@ -270,9 +296,8 @@ static err_t run(struct fleet *f, struct beginning *b)
 	if (err)
 		return err;
 	err = rpc_serve(&f->server);
-	self_end(b->self, NULL);
-	thread_join(steward, NULL);
-	thread_join(pulse, NULL);
+	if (!err)
+		thread_join(steward, NULL); /* which ends the process */
 	return err;
 }
 
@@ -282,7 +307,6 @@ int fleet_main(int argc, char **argv, const struct fleet_ops *ops)
 	struct fleet *f = calloc(1, sizeof(*f));
 	struct beginning b = { .self = s };
 	err_t err = s && f ? ERR_OK : ERR_NO_MEMORY;
-	char line[128];
 
 	for (int i = 1; i < argc && !err; i++)
 		err = argument_parse(argv[i], &b.parent) ? ERR_OK : ERR_ARGUMENT;
@@ -291,11 +315,7 @@ int fleet_main(int argc, char **argv, const struct fleet_ops *ops)
 		err = self_make(f, s);
 	}
 	if (!err)
-		err = run(f, &b);
-	if (!err && !(s && s->failed))
-		return 0;
-	snprintf(line, sizeof line, "%s, member %" PRIu32 ": %s", ops->name, b.parent.number,
-		 err ? error_text(err) : s->failed);
-	mon_log(line);
+		err = run(f, &b); /* returns only when it could not begin */
+	tell_end(ops->name, b.parent.number, error_text(err));
 	return 1;
 }

@@ -113,7 +113,7 @@ extern const struct fleet_handlers fleet_control;
 
 /* --- coordinator.c ------------------------------------------------------------------------ */
 
-void *steward_main(void *self);
+void steward_main(struct fleet_self *s);
 /* In the dispatcher's scheduler: a process has ended. */
 void steward_gone(struct mon_watcher *w, uint64_t pid, unsigned cause, uint64_t status);
 /* --- change.c: one view after the other, by the coordinator -------------------------------------- */

@@ -21,7 +21,7 @@
 
 #define FLEETS "/fleet" /* where the name service has them */
 /* Asked for where there is no name service. */
-static const char *const usual[] = { "name", "page", "proc" };
+static const char *const usual[] = { "page", "proc" };
 #define USUAL (sizeof usual / sizeof *usual)
 
 struct listed {
@@ -113,7 +113,10 @@ static int list(int argc, char **argv)
 
 	for (int i = 0; i < argc; i++)
 		status |= list_one(argv[i], true);
-	if (!argc && list_all())
+	if (argc)
+		return status;
+	list_one(NAME_SERVICE, false); /* it has no name for itself */
+	if (list_all())
 		for (size_t i = 0; i < USUAL; i++)
 			list_one(usual[i], false);
 	return status;

@@ -46,6 +46,14 @@ static unsigned serving(void)
 	return n;
 }
 
+static bool has(uint32_t number)
+{
+	for (uint32_t i = 0; i < now.count; i++)
+		if (now.member[i].number == number)
+			return true;
+	return false;
+}
+
 /* Waits till exactly so many serve, and all know. */
 static bool await(unsigned members)
 {
@@ -80,6 +88,7 @@ static bool begin(const struct fleet_policy *policy, unsigned members)
 	EXPECT_OK(fabric_here(&fabric));
 	EXPECT_OK(mon_spawn(process_self_core(), 1, argv, &pid));
 	EXPECT_OK(fleet_client_init(&client, fabric, NULL, "drill"));
+	EXPECT_OK(fleet_resize(&client.rpc, members)); /* it may have begun to grow */
 	EXPECT_OK(fleet_adapt(&client.rpc, policy));
 	EXPECT(await(members));
 	return true;
@@ -115,6 +124,21 @@ static bool a_fleet_starts_and_ends(void)
 	while ((err = fleet_connect(&client, fabric, NULL, "drill")) == ERR_CLOSED && fabric_now(fabric) < deadline)
 		pause_ms(1);
 	EXPECT_ERROR(err, ERR_NOT_FOUND);
+	return true;
+}
+
+static bool there_is_one_of_a_name(void)
+{
+	const char *argv[] = { "drill" };
+	unsigned cause;
+	uint64_t pid, status;
+
+	EXPECT(begin(&(struct fleet_policy){ .least = 1 }, 1));
+	EXPECT_OK(mon_spawn(process_self_core(), 1, argv, &pid));
+	EXPECT_OK(mon_wait(pid, &cause, &status));
+	EXPECT(cause == MON_EXITED && status == 1);
+	EXPECT(await(1));
+	EXPECT(end());
 	return true;
 }
 
@@ -210,7 +234,10 @@ static bool lose(unsigned index, enum way way, unsigned members)
 		EXPECT_OK(drill_ask(&client.rpc, &member));
 	answered = (uint32_t)us_of(fabric_now(fabric) - t0);
 	rpc_client_close(&there);
+	while (!look() && has(victim.number) && fabric_now(fabric) < t0 + ms(WAIT_MS))
+		pause_ms(1);
 	EXPECT(await(members));
+	EXPECT(!has(victim.number));
 	EXPECT(now.member[members - 1].number > victim.number);
 	printf("# %s %s: seen %" PRIu64 " us, fenced %" PRIu64 " us, replaced %" PRIu64 " us, answered %" PRIu32
 	       " us\n",
@@ -283,6 +310,7 @@ static bool strangers_are_refused(void)
 
 const struct test fleet_tests[] = {
 	{ "a fleet starts and ends", a_fleet_starts_and_ends },
+	{ "there is one fleet of a name", there_is_one_of_a_name },
 	{ "a fleet is resized", a_fleet_is_resized },
 	{ "a call is redirected", a_call_is_redirected },
 	{ "a member moves", a_member_moves },
