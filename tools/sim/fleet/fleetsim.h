@@ -39,6 +39,7 @@ struct options {
 	const char *images;   /* folder of the programs */
 	const char *skip;     /* a fault made on purpose: this function does nothing */
 	bool calm;            /* no weather */
+	bool all_back;        /* after kills no page may be missing */
 	bool trace, figures;
 };
 extern struct options options;

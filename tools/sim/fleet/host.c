@@ -104,6 +104,8 @@ uint64_t host_option(const char *name)
 		return options.calls;
 	if (!strcmp(name, "clients"))
 		return options.clients;
+	if (!strcmp(name, "all-back"))
+		return options.all_back || !options.kills;
 	if (!strcmp(name, "cores"))
 		return options.cores;
 	if (!strcmp(name, "members"))

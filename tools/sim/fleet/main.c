@@ -63,6 +63,8 @@ const char *replay_command(void)
 		n += snprintf(text + n, sizeof text - (size_t)n, " --skip %s", options.skip);
 	if (options.calm)
 		n += snprintf(text + n, sizeof text - (size_t)n, " --calm");
+	if (options.all_back)
+		n += snprintf(text + n, sizeof text - (size_t)n, " --all-back");
 	snprintf(text + n, sizeof text - (size_t)n, " --seed %lu --trace", options.seed);
 	return text;
 }
@@ -124,7 +126,7 @@ static void usage_die(void)
 {
 	fputs("usage: fleetsim [--world NAME] [--cores N] [--members N] [--clients N] [--calls N] [--kills N]\n"
 	      "                [--core-deaths N] [--seed N] [--seeds N] [--jobs N] [--seconds N] [--scheme NAME]\n"
-	      "                [--skip FUNCTION] [--calm] [--trace] [--figures] [--images FOLDER]\n"
+	      "                [--skip FUNCTION] [--calm] [--all-back] [--trace] [--figures] [--images FOLDER]\n"
 	      "docs/simulator.md says more. Worlds:\n",
 	      stderr);
 	for (unsigned i = 0; i < WORLDS; i++)
@@ -181,6 +183,9 @@ static void flag_read(int c)
 	case 'q':
 		options.calm = true;
 		break;
+	case 'a':
+		options.all_back = true;
+		break;
 	case 't':
 		options.trace = true;
 		break;
@@ -194,14 +199,14 @@ static void flag_read(int c)
 
 static void options_read(int argc, char **argv)
 {
-	struct option known[NUMBERS + 10] = { { "seed", 1, NULL, 'S' },   { "seeds", 1, NULL, 'N' },
-					      { "world", 1, NULL, 'w' },  { "scheme", 1, NULL, 'c' },
-					      { "skip", 1, NULL, 'x' },   { "images", 1, NULL, 'i' },
-					      { "calm", 0, NULL, 'q' },   { "trace", 0, NULL, 't' },
-					      { "figures", 0, NULL, 'f' } };
+	struct option known[NUMBERS + 11] = { { "seed", 1, NULL, 'S' },    { "seeds", 1, NULL, 'N' },
+					      { "world", 1, NULL, 'w' },   { "scheme", 1, NULL, 'c' },
+					      { "skip", 1, NULL, 'x' },    { "images", 1, NULL, 'i' },
+					      { "calm", 0, NULL, 'q' },    { "trace", 0, NULL, 't' },
+					      { "figures", 0, NULL, 'f' }, { "all-back", 0, NULL, 'a' } };
 
 	for (unsigned i = 0; i < NUMBERS; i++)
-		known[9 + i] = (struct option){ numbers[i].name, 1, NULL, 256 + (int)i };
+		known[10 + i] = (struct option){ numbers[i].name, 1, NULL, 256 + (int)i };
 	for (int c; (c = getopt_long(argc, argv, "", known, NULL)) != -1;) {
 		if (c >= 256)
 			*numbers[c - 256].to = (unsigned)number(optarg, numbers[c - 256].least, numbers[c - 256].most);
