@@ -166,10 +166,9 @@ err_t dpool_take(struct dpool *p, void *element)
 	return ERR_OK;
 }
 
-err_t dpool_hold(struct dpool *p, void *element)
+err_t dpool_keep(struct dpool *p, const void *element)
 {
 	uint8_t *larger;
-	err_t err;
 
 	if (p->hand_count == p->hand_room) {
 		larger = realloc(p->hand, (size_t)(p->hand_room + 32) * p->bytes);
@@ -178,14 +177,16 @@ err_t dpool_hold(struct dpool *p, void *element)
 		p->hand = larger;
 		p->hand_room += 32;
 	}
-	/* Of two that wait for an element at once, the other may have taken the room. */
-	err = dpool_take(p, element);
-	if (!err && p->hand_count == p->hand_room) {
+	memcpy(p->hand + (size_t)p->hand_count++ * p->bytes, element, p->bytes);
+	return ERR_OK;
+}
+
+err_t dpool_hold(struct dpool *p, void *element)
+{
+	err_t err = dpool_take(p, element);
+
+	if (!err && (err = dpool_keep(p, element)))
 		dpool_give(p, element);
-		return ERR_AGAIN;
-	}
-	if (!err)
-		memcpy(p->hand + (size_t)p->hand_count++ * p->bytes, element, p->bytes);
 	return err;
 }
 

@@ -95,6 +95,8 @@ err_t dpool_take(struct dpool *p, void *element);
  * rebuild, so that none comes between the taking and the writing down.
  */
 err_t dpool_hold(struct dpool *p, void *element);
+/* The other way: an element that is about to be struck out of those books, and given back. */
+err_t dpool_keep(struct dpool *p, const void *element);
 void dpool_settle(struct dpool *p, const void *element);
 /*
  * ERR_NO_MEMORY: it is not in the pool. An element counts as in use, for a rebuild, until this has returned; during one it

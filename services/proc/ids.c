@@ -49,6 +49,12 @@ err_t id_take(uint32_t *id) { return dpool_hold(&pool, id) ? ERR_NO_MEMORY : ERR
 
 void id_settle(uint32_t id) { dpool_settle(&pool, &id); }
 
-void id_give(uint32_t id) { dpool_give(&pool, &id); }
+bool id_keep(uint32_t id) { return !dpool_keep(&pool, &id); }
+
+void id_give(uint32_t id)
+{
+	dpool_give(&pool, &id);
+	dpool_settle(&pool, &id);
+}
 
 uint32_t ids_free(void) { return pool.count; }

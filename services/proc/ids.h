@@ -16,7 +16,8 @@ void ids_rebuild(void);
 /* ERR_NO_MEMORY: all are in use. It is nobody else's, and id_settle says when there is a record of it. May make calls. */
 err_t id_take(uint32_t *id);
 void id_settle(uint32_t id);
-/* Before its record goes. */
+/* Before its record goes: false: no memory, so it must stay. Then id_give when that is gone, or id_settle if it is not. */
+bool id_keep(uint32_t id);
 void id_give(uint32_t id);
 /* How many this member has to give. */
 uint32_t ids_free(void);

@@ -60,10 +60,11 @@ static err_t record_make(struct rpc_call *call, const struct proc_start *how, st
 		err = ticket_take(how->ticket, &id);
 	if (err) {
 		/* Another member was quicker: what we have made of it goes again. */
+		record_drop(r->id);
 		id_give(r->id);
-		record_drop(r);
+	} else {
+		id_settle(r->id);
 	}
-	id_settle(r->id);
 	return err == ERR_EXISTS ? record_get(id, r) : err;
 }
 
@@ -100,6 +101,17 @@ static err_t start_at(struct record *r, const struct mon_start *start, bool anyw
 	return err;
 }
 
+/* A start that came to nothing. */
+static void record_give_up(const struct record *r)
+{
+	if (!id_keep(r->id))
+		return;
+	if (record_remove(r))
+		id_give(r->id);
+	else
+		id_settle(r->id);
+}
+
 static err_t start(struct rpc_call *call, const struct proc_start *how, const char *text, uint32_t bytes, uint32_t *id,
 		   uint64_t *pid)
 {
@@ -126,8 +138,7 @@ static err_t start(struct rpc_call *call, const struct proc_start *how, const ch
 
 		err = start_at(&r, &s, how->core == PROC_ANYWHERE);
 		if (err) {
-			id_give(r.id);
-			record_remove(&r);
+			record_give_up(&r);
 		}
 	}
 	refused.refused += err != ERR_OK;
@@ -146,8 +157,6 @@ static err_t await(struct rpc_call *call, uint32_t id, struct proc_end *end)
 	struct record r;
 
 	for (;;) {
-		uint64_t version = fleet->view.head.version;
-
 		if (find(id, &r))
 			return ERR_NO_PROCESS;
 		if (r.state == PROC_ENDED) {
@@ -158,8 +167,8 @@ static err_t await(struct rpc_call *call, uint32_t id, struct proc_end *end)
 			return fleet_redirect(fleet, call, r.watcher);
 		if (r.watcher == fleet->number)
 			return process_await(id, call) ? ERR_OK : ERR_AGAIN;
-		/* Its watcher is dead: there will be another one. */
-		fleet_wait_change(fleet, version);
+		/* Its watcher has died since it wrote that. */
+		process_adopt(&r);
 	}
 }
 

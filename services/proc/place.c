@@ -13,19 +13,24 @@ static struct {
 	uint32_t cores;
 	cycles_t asked; /* 0: never */
 } place;
+static struct mutex asking = MUTEX_INIT;
 
-/* Other handlers go on meanwhile, with what was known. */
+/* One handler asks; those that come meanwhile wait for it. */
 static void refresh(struct fleet *f)
 {
 	struct mon_core c;
 	uint32_t n = 0;
 
-	place.asked = fabric_now(f->fabric);
-	for (; n < CORES_MAX && !mon_core((coreid_t)n, &c); n++) {
-		place.up[n] = c.state == MON_CORE_UP;
-		place.processes[n] = (uint16_t)c.processes;
+	mutex_lock(&asking);
+	if (!place.asked || fabric_now(f->fabric) - place.asked > fleet_ms(f, FRESH_MS)) {
+		for (; n < CORES_MAX && !mon_core((coreid_t)n, &c); n++) {
+			place.up[n] = c.state == MON_CORE_UP;
+			place.processes[n] = (uint16_t)c.processes;
+		}
+		place.cores = n;
+		place.asked = fabric_now(f->fabric);
 	}
-	place.cores = n;
+	mutex_unlock(&asking);
 }
 
 err_t core_choose(struct fleet *f, coreid_t near, coreid_t *core)

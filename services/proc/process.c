@@ -2,7 +2,7 @@
  * Watched processes: process.h.
  *
  * Monitors tell of ends by a handler in disabled mode, which only notes them; a thread of its own does the rest.
- * Records of ended processes are kept till LATE_MAX others have ended here, for those who ask late or again.
+ * Records of ended processes are kept for a while, for those who ask late or again.
  */
 #include "services/proc/process.h"
 
@@ -12,9 +12,11 @@
 #include "services/proc/ids.h"
 #include "services/proc/place.h"
 
-#define BUCKETS 256 /* a power of two */
-#define NOTES 1024  /* likewise: ends that the thread has not come to; with more it looks for itself */
-#define LATE_MAX 512
+#define BUCKETS 256    /* a power of two */
+#define NOTES 1024     /* likewise: ends that the thread has not come to; with more it looks for itself */
+#define LATE_LEAST 512 /* records of ended ones that are kept in any case */
+#define LATE_MOST 8192 /* ... at most */
+#define LATE_MS 10000  /* ... for so long, between those */
 
 struct waiter {
 	struct waiter *next;
@@ -28,6 +30,13 @@ struct watched {
 	bool ending; /* a thread is at it */
 };
 
+/* One that has ended, whose record is kept for a while. */
+struct late {
+	struct late *next;
+	struct record record;
+	cycles_t when;
+};
+
 struct note {
 	uint64_t pid, status;
 	unsigned cause;
@@ -37,8 +46,8 @@ static struct {
 	struct fleet *fleet;
 	struct watched *of[BUCKETS]; /* by number */
 	struct proc_statistics count;
-	uint32_t late[LATE_MAX]; /* numbers of ended ones, a ring */
-	uint32_t late_at;
+	struct late *late, *late_last; /* ended ones, as they ended */
+	uint32_t late_count;
 	struct mon_watcher watcher;
 	/* Written in disabled mode. */
 	struct note note[NOTES];
@@ -79,17 +88,41 @@ static void waiters_answer(struct watched *w, const struct proc_end *end)
 	}
 }
 
-/* The oldest that is kept goes, if nobody else has taken it over. */
-static void late_add(uint32_t id)
+/* The oldest go, if they are still as they were then: nobody has taken them over. */
+static void late_sweep(void)
 {
-	uint32_t *slot = &processes.late[processes.late_at++ % LATE_MAX], old = *slot;
-	struct record r;
+	cycles_t now = fabric_now(processes.fleet->fabric);
 
-	*slot = id;
-	if (!old || record_get(old, &r) || r.watcher != processes.fleet->number || r.state != PROC_ENDED)
-		return;
-	id_give(old);
-	record_remove(&r);
+	while (processes.late_count > LATE_LEAST &&
+	       (processes.late_count > LATE_MOST || now - processes.late->when > fleet_ms(processes.fleet, LATE_MS))) {
+		struct late *l = processes.late;
+
+		processes.late = l->next;
+		processes.late_count--;
+		if (id_keep(l->record.id)) {
+			if (record_remove(&l->record))
+				id_give(l->record.id);
+			else
+				id_settle(l->record.id);
+		}
+		free(l);
+	}
+}
+
+static void late_add(const struct record *r)
+{
+	struct late *l = malloc(sizeof *l);
+
+	if (!l)
+		return; /* its number stays in use */
+	*l = (struct late){ .record = *r, .when = fabric_now(processes.fleet->fabric) };
+	if (processes.late)
+		processes.late_last->next = l;
+	else
+		processes.late = l;
+	processes.late_last = l;
+	processes.late_count++;
+	late_sweep();
 }
 
 /* --- ends ------------------------------------------------------------------------------------ */
@@ -113,18 +146,21 @@ static void ended(struct watched *w, unsigned cause, uint64_t status)
 	processes.count.ended++;
 	processes.count.running--;
 	waiters_answer(w, &end);
-	late_add(w->record.id);
+	late_add(&w->record);
 	free(w);
 }
 
-/* It ended before it could be watched: its monitor may still know how. */
-static void ended_unseen(struct watched *w)
+/* It ended before it could be watched: its monitor may still know how. Another thread may be quicker. */
+static void ended_unseen(uint32_t id, uint64_t pid)
 {
 	unsigned cause = MON_KILLED;
 	uint64_t status = ERR_NO_PROCESS;
+	struct watched *w;
 
-	mon_wait(w->record.pid, &cause, &status);
-	ended(w, cause, status);
+	mon_wait(pid, &cause, &status);
+	w = *place_of(id);
+	if (w && w->record.pid == pid)
+		ended(w, cause, status);
 }
 
 static void core_lost(coreid_t core)
@@ -145,14 +181,13 @@ static void look_at_all(void)
 {
 	for (unsigned i = 0; i < BUCKETS; i++)
 		for (struct watched *w = processes.of[i]; w;) {
+			uint64_t pid = w->record.pid;
 			uint32_t id = w->record.id;
 
-			if (mon_watch(w->record.pid) == ERR_NO_PROCESS) {
-				ended_unseen(w);
-				w = processes.of[i];
-				continue;
-			}
-			w = *place_of(id) == w ? w->next : processes.of[i];
+			/* These make calls, and the list may be another one. */
+			if (mon_watch(pid) == ERR_NO_PROCESS)
+				ended_unseen(id, pid);
+			w = *place_of(id) ? (*place_of(id))->next : processes.of[i];
 		}
 }
 
@@ -169,21 +204,21 @@ static void note_take(const struct note *n)
 		ended(w, n->cause, n->status);
 }
 
-/* Its watcher may be dead. */
-static void adopt(const struct record *r)
+void process_adopt(const struct record *r)
 {
-	struct record mine = *r;
+	struct record now;
 
-	if (view_get(&processes.fleet->view, r->watcher))
+	if (view_get(&processes.fleet->view, r->watcher) || record_get(r->id, &now) || now.ticket != r->ticket ||
+	    view_get(&processes.fleet->view, now.watcher))
 		return;
-	if (r->state == PROC_RUNNING) {
-		process_watch(&mine);
+	if (now.state == PROC_RUNNING) {
+		process_watch(&now);
 		return;
 	}
 	/* Ended; or never started: whoever asked for it asks again, and if not, it goes with the rest. */
-	mine.watcher = processes.fleet->number;
-	record_put(&mine);
-	late_add(mine.id);
+	now.watcher = processes.fleet->number;
+	record_put(&now);
+	late_add(&now);
 }
 
 static void *reaper(void *unused)
@@ -202,7 +237,7 @@ static void *reaper(void *unused)
 		}
 		if (processes.adopt) {
 			processes.adopt = false;
-			records_own(adopt);
+			records_own(process_adopt);
 		}
 	}
 	return unused;
@@ -247,13 +282,15 @@ err_t process_watch(struct record *r)
 			return ERR_NO_MEMORY;
 		*at = w;
 		processes.count.running++;
+	} else if (w->ending) {
+		return ERR_OK;
 	}
 	r->watcher = processes.fleet->number;
 	r->state = PROC_RUNNING;
 	w->record = *r;
 	record_put(r);
 	if (mon_watch(r->pid) == ERR_NO_PROCESS)
-		ended_unseen(w);
+		ended_unseen(r->id, r->pid);
 	return ERR_OK;
 }
 

@@ -17,6 +17,8 @@ err_t processes_open(struct fleet *f);
 err_t process_watch(struct record *r);
 /* Answers the call when the process has ended; false: it is not watched here. */
 bool process_await(uint32_t id, struct rpc_call *call);
+/* If the record's watcher is in no view any more: it is watched here from now on. */
+void process_adopt(const struct record *r);
 /* The view has changed: records whose watchers have gone are watched here from now on. */
 void processes_adopt(void);
 void processes_count(struct proc_statistics *out);

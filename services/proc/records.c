@@ -3,6 +3,7 @@
  */
 #include "services/proc/records.h"
 
+#include "libos/core/monitor_client.h"
 #include "libos/fleet/kv_partitioned.h"
 
 #include <stdlib.h>
@@ -20,6 +21,14 @@ struct ticket_key {
 enum { KIND_ID = 'i', KIND_TICKET = 't' };
 
 static struct kvp store;
+
+/* For a write that expects something: known when it comes again after the death of a member, and not refused. */
+static struct kvp_tag tag_make(void)
+{
+	static uint64_t writes;
+
+	return (struct kvp_tag){ .who = process_self_pid(), .which = ++writes };
+}
 
 err_t records_open(struct fleet *f) { return kvp_init(&store, f); }
 
@@ -51,31 +60,35 @@ err_t ticket_find(uint64_t ticket, uint32_t *id)
 err_t ticket_take(uint64_t ticket, uint32_t *id)
 {
 	const struct ticket_key key = { { KIND_TICKET }, ticket };
-	err_t err = kvp_put(&store, &key, sizeof key, id, sizeof *id, KVP_NONE, NULL);
+	struct kvp_tag tag = tag_make();
+	err_t err = kvp_put(&store, &key, sizeof key, id, sizeof *id, KVP_NONE, &tag);
 
 	if (err == ERR_EXISTS && ticket_find(ticket, id))
 		return ERR_AGAIN;
 	return err;
 }
 
-void record_remove(const struct record *r)
+void record_drop(uint32_t id)
 {
-	const struct ticket_key ticket = { { KIND_TICKET }, r->ticket };
+	const struct id_key key = { KIND_ID, id };
 
-	kvp_remove(&store, &ticket, sizeof ticket, KVP_ANY, NULL);
-	record_drop(r);
+	kvp_remove(&store, &key, sizeof key, KVP_ANY, NULL);
 }
 
-void record_drop(const struct record *r)
+bool record_remove(const struct record *r)
 {
+	const struct ticket_key ticket = { { KIND_TICKET }, r->ticket };
 	const struct id_key key = { KIND_ID, r->id };
-	uint64_t version;
+	struct kvp_tag tag = tag_make();
 	struct record now;
 	size_t bytes = sizeof now;
+	uint64_t version;
 
-	/* Its number may have been given again since. */
-	if (!kvp_get(&store, &key, sizeof key, &now, &bytes, &version) && now.ticket == r->ticket)
-		kvp_remove(&store, &key, sizeof key, version, NULL);
+	if (kvp_get(&store, &key, sizeof key, &now, &bytes, &version) || now.ticket != r->ticket ||
+	    now.watcher != r->watcher || now.state != r->state || kvp_remove(&store, &key, sizeof key, version, &tag))
+		return false;
+	kvp_remove(&store, &ticket, sizeof ticket, KVP_ANY, NULL);
+	return true;
 }
 
 /* --- all that are ours ------------------------------------------------------------------------- */

@@ -26,13 +26,17 @@ err_t records_open(struct fleet *f);
 err_t record_get(uint32_t id, struct record *out);
 /* Writes a record, new or not. */
 err_t record_put(const struct record *r);
-void record_remove(const struct record *r);
-/* The record alone, not the ticket. */
-void record_drop(const struct record *r);
+/*
+ * Removes the record, and the ticket, if it is as *r says: same start, watcher and state. True: it was removed, by this
+ * call and no other.
+ */
+bool record_remove(const struct record *r);
 /* The view has changed: entries go to whom they belong now. */
 void records_changed(const struct fleet_view *old);
 /* The number that a ticket stands for. ERR_NOT_FOUND. */
 err_t ticket_find(uint64_t ticket, uint32_t *id);
+/* A record that no ticket leads to yet. */
+void record_drop(uint32_t id);
 /* Takes a ticket for a number, unless it is taken: *id is whose it is then. */
 err_t ticket_take(uint64_t ticket, uint32_t *id);
 /* Calls fn for the records that this member keeps as first; fn may put and remove. */

@@ -1,6 +1,6 @@
 /*
- * Start, exit and wait for a small program: through the monitor of this core, with
- * everything that the program's own libOS and C library do in between.
+ * Start, exit and wait for a small program: through the monitor of this core, and through the process
+ * service, with everything that the program's own libOS and C library do in between.
  */
 #include <stdio.h>
 
@@ -8,6 +8,7 @@
 #include "libos/core/dispatcher.h"
 #include "libos/core/syscall.h"
 #include "libos/posix/console.h"
+#include "libos/proc/program.h"
 #include "user/bench/bench.h"
 
 #define SAMPLES 12
@@ -25,19 +26,47 @@ static err_t start_and_wait(coreid_t core)
 	return error;
 }
 
-static err_t measure_spawn_exit(const struct measure *m)
+/* The same through the process service, which keeps a record of it. */
+static err_t start_and_wait_served(coreid_t core)
+{
+	static const char *const argv[] = { "exit", "0", NULL };
+	struct program p;
+	struct proc_end end;
+	err_t error = program_start(argv, NULL, core, &p);
+	if (!error && !p.id)
+		error = ERR_NOT_FOUND;
+	if (!error)
+		error = program_wait(&p, &end);
+	if (!error && (end.cause != MON_EXITED || end.status != 0))
+		error = ERR_FAULTED;
+	return error;
+}
+
+static err_t measure(const struct measure *m, err_t (*once)(coreid_t core))
 {
 	double values[SAMPLES];
 	coreid_t core = dispatcher_core();
-	err_t error = start_and_wait(core); /* the first one fills the monitor's caches */
+	err_t error = once(core); /* the first one fills the monitor's caches */
 	for (int i = 0; i < SAMPLES && !error; i++) {
 		cycles_t start = bench_clock();
-		error = start_and_wait(core);
+		error = once(core);
 		values[i] = (double)(bench_clock() - start - bench_clock_cost());
 	}
 	if (!error)
 		report_samples(m, m->name, 1, values, SAMPLES);
 	return error;
+}
+
+static err_t measure_spawn_exit(const struct measure *m) { return measure(m, start_and_wait); }
+
+static err_t measure_proc_exit(const struct measure *m)
+{
+	err_t error = measure(m, start_and_wait_served);
+	if (error != ERR_NOT_FOUND)
+		return error;
+	if (!bench_options.json_only)
+		printf("%s: left out, there is no process service\n", m->name);
+	return ERR_OK;
 }
 
 /* Once a boot: from the first CPU driver's first instruction till somebody waited for input. */
@@ -58,6 +87,7 @@ static err_t measure_boot_prompt(const struct measure *m)
 
 const struct measure process_measures[] = {
 	{ "spawn_exit", "start, exit and wait for a small program", "program", 200000, 1, measure_spawn_exit },
+	{ "proc_exit", "the same through the process service", "program", 200000, 1, measure_proc_exit },
 	{ "boot_prompt", "from the CPU driver's start to the prompt", "boot", 0, 1, measure_boot_prompt },
 	{ 0 },
 };
