@@ -28,6 +28,9 @@ static err_t client_get(struct rpc_client **out)
 		err = fabric_metal(&f);
 		if (!err)
 			err = fleet_connect(&service, f, NULL, "proc");
+		/* The nearest member may just come or go: the first call looks for another. */
+		if (err == ERR_CLOSED)
+			err = fleet_client_init(&service, f, NULL, "proc");
 		if (!err) {
 			rpc_client_share(&service.rpc);
 			connected = true;

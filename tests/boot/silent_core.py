@@ -25,7 +25,7 @@ def test_silent(report):
     """3 cores, of which core 1 falls silent"""
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "gdb")
-        with guest.boot(90, cores=3, extra=gdbstub.arguments(path)[1:]) as g:
+        with guest.boot(90, cores=3, append="services=none", extra=gdbstub.arguments(path)[1:]) as g:
             g.prompt(60)
             text = g.shell("run --core 1 tests --do serve-never silent &")
             pid = re.search(r"runs as 1\.(\d+)", text)

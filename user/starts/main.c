@@ -161,10 +161,23 @@ static bool await(struct fleet_client *c, unsigned members)
 
 static bool kill_one(struct fleet_client *c, uint64_t *state)
 {
+	cycles_t deadline;
+	uint64_t version;
+
 	if (!await(c, 2))
 		return false;
 	thread_sleep_until(fabric_now(fabric) + draw(state) % (LONGEST_PAUSE * ms));
-	return await(c, 2) && !mon_kill(now.member[draw(state) % now.count].at.pid);
+	if (!await(c, 2) || mon_kill(now.member[draw(state) % now.count].at.pid))
+		return false;
+	/* Another one may be killed when this death has become another view. */
+	version = now.head.version;
+	deadline = fabric_now(fabric) + PATIENCE_MS * ms;
+	while (!serving(c) || now.head.version == version) {
+		if (fabric_now(fabric) > deadline)
+			return false;
+		thread_sleep_until(fabric_now(fabric) + ms / 4);
+	}
+	return true;
 }
 
 /* --- the ledger ------------------------------------------------------------------------------------------ */
@@ -183,7 +196,7 @@ static err_t begin(struct service *service, struct fleet_client *c)
 	err = service_export(fabric, LISTENER, service);
 	if (!err)
 		err = thread_create(&t, listener, service);
-	return err ? err : fleet_connect(c, fabric, NULL, FLEET);
+	return err ? err : fleet_client_init(c, fabric, NULL, FLEET);
 }
 
 static int run(unsigned kills, uint64_t seed, unsigned starters)
