@@ -428,8 +428,8 @@ static const struct extent *lowest(const struct extent *e, const struct region *
 }
 
 /*
- * The lowest block from `from` on that a process has; pid 0: it is on its way back, or waits to be asked for, so that who
- * takes the rest for free is told of nothing that it has given out again.
+ * The lowest block from `from` on that a process has; pid 0: it is on its way back, or waits to be asked for, so that
+ * who takes the rest for free is told of nothing that it has given out again.
  */
 static const struct extent *granted_next(const struct region *g, paddr_t from, uint64_t *pid)
 {

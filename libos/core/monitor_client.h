@@ -28,8 +28,8 @@ err_t mon_ram_free(cptr_t slot);
 
 /*
  * A region is a block of a core's memory that its monitor keeps for the page service and grants by pieces to
- * processes of that core. Its owner says what is granted; another service may take it over. The monitor knows who has what, and
- * takes a region back by itself when nothing is granted of it and memory is short: then its owner gets ERR_NOT_FOUND.
+ * processes of that core. Its owner says what is granted; another service may take it over. The monitor knows who has
+ * what, and takes a region back by itself when nothing is granted of it and memory is short: then its owner gets ERR_NOT_FOUND.
  */
 struct mon_region {
 	paddr_t base;
@@ -59,8 +59,8 @@ struct mon_grant {
 };
 /*
  * Makes an object of exactly that block in a slot of a process. ERR_EXISTS: a block of that type and size was
- * granted into that slot before, *there says which. ERR_SLOT_OCCUPIED: there is something else. ERR_RETYPE_OVERLAP: somebody
- * still has something of the block. ERR_QUOTA, ERR_NO_PROCESS; ERR_NOT_FOUND, ERR_DENIED: the region
+ * granted into that slot before, *there says which. ERR_SLOT_OCCUPIED: there is something else. ERR_RETYPE_OVERLAP:
+ * somebody still has something of the block. ERR_QUOTA, ERR_NO_PROCESS; ERR_NOT_FOUND, ERR_DENIED: the region
  * is gone, or another's.
  */
 err_t mon_grant(coreid_t core, uint64_t pid, const struct mon_grant *g, paddr_t *there);

@@ -77,8 +77,8 @@ static err_t region_inherit(struct store *s, coreid_t core, const struct mon_reg
 }
 
 /*
- * Is it no member's? An heir may have died in the midst of inheriting, so not only the last one's is looked at. Who is not
- * in our view yet does not serve, and has nothing.
+ * Is it no member's? An heir may have died in the midst of inheriting, so not only the last one's is looked at. Who is
+ * not in our view yet does not serve, and has nothing.
  */
 static bool is_dead(const struct store *s, uint64_t owner)
 {

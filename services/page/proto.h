@@ -11,8 +11,8 @@ rpc_interface(page, 2);
 
 /*
  * 1 << bits bytes, as enum page_kind says, into the empty slot `slot` of the caller's own space on `core`, where it
- * runs: a cleared frame, or RAM. The slot names the call: when it was made before, and its answer lost, the same is answered
- * again. ERR_ARGUMENT; ERR_SLOT_OCCUPIED: there is something else; ERR_QUOTA: the process has as much as it
+ * runs: a cleared frame, or RAM. The slot names the call: when it was made before, and its answer lost, the same is
+ * answered again. ERR_ARGUMENT; ERR_SLOT_OCCUPIED: there is something else; ERR_QUOTA: the process has as much as it
  * may; ERR_NO_MEMORY: that core's memory is used up.
  */
 rpc_idempotent err_t page_take(rpc_in uint32_t bits, rpc_in uint32_t kind, rpc_in uint64_t slot, rpc_in uint32_t core,

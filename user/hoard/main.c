@@ -6,8 +6,8 @@
  *
  * A client writes its own number into each page that it gets, and looks at it before it gives the page back; it
  * ends by itself only when a call failed or a page was not its alone.  When the kills are over each is called to a
- * channel of this program's and holds still, with all that it has; so the pages can be counted.  Then they are killed, and
- * everything comes back.
+ * channel of this program's and holds still, with all that it has; so the pages can be counted.  Then they are
+ * killed, and everything comes back.
  */
 #include <inttypes.h>
 #include <stdio.h>
