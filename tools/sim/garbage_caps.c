@@ -1,8 +1,8 @@
 /*
  * Lines about capabilities that make no sense, from a core whose monitor has lost its mind.
  *
- * Each is of a kind that there is not, about an object that cannot be, or an answer to what nobody has asked. It must be
- * dropped and counted against its sender: no line goes out for it, nothing begins or ends.
+ * Each is of a kind that there is not, about an object that cannot be, or an answer to what nobody has asked.
+ * It must be dropped and counted against its sender: no line goes out for it, nothing begins or ends.
  */
 #include "tools/sim/sim.h"
 

@@ -11,11 +11,9 @@ static struct connection *channel(uint32_t process, coreid_t peer_core, uint32_t
 
 	if (!process_alive(process_table_find(&monitor.processes, process)))
 		return NULL;
-	c = (struct connection){ .id = process,
-				 .state = CONNECTION_OPEN,
-				 .process = process,
-				 .peer_core = peer_core,
-				 .peer_id = peer };
+	c = (struct connection){
+		.id = process, .state = CONNECTION_OPEN, .process = process, .peer_core = peer_core, .peer_id = peer
+	};
 	return &c;
 }
 
