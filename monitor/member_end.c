@@ -162,8 +162,19 @@ static void orphan_end(struct process *p)
 	end_begin(p);
 }
 
+void members_core_stop(coreid_t core)
+{
+	for (unsigned i = 0; i < PROCESS_MAX; i++) {
+		struct process *p = &monitor.processes.entry[i];
+
+		if (p->state == PROCESS_LIVE && member_spans(p) && group_holds(p->pid, core))
+			disp_stop(p->slots + SLOT_DISPATCHER);
+	}
+}
+
 void members_core_gone(coreid_t core)
 {
+	members_core_stop(core);
 	for (unsigned i = 0; i < PROCESS_MAX; i++) {
 		struct process *p = &monitor.processes.entry[i];
 

@@ -77,6 +77,8 @@ void member_end_commit(const struct proposal *p);
 
 /* A process that spans ends, whichever member said so. */
 void member_end(struct process *p, unsigned cause, uint64_t status);
+/* Processes with a member there stop here: all end for its death. Before their groups forget it. */
+void members_core_stop(coreid_t core);
 /* Core `core` is dead; its processes' groups still hold it. The processes that it had a member of end. */
 void members_core_gone(coreid_t core);
 /*

@@ -30,6 +30,14 @@ static void frozen_lost(struct share *s, coreid_t core)
 	}
 }
 
+/* It stays a sharer till its members' processes are stopped everywhere: what it had mapped is in their tables. */
+static void sharer_lose(struct share *s, coreid_t core)
+{
+	move_core_gone(s, core);
+	sharer_find(s, core)->awaited = false;
+	reclaim_begin(core);
+}
+
 static void records_lose(coreid_t core)
 {
 	struct share *next;
@@ -38,13 +46,9 @@ static void records_lose(coreid_t core)
 		next = share_next(s);
 		if (s->pinned)
 			continue;
-		if (sharer_find(s, core)) {
-			move_core_gone(s, core);
-			sharer_remove(s, core);
-		}
-		if (s->own) {
-			share_settle(s);
-		} else if (s->owner == core) {
+		if (s->own && sharer_find(s, core)) {
+			sharer_lose(s, core);
+		} else if (!s->own && s->owner == core) {
 			if (s->frozen)
 				frozen_lost(s, core);
 			share_lost(s);

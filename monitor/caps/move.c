@@ -38,8 +38,8 @@ static void hand_over(struct op *o, struct share *s)
 {
 	struct move_op *v = &o->u.move;
 	coreid_t giver = s->giver;
-	err_t err =
-		giver != CORE_NONE && core_gone(giver) ? ERR_CORE_DOWN : kernel_share(TASK_KERNEL, s->keeper, false);
+	bool dead = (giver != CORE_NONE && core_gone(giver)) || sharer_dead(s);
+	err_t err = dead ? ERR_CORE_DOWN : kernel_share(TASK_KERNEL, s->keeper, false);
 
 	if (!err && giver == CORE_NONE)
 		err = kernel_give(TASK_KERNEL, s->keeper, true);
@@ -86,7 +86,7 @@ static void move_run(struct op *o)
 		if (v->awaited)
 			return;
 		/* It may have let go, or be dead. */
-		if (!sharer_find(s, v->heir)) {
+		if (!sharer_find(s, v->heir) || core_gone(v->heir)) {
 			move_fail(o, s);
 			s->stays = false;
 			return;
@@ -121,7 +121,7 @@ void move_begin(struct share *s)
 {
 	struct op *o;
 
-	if (s->stays || s->lost || (s->giver != CORE_NONE && core_gone(s->giver)) ||
+	if (s->stays || s->lost || sharer_dead(s) || (s->giver != CORE_NONE && core_gone(s->giver)) ||
 	    (s->object.type != CAP_RAM && s->object.type != CAP_FRAME) || op_new(NULL, &o))
 		return;
 	o->object = s->object;

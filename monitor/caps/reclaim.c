@@ -6,6 +6,9 @@
  * twice: a block may be moving from one that was asked later to one that was asked before, but none
  * begins to move when all know.  Then all flush.
  *
+ * So long it also counts as a sharer of what it had of others': what it had mapped in page tables of its
+ * members' processes is there till these have ended, and each core that is asked has stopped its own.
+ *
  * The dead core may have given parts of such a block to others, who own them.  If anybody has anything
  * from it, the blocks come back one by one, the smallest first, so that who has given a part of his part
  * to the dead one gets that back before: each core is asked to take away what it has in the block.
@@ -13,6 +16,7 @@
  */
 #include "monitor/agree/agreement.h"
 #include "monitor/caps/share.h"
+#include "monitor/members.h"
 
 enum { RECLAIM_ASK, RECLAIM_ASK_AGAIN, RECLAIM_NEXT, RECLAIM_BLOCK, RECLAIM_FLUSH };
 
@@ -108,10 +112,26 @@ static const struct share *tombstone_smallest(coreid_t core)
 	return least;
 }
 
+/* Nobody runs with what it had mapped any more. */
+static void sharers_forget(coreid_t core)
+{
+	struct share *next;
+
+	for (struct share *s = share_next(NULL); s; s = next) {
+		next = share_next(s);
+		if (!s->own || s->pinned || !sharer_find(s, core))
+			continue;
+		sharer_remove(s, core);
+		share_settle(s);
+	}
+}
+
 /* All, or one. */
 static void blocks_take_back(const struct op *o)
 {
 	struct share *next;
+
+	sharers_forget((coreid_t)o->slot);
 
 	for (struct share *s = share_next(NULL); s; s = next) {
 		next = share_next(s);
@@ -158,7 +178,8 @@ static bool reclaim_step(struct op *o)
 		if (ask_next(o))
 			return false;
 		c->each = o->step == RECLAIM_ASK_AGAIN && (c->each || any_from(core));
-		o->step++;
+		/* First the dead one's shares: what is to be taken away below may wait for that. */
+		o->step = o->step == RECLAIM_ASK ? RECLAIM_ASK_AGAIN : RECLAIM_FLUSH;
 		return true;
 	case RECLAIM_NEXT:
 		next_block(o);
@@ -246,6 +267,7 @@ void gone_message(coreid_t from, const struct mon_message *m)
 		line_drop(from, m);
 		return;
 	}
+	members_core_stop(caps_core(m));
 	caps_core_gone(caps_core(m));
 	if (op_new(NULL, &o)) {
 		caps_send_done(from, mon_sequence(m->header), ERR_NO_MEMORY, 0);

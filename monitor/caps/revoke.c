@@ -208,6 +208,8 @@ static void sharers_ask(struct op *o, struct share *s)
 	for (struct sharer *h = s->sharers; h; h = h->next) {
 		bool keep = c->why == CLEAR_KEEP_ASKER && h->core == o->answer.core;
 
+		if (core_gone(h->core))
+			continue;
 		h->awaited = true;
 		c->awaited++;
 		caps_send(h->core, CAPS_DROP, ERR_OK, o->number, &s->object, caps_object(&s->object, 0, 0, 0), 0,
@@ -344,6 +346,22 @@ static err_t stuck(struct op *o)
 	return ERR_AGAIN;
 }
 
+/* ERR_AGAIN: they are asked, or dead, and what they had mapped is still in page tables. */
+static err_t sharers_gone(struct op *o, struct share *s)
+{
+	struct clear_op *c = &o->u.clear;
+
+	if (clear_own(o) && !c->asked)
+		sharers_ask(o, s);
+	if (c->awaited)
+		return ERR_AGAIN;
+	c->asked = false;
+	if (!clear_own(o) || !sharer_dead(s))
+		return ERR_OK;
+	reclaim_wait(sharer_dead(s)->core, o);
+	return ERR_AGAIN;
+}
+
 static err_t step(struct op *o, struct share *s)
 {
 	struct clear_op *c = &o->u.clear;
@@ -358,10 +376,7 @@ static err_t step(struct op *o, struct share *s)
 		c->again = false;
 		break;
 	case STEP_SHARERS:
-		if (clear_own(o) && !c->asked)
-			sharers_ask(o, s);
-		err = c->awaited ? ERR_AGAIN : ERR_OK;
-		c->asked = err != ERR_OK;
+		err = sharers_gone(o, s);
 		break;
 	case STEP_REVOKE:
 		err = revoke_here(o, s);

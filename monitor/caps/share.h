@@ -152,6 +152,8 @@ struct sharer *sharer_find(const struct share *s, coreid_t core);
 /* One copy more is that core's. */
 err_t sharer_count(struct share *s, coreid_t core, uint32_t count);
 void sharer_remove(struct share *s, coreid_t core);
+/* The first that is dead, but may not be forgotten yet (gone.c); NULL: none is. */
+const struct sharer *sharer_dead(const struct share *s);
 /* Cells for records and operations. NULL: no memory. */
 void *cell_new(size_t bytes);
 void cell_free(void *cell, size_t bytes);

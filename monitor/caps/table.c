@@ -195,6 +195,15 @@ void sharer_remove(struct share *s, coreid_t core)
 	}
 }
 
+const struct sharer *sharer_dead(const struct share *s)
+{
+	const struct sharer *h = s->sharers;
+
+	while (h && !core_gone(h->core))
+		h = h->next;
+	return h;
+}
+
 bool object_shareable(unsigned type)
 {
 	return type == CAP_RAM || type == CAP_FRAME || (type >= CAP_PTABLE1 && type <= CAP_PTABLE3);
