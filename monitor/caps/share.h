@@ -196,6 +196,14 @@ unsigned held_count(void);
 /* Core `core` is known to be dead. */
 bool core_gone(coreid_t core);
 
+/* --- clear.c, revoke.c ---------------------------------------------------------------- */
+
+/* The operation will take the object away; clear_run() has it begin. */
+void clear_begin(struct op *o, const struct object *object, enum clear_why why);
+void clear_run(struct op *o);
+/* In a process's name: it looks at its capability again. */
+void revoke_run(struct op *o);
+
 /* --- flush.c ------------------------------------------------------------------------ */
 
 enum pass { PASS_REVOKE, PASS_DELETE };
