@@ -41,6 +41,8 @@ static struct sys_result pass_end(err_t err)
 	cap_pass = PASS_USER;
 	if (err == ERR_RESTART)
 		return SYS_ERROR(err);
+	cap_held += cap_taken_out;
+	cap_taken_out = false;
 	cap_scan++;
 	if (cap_held)
 		cap_round++;
@@ -154,10 +156,6 @@ struct sys_result cap_revoke_shared(struct cap *c, uint64_t flags)
 	/* In another core's block, this one's objects are not its descendants: that core gave the memory away. */
 	if (!err && !(c->flags & CAP_FLAG_FOREIGN))
 		err = descendants_delete(c);
-	if (err != ERR_RESTART && cap_taken_out) {
-		cap_taken_out = false;
-		cap_held++;
-	}
 	return pass_end(err);
 }
 
