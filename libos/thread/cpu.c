@@ -152,7 +152,8 @@ static struct cpu *cpu_search(const struct thread *t, bool idle)
 
 		if ((t ? !affinity_allows(t, c->core) : is_closed(c->core)) || (idle && (c == cpu_self || !is_idle(c))))
 			continue;
-		turn = (turn + i + 1) % count;
+		/* An idle one is found again when it is idle again: what it has touched is in its cache, others sleep. */
+		turn = (turn + i + !idle) % count;
 		return c;
 	}
 	return NULL;
@@ -275,7 +276,8 @@ void cpu_settle(void)
 	} else if (!thread_preemptive) {
 		inbox_look(&cpu_self->inbox);
 	}
-	requests_answer(true);
+	if (requests)
+		requests_answer(true);
 	surplus_say(thread_policy->waiting());
 }
 
@@ -284,17 +286,22 @@ static bool idle_look(void)
 {
 	const volatile uint64_t *events = &dispatcher_page()->events;
 	bool seeks = !is_closed(cpu_self->core);
-	struct cpu *c = seeks ? surplus_find(STEAL_LOOKS) : NULL;
 	unsigned looks = IDLE_LOOKS;
+	struct cpu *c;
 
 	inbox_seek(&cpu_self->inbox);
 	surplus_say(0);
-	requests_answer(false);
-	if (c)
-		work_ask(c);
+	if (requests)
+		requests_answer(false);
 	/* Who is to answer us runs on this core, perhaps now: it is let run. */
 	if (cpu_asked && sys_runnable() > 1)
 		looks = 0;
+	/* An answer may be on its way: only when the first look was in vain another is asked for work. */
+	if (looks && inbox_empty(&cpu_self->inbox))
+		cpu_pause();
+	c = seeks && inbox_empty(&cpu_self->inbox) ? surplus_find(STEAL_LOOKS) : NULL;
+	if (c)
+		work_ask(c);
 	for (unsigned i = 0; i < looks && !*events; i++) {
 		if (!inbox_empty(&cpu_self->inbox))
 			return true;
