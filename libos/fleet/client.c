@@ -12,6 +12,11 @@
 #include <string.h>
 
 #define MISLED_BITS 6 /* of the longest pause, in ms */
+/*
+ * More than it takes to find a hung member: so a call that hangs each member that takes it is given up, and one that waits
+ * while members die of something else is not.
+ */
+#define CALM_MS 100
 
 static uint64_t ticks_of_ms(void)
 {
@@ -37,6 +42,7 @@ static err_t client_renew(struct rpc_client *rpc)
 	err_t err;
 
 	c->renewals++;
+	rpc->calm = CALM_MS * ticks_of_ms();
 	while ((err = announce_open(rpc, c->name)) && err != ERR_NO_MEMORY && fabric_now(rpc->fabric) < deadline)
 		pause_ms(c, 1);
 	return err;

@@ -11,8 +11,6 @@
 
 #include <stdlib.h>
 
-#define REPEATS_MAX 16 /* of one call at ever new peers */
-
 static uint32_t identities;
 
 static void client_lock(struct rpc_client *c)
@@ -401,7 +399,7 @@ static void pending_init(struct rpc_client *c, struct rpc_pending *p, unsigned m
 	p->next = NULL;
 	p->reply = p->answer.word;
 	p->most = most;
-	p->renewals = 0;
+	p->repeats = p->redirects = 0;
 	p->sent = p->gone = p->done = p->waited = false;
 	event_init(&p->event);
 }
@@ -514,13 +512,28 @@ err_t rpc_call_line(struct rpc_client *c, struct rpc_pending *p, unsigned words,
 	return rpc_finish(p);
 }
 
+/* May it be sent once more? What time has forgotten counts no longer. */
+static bool repeat_count(struct rpc_client *c, struct rpc_pending *p)
+{
+	cycles_t now = fabric_now(c->fabric), forgotten = 0;
+
+	if (!p->repeats)
+		p->since = now;
+	else if (c->calm)
+		forgotten = (now - p->since) / c->calm;
+	p->since += forgotten * c->calm;
+	p->repeats -= forgotten < p->repeats ? (uint16_t)forgotten : p->repeats;
+	return p->repeats++ < RPC_REPEATS;
+}
+
 /* Sends the call again, which the peer that had it did not answer. */
 static err_t call_repeat(struct rpc_client *c, struct rpc_pending *p)
 {
 	err_t err;
 
-	if (p->once || p->renewals++ == REPEATS_MAX)
+	if (p->once || !repeat_count(c, p))
 		return ERR_CLOSED;
+	p->redirects = 0;
 	err = client_renew(c);
 	if (err)
 		return err;
@@ -535,7 +548,7 @@ static err_t call_redirect(struct rpc_client *c, struct rpc_pending *p)
 	struct mailbox to;
 	err_t err;
 
-	if (p->once || !c->redirect || p->renewals++ == REPEATS_MAX)
+	if (p->once || !c->redirect || p->redirects++ == RPC_REPEATS)
 		return ERR_REDIRECT;
 	memcpy(&to, &p->answer.word[1], sizeof(to));
 	if (c->server)

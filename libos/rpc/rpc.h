@@ -27,6 +27,8 @@ struct rpc_server;
 
 /* --- clients ---------------------------------------------------------------------------- */
 
+#define RPC_REPEATS 16 /* of one call at ever new peers; and redirects in a row */
+
 /*
  * One end of a channel on which calls are made, of any interfaces that the peer serves.
  * Used by one thread at a time, unless it is a server's (whose threads are cooperative) or
@@ -45,6 +47,11 @@ struct rpc_client {
 	 * An error goes to the caller. NULL: ERR_CLOSED does.
 	 */
 	err_t (*renew)(struct rpc_client *c);
+	/*
+	 * A call is repeated RPC_REPEATS times at most, but of these one is forgotten for each `calm` of fabric time that
+	 * goes by: who waits for long may outlive many peers. 0: none is.
+	 */
+	cycles_t calm;
 	/* A member said: ask that one. As renew; NULL: the caller gets ERR_REDIRECT. */
 	err_t (*redirect)(struct rpc_client *c, const struct mailbox *to);
 	void *tag;                        /* the user's */
@@ -90,11 +97,13 @@ struct rpc_pending {
 	uint32_t words;             /* of the call, the header too */
 	uint32_t most;              /* words of arguments that the answer may have */
 	err_t err;
-	uint32_t renewals; /* how often it was repeated */
-	bool idempotent;   /* may be done twice */
-	bool once;         /* cannot be repeated at all: carries a capability */
-	bool sent, gone;   /* a peer may have it; ... and that peer is gone */
-	bool waited, done; /* a thread waits; the answer is there */
+	uint16_t repeats;   /* not forgotten yet */
+	uint16_t redirects; /* since its last peer died */
+	cycles_t since;     /* repeats were last forgotten */
+	bool idempotent;    /* may be done twice */
+	bool once;          /* cannot be repeated at all: carries a capability */
+	bool sent, gone;    /* a peer may have it; ... and that peer is gone */
+	bool waited, done;  /* a thread waits; the answer is there */
 	struct event event;
 };
 

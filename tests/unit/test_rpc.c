@@ -551,6 +551,58 @@ static void another_is_not_unless_the_service_remembers(void **state)
 	}
 }
 
+/* Houses that die one after the other, each by the call that it gets; the last one does not. */
+#define DYING 20
+
+static struct house row[DYING + 1];
+static unsigned row_at;
+
+static err_t renew_next(struct rpc_client *c)
+{
+	struct house *h = &row[++row_at];
+
+	*h = (struct house){ .name = "another", .handlers = row_at < DYING ? &dying : NULL };
+	house_open(h);
+	return rpc_client_open(c, h->name);
+}
+
+static err_t call_in_a_row(cycles_t calm, unsigned *deaths)
+{
+	struct rpc_client c;
+	uint64_t sum = 0;
+	err_t err;
+
+	row_at = 0;
+	row[0] = (struct house){ .name = "another", .handlers = &dying };
+	house_open(&row[0]);
+	connect_to(&c, "another");
+	c.renew = renew_next;
+	c.calm = calm;
+	err = sample_add(&c, 3, 4, &sum);
+	assert_true(err || sum == 7);
+	rpc_client_close(&c);
+	*deaths = row_at + (err != ERR_OK);
+	for (unsigned i = 0; i < *deaths; i++)
+		house_died(&row[i]);
+	if (!err)
+		house_close(&row[row_at]);
+	return err;
+}
+
+static void a_call_outlives_many_peers_in_time_but_not_at_once(void **state)
+{
+	unsigned deaths;
+
+	(void)state;
+	assert_int_equal(call_in_a_row(0, &deaths), ERR_CLOSED);
+	assert_int_equal(deaths, RPC_REPEATS + 1);
+	assert_int_equal(call_in_a_row(UINT64_MAX, &deaths), ERR_CLOSED);
+	assert_int_equal(deaths, RPC_REPEATS + 1);
+	/* In no time all is forgotten. */
+	assert_int_equal(call_in_a_row(1, &deaths), ERR_OK);
+	assert_int_equal(deaths, DYING);
+}
+
 static struct mailbox elsewhere;
 
 static err_t add_redirected(struct rpc_call *call, uint32_t a, uint32_t b, uint64_t *sum)
@@ -764,6 +816,7 @@ int main(void)
 		cmocka_unit_test(a_pool_that_is_used_up),
 		cmocka_unit_test(an_idempotent_call_is_repeated_elsewhere),
 		cmocka_unit_test(another_is_not_unless_the_service_remembers),
+		cmocka_unit_test(a_call_outlives_many_peers_in_time_but_not_at_once),
 		cmocka_unit_test(a_redirected_call_goes_elsewhere),
 		cmocka_unit_test(malformed_messages_are_counted),
 		cmocka_unit_test(unknown_methods_are_not_supported),
