@@ -2,8 +2,9 @@
  * The table of a core's processes: numbers, records, who is alive.
  *
  * A process of number n is in entry n % PROCESS_MAX, so a number is found without
- * a search; a new number is the next one whose entry can be had.  Portable, and
- * tested on the host.
+ * a search; a new one gets the next free entry, or that of the record that has been kept longest.  A
+ * record whose status somebody has is not forgotten at once: a service that has it may die with it, and
+ * another asks again, for the end or by the ticket.  Portable, and tested on the host.
  */
 #include "monitor/process_table.h"
 
@@ -14,26 +15,31 @@ static struct process *process_entry(struct process_table *t, uint32_t number)
 	return &t->entry[number % PROCESS_MAX];
 }
 
-/* First pass takes entries that nobody will ask for; the second forgets an uncollected record. */
-static bool process_entry_usable(const struct process *p, bool forget)
+/* Deaths since its own; more, so that it goes before others, if somebody has its status. */
+static uint64_t process_age(const struct process_table *t, const struct process *p)
 {
-	return p->state == PROCESS_FREE || (p->state == PROCESS_DEAD && (p->collected || forget));
+	return t->deaths - p->death + (p->collected ? PROCESS_KEPT : 0);
 }
 
 static uint32_t process_number_next(struct process_table *t)
 {
-	for (int forget = 0; forget < 2; forget++) {
-		uint32_t number = t->last;
+	uint32_t number = t->last, best = 0;
+	uint64_t oldest = 0;
 
-		for (unsigned i = 0; i < PROCESS_MAX; i++) {
-			if (++number == 0)
-				number =
-					1; /* 0 means a monitor; PROCESS_MAX divides 2^32, so the entries still match */
-			if (process_entry_usable(process_entry(t, number), forget))
-				return number;
-		}
+	for (unsigned i = 0; i < PROCESS_MAX; i++) {
+		const struct process *p;
+
+		if (++number == 0)
+			number = 1; /* 0 means a monitor; PROCESS_MAX divides 2^32, so the entries still match */
+		p = process_entry(t, number);
+		if (p->state == PROCESS_FREE)
+			return number;
+		if (p->state != PROCESS_DEAD || (best && process_age(t, p) <= oldest))
+			continue;
+		oldest = process_age(t, p);
+		best = number;
 	}
-	return 0;
+	return best;
 }
 
 struct process *process_table_new(struct process_table *t, const char *name)
@@ -97,6 +103,7 @@ void process_table_end(struct process_table *t, struct process *p, unsigned caus
 	p->state = PROCESS_DEAD;
 	p->cause = (uint8_t)cause;
 	p->status = status;
+	p->death = ++t->deaths;
 	t->live--;
 }
 

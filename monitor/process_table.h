@@ -3,7 +3,7 @@
  *
  * Numbers count up from 1 and are never used again while a record of the former
  * bearer is kept.  A process that ended stays as a record (PROCESS_DEAD) with its
- * exit status until someone has asked for it or the record is needed; its memory
+ * exit status until the record is needed, those that someone has asked for first; its memory
  * is gone by then.  Portable: knows nothing of capabilities but their addresses.
  */
 #pragma once
@@ -12,6 +12,7 @@
 #include "libos/core/monitor_proto.h"
 
 #define PROCESS_MAX 256      /* records; a power of two */
+#define PROCESS_KEPT 128     /* deaths that a record whose status nobody has asked for is kept longer than others */
 #define MEMBER_PEERS_BITS 15 /* block of what its members wake each other by */
 #define MEMBER_CORES 256     /* cores that a process can span */
 #define MEMBER_ROOTS 4       /* tables of top-level slots that members share, the image's not counted */
@@ -57,6 +58,7 @@ struct process {
 	uint32_t exports;   /* names that it serves */
 	uint32_t boards;    /* hint boards that it has */
 	uint64_t status;
+	uint64_t death;  /* how many had died when it had */
 	uint64_t ticket; /* of the request that started it; 0: none */
 	uint32_t id;     /* the process service's number for it; 0: none */
 	/* Who asked that it go on on another core, and waits; number 0 and sequence 0: nobody. */
@@ -90,6 +92,7 @@ struct process {
 struct process_table {
 	uint32_t last; /* number given out last */
 	uint32_t live;
+	uint64_t deaths;
 	struct process entry[PROCESS_MAX];
 };
 

@@ -79,6 +79,32 @@ static void a_full_table_forgets_collected_records_first(void **state)
 	assert_null(process_table_new(&table, "too many"));
 }
 
+/* Though all others that are dead have not been asked for. */
+static void a_collected_record_is_not_forgotten_at_once(void **state)
+{
+	struct process *p, *collected;
+	uint32_t number;
+
+	(void)state;
+	for (unsigned i = 0; i < PROCESS_MAX; i++)
+		process_table_end(&table, process_table_new(&table, "p"), MON_EXITED, 0);
+	collected = process_table_new(&table, "collected");
+	number = collected->number;
+	collected->ticket = 5;
+	process_table_end(&table, collected, MON_EXITED, 0);
+	collected->collected = true;
+	for (unsigned i = 0; i < PROCESS_MAX - PROCESS_KEPT - 1; i++) {
+		p = process_table_new(&table, "p");
+		assert_non_null(p);
+		process_table_end(&table, p, MON_EXITED, 0);
+		assert_ptr_equal(process_table_find(&table, number), collected);
+		assert_ptr_equal(process_table_ticket(&table, 5), collected);
+	}
+	for (unsigned i = 0; i < 2; i++)
+		process_table_end(&table, process_table_new(&table, "p"), MON_EXITED, 0);
+	assert_null(process_table_find(&table, number));
+}
+
 static void a_thousand_spawns_need_no_more_records_than_live(void **state)
 {
 	(void)state;
@@ -313,6 +339,7 @@ int main(void)
 		cmocka_unit_test_setup(numbers_count_up_and_are_found, reset),
 		cmocka_unit_test_setup(a_dead_record_stays_until_needed, reset),
 		cmocka_unit_test_setup(a_full_table_forgets_collected_records_first, reset),
+		cmocka_unit_test_setup(a_collected_record_is_not_forgotten_at_once, reset),
 		cmocka_unit_test_setup(a_thousand_spawns_need_no_more_records_than_live, reset),
 		cmocka_unit_test_setup(a_dropped_start_leaves_nothing, reset),
 		cmocka_unit_test_setup(a_long_name_is_cut, reset),
