@@ -16,6 +16,7 @@
 #include "monitor/members.h"
 
 #define REGIONS_MAX 512
+#define BACK_WAITING 32 /* messages that wait for a process, with which it is told no more of what came back */
 
 static struct region {
 	cptr_t ram; /* 0: free */
@@ -301,30 +302,36 @@ void region_quota(struct request *r)
 
 /* --- what comes back ---------------------------------------------------------------------------- */
 
+/*
+ * A word that the owner does without: what came back it also finds when it has nothing else. So when many of them wait
+ * for it already no more are added, or answers would find no room among them.
+ */
+static bool back_send(const struct mon_message *m)
+{
+	struct process *p = process_table_find(&monitor.processes, (uint32_t)m->word[2]);
+
+	if (!process_alive(p) || !p->service || p->out_count >= BACK_WAITING)
+		return false;
+	process_send(p, m);
+	return true;
+}
+
 static void back_tell(struct region *g)
 {
 	struct mon_message m = { .header = mon_header(MON_BACK, 0, 0, 0),
 				 .word = { monitor.core, g->base, (uint32_t)g->owner } };
 	coreid_t core = (coreid_t)(g->owner >> 32);
-	struct request here = { .m = m };
 
 	if (g->told)
 		return;
-	g->told = true;
 	if (core == monitor.core)
-		region_back(&here);
+		g->told = back_send(&m);
 	else
-		link_send(core, &m);
+		g->told = !link_send(core, &m);
 }
 
-/* To the owner, or from its region's monitor. */
-void region_back(struct request *r)
-{
-	struct process *p = process_table_find(&monitor.processes, (uint32_t)r->m.word[2]);
-
-	if (process_alive(p) && p->service)
-		process_send(p, &r->m);
-}
+/* From its region's monitor. */
+void region_back(struct request *r) { back_send(&r->m); }
 
 static void leaving_drop(const struct extent *e)
 {

@@ -227,6 +227,7 @@ static err_t fill_arguments(struct spawn *s, struct process_args *a, const struc
 	a->boot_tsc = monitor.info->boot_tsc;
 	a->free_slot = s->next;
 	a->id = s->p->id;
+	a->service = args->service || args->devices;
 	return plan_arguments(a, args->text, args->length, args->arguments);
 }
 

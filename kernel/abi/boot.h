@@ -77,6 +77,7 @@ struct process_args {
 	uint64_t free_slot;              /* first free slot of cnode 0 */
 	uint64_t envc;                   /* strings of the environment, after the arguments */
 	uint64_t id;                     /* the number that the process service gave it; 0: none */
+	uint64_t service;                /* not 0: others wait for it, so for memory it asks nobody but its monitor */
 	uint16_t arg[PROCESS_ARGS_MAX];  /* offsets from this struct's start to NUL-terminated text */
 	char text[];
 };

@@ -716,7 +716,10 @@ void mon_set_power_handler(void (*handler)(unsigned how, unsigned code)) { power
 err_t mon_init(void)
 {
 	lmp_endpoint_handle(&lmp_self, monitor_messages, NULL);
-	ram_source = mon_ram_alloc;
+	if (!ram_source) {
+		ram_source = mon_ram_alloc;
+		ram_source_back = mon_ram_free;
+	}
 	fault_report = fault_to_monitor;
 	return ERR_OK;
 }

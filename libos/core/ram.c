@@ -16,20 +16,28 @@
 #include "libos/thread/control.h"
 
 #define SOURCES_MAX 256
-#define SOURCE_BITS 20 /* ask for no less than 1 MiB */
+#define SOURCE_BITS_MIN 16             /* the first block that is asked for; each further one is twice that, */
+#define SOURCE_BITS_MAX 21             /* up to this, */
+#define SOURCES_TO_DOUBLE 64           /* and, lest the table be full too soon, on from there by so many blocks */
+#define KEEP_BYTES (UINT64_C(2) << 20) /* free memory that stays with us */
 #define RAM_NODES_FIRST 160
 #define RAM_NODES_LOW 80
 #define WHOLES_MAX 16   /* blocks that are whole sources, likewise */
 #define OVERLAPS_MAX 16 /* blocks in use by someone else's copy that one request passes over */
 
 err_t (*ram_source)(unsigned bits, cptr_t slot);
+err_t (*ram_source_back)(cptr_t slot);
+void (*ram_settle)(void);
+CORE_LOCAL bool ram_unsettled;
 
-static CORE_LOCAL struct {
+static CORE_LOCAL struct source {
 	cptr_t cap;
 	paddr_t base;
-	unsigned bits;
+	uint8_t bits; /* 0: given back, its place is free */
+	bool asked;   /* by ram_source */
 } sources[SOURCES_MAX];
 static CORE_LOCAL unsigned source_count;
+static CORE_LOCAL unsigned asked; /* of them, by now */
 static CORE_LOCAL struct buddy buddy;
 static CORE_LOCAL struct buddy_node ram_nodes[RAM_NODES_FIRST];
 static CORE_LOCAL struct mutex lock;
@@ -37,22 +45,32 @@ static CORE_LOCAL cptr_t spare_slot; /* for the next source: asking must not nee
 
 uint64_t ram_free_bytes(void) { return buddy.free_bytes; }
 
-static err_t source_add(cptr_t ram, unsigned bits, uint64_t used)
+/* A place for one more source; SOURCES_MAX: there is none. */
+static unsigned source_place(void)
+{
+	unsigned i = 0;
+
+	while (i < source_count && sources[i].bits)
+		i++;
+	return i;
+}
+
+static err_t source_add(cptr_t ram, unsigned bits, uint64_t used, bool from_source)
 {
 	struct cap_info info;
+	unsigned place;
 	err_t err = cap_identify(ram, &info);
 
 	if (err)
 		return err;
 	if (info.type != CAP_RAM || info.bits != bits || used > SIZE_OF_BITS(bits))
 		return ERR_ARGUMENT;
-	if (source_count == SOURCES_MAX ||
-	    !buddy_add(&buddy, info.base + used, SIZE_OF_BITS(bits) - used, source_count))
+	place = source_place();
+	if (place == SOURCES_MAX || !buddy_add(&buddy, info.base + used, SIZE_OF_BITS(bits) - used, place))
 		return ERR_NO_MEMORY;
-	sources[source_count].cap = ram;
-	sources[source_count].base = info.base;
-	sources[source_count].bits = bits;
-	source_count++;
+	sources[place] = (struct source){ .cap = ram, .base = info.base, .bits = (uint8_t)bits, .asked = from_source };
+	if (place == source_count)
+		source_count++;
 	return 0;
 }
 
@@ -61,7 +79,7 @@ err_t ram_add_from(cptr_t ram, unsigned bits, uint64_t used)
 	err_t err;
 
 	mutex_lock(&lock);
-	err = source_add(ram, bits, used);
+	err = source_add(ram, bits, used, false);
 	mutex_unlock(&lock);
 	return err;
 }
@@ -88,7 +106,7 @@ void ram_init(void)
 
 	ram_init_empty();
 	if (a->ram_bits)
-		source_add(TASK_RAM, (unsigned)a->ram_bits, a->ram_used);
+		source_add(TASK_RAM, (unsigned)a->ram_bits, a->ram_used, false);
 }
 
 err_t ram_init_member(void)
@@ -97,7 +115,7 @@ err_t ram_init_member(void)
 	err_t err = cap_identify(TASK_RAM, &info);
 
 	ram_init_empty();
-	return err ? err : source_add(TASK_RAM, info.bits, 0);
+	return err ? err : source_add(TASK_RAM, info.bits, 0, false);
 }
 
 void ram_tend(void)
@@ -113,18 +131,29 @@ void ram_tend(void)
 	tending = false;
 }
 
-/* --- more from the monitor --------------------------------------------------- */
+/* --- more from elsewhere, and back ------------------------------------------- */
+
+/* Bits of the next block to ask for, if no more are needed: by how much was needed so far. */
+static unsigned source_usual(void)
+{
+	unsigned bits = SOURCE_BITS_MIN + asked;
+
+	return bits < SOURCE_BITS_MAX ? bits : SOURCE_BITS_MAX + source_count / SOURCES_TO_DOUBLE;
+}
 
 /* More than was asked for at once, less when there is not as much. */
 static err_t source_ask(unsigned bits)
 {
-	unsigned want = bits > SOURCE_BITS ? bits : SOURCE_BITS;
+	unsigned usual = source_usual(), want = bits > usual ? bits : usual;
 	err_t err;
 
 	if (bits < PAGE_BITS)
 		bits = PAGE_BITS;
 
 	if (!ram_source)
+		return ERR_NO_MEMORY;
+	/* Before anything is asked for: what could not be entered would be lost. */
+	if (source_place() == SOURCES_MAX)
 		return ERR_NO_MEMORY;
 	if (!spare_slot && slot_alloc(&spare_slot))
 		return ERR_NO_SLOTS;
@@ -134,12 +163,29 @@ static err_t source_ask(unsigned bits)
 		err = ram_source(want, spare_slot);
 	}
 	if (!err)
-		err = source_add(spare_slot, want, 0);
+		err = source_add(spare_slot, want, 0, true);
 	if (!err) {
+		asked++;
 		spare_slot = 0;
 		slot_alloc(&spare_slot);
 	}
 	return err;
+}
+
+/*
+ * A block that is all of its source is free: the source goes back, if there is enough without it. Others are never all
+ * in one piece but after a merge, which is left to whoever needs a larger one.
+ */
+static bool source_back(unsigned i, unsigned bits)
+{
+	struct source *s = &sources[i];
+
+	if (!s->asked || s->bits != bits || buddy.free_bytes < KEEP_BYTES || !ram_source_back ||
+	    ram_source_back(s->cap))
+		return false;
+	slot_free(s->cap);
+	s->bits = 0;
+	return true;
 }
 
 err_t ram_reserve(uint64_t bytes, unsigned bits)
@@ -244,9 +290,10 @@ err_t ram_alloc(unsigned bits, cptr_t *out) { return ram_object(CAP_RAM, bits, o
 static void block_give(const struct cap_info *o)
 {
 	for (unsigned i = source_count; i-- > 0;) {
-		if (o->base - sources[i].base >= SIZE_OF_BITS(sources[i].bits))
+		if (!sources[i].bits || o->base - sources[i].base >= SIZE_OF_BITS(sources[i].bits))
 			continue;
-		buddy_release(&buddy, o->base, o->bits, i);
+		if (!source_back(i, o->bits))
+			buddy_release(&buddy, o->base, o->bits, i);
 		return;
 	}
 }

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "kernel/abi/cap.h"
+#include "libos/core/local.h"
 
 /* A RAM capability of 1 << bits bytes in a fresh slot. */
 err_t ram_alloc(unsigned bits, cptr_t *out);
@@ -40,7 +41,16 @@ uint64_t ram_free_bytes(void);
 
 /*
  * Where more memory comes from: puts a RAM capability of 1 << bits bytes into
- * `slot`. mon_ram_alloc of the monitor client in every process; NULL in
- * monitors, which have all there is.
+ * `slot`, and takes it back. mon_ram_alloc and mon_ram_free of the monitor client in every process, until
+ * libos/posix/pager.c knows a better one; NULL in monitors, which have all there is.
+ *
+ * The first is called with memory's lock held, and from within malloc: it may neither allocate nor map.
  */
 extern err_t (*ram_source)(unsigned bits, cptr_t slot);
+extern err_t (*ram_source_back)(cptr_t slot);
+/*
+ * What ram_source cannot do where it is called: done when the heap's lock is given up for good, in enabled mode, when
+ * `ram_unsettled` was set. NULL: nothing.
+ */
+extern void (*ram_settle)(void);
+extern CORE_LOCAL bool ram_unsettled;

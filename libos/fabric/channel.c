@@ -182,6 +182,8 @@ static err_t set_alone(struct channel *c)
 	return err;
 }
 
+err_t channel_prepare(struct channel *c) { return c->set ? ERR_OK : set_alone(c); }
+
 static err_t line_wait(struct channel *c, struct urpc_message *m, cycles_t deadline)
 {
 	uint32_t looks = c->ops->near ? 0 : c->fabric->looks;
@@ -194,7 +196,7 @@ static err_t line_wait(struct channel *c, struct urpc_message *m, cycles_t deadl
 	}
 	if (err != ERR_AGAIN)
 		return err;
-	err = c->set ? ERR_OK : set_alone(c);
+	err = channel_prepare(c);
 	return err ? err : receive_sleeping(c, m, c->set, deadline);
 }
 

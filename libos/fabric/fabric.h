@@ -201,6 +201,8 @@ err_t channel_send_lines(struct channel *c, const struct urpc_message *m, unsign
 err_t channel_receive_wait(struct channel *c, struct urpc_message *m, cycles_t deadline);
 /* Sends a line and waits for the answer, for a peer that answers in order. */
 err_t channel_call(struct channel *c, const struct urpc_message *request, struct urpc_message *reply);
+/* Makes now what waiting at the channel would else make of the heap's memory when it is first needed. */
+err_t channel_prepare(struct channel *c);
 
 /* --- services ---------------------------------------------------------------- */
 

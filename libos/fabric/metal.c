@@ -334,6 +334,9 @@ err_t fabric_metal(struct fabric **out)
 {
 	err_t err = ERR_OK;
 
+	/* Making it takes memory of the heap, which may want us for more (libos/posix/pager.c). */
+	if (mutex_held(&metal.lock))
+		return ERR_AGAIN;
 	thread_pin();
 	mutex_lock(&metal.lock);
 	if (!metal.made)

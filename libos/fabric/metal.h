@@ -11,7 +11,9 @@
 #include "libos/core/monitor_client.h"
 #include "libos/fabric/fabric.h"
 
-/* This process's fabric; made, and the time to poll measured, at the first call. */
+/*
+ * This process's fabric; made, and the time to poll measured, at the first call. ERR_AGAIN: this thread is about it just now.
+ */
 err_t fabric_metal(struct fabric **out);
 
 /*

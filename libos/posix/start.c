@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "libos/core/start.h"
+#include "libos/posix/pager.h"
 
 extern int main(int argc, char **argv, char **envp);
 /* newlib's: runs the constructors between the linker's marks. */
@@ -32,6 +33,7 @@ void posix_start(const struct process_args *args)
 	for (int i = 0; i < envc; i++)
 		argv[argc + 1 + i] = (char *)(uintptr_t)args + args->arg[argc + i];
 	environ = argv + argc + 1;
+	pager_init();
 	__libc_init_array();
 	exit(main(argc, argv, environ));
 }

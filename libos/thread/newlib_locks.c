@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <sys/lock.h>
 
+#include "libos/core/ram.h"
 #include "libos/thread/thread.h"
 
 struct __lock {
@@ -52,4 +53,9 @@ int __retarget_lock_try_acquire_recursive(_LOCK_T lock) { return mutex_try(&lock
 
 void __retarget_lock_release(_LOCK_T lock) { mutex_unlock(&lock->mutex); }
 
-void __retarget_lock_release_recursive(_LOCK_T lock) { mutex_unlock(&lock->mutex); }
+void __retarget_lock_release_recursive(_LOCK_T lock)
+{
+	mutex_unlock(&lock->mutex);
+	if (__builtin_expect(ram_unsettled, 0) && lock == &__lock___malloc_recursive_mutex && !mutex_held(&lock->mutex))
+		ram_settle();
+}

@@ -247,6 +247,7 @@ static const struct {
 	{ "serve-once", deed_serve_once },
 	{ "mailbox-call", deed_mailbox_call },
 	{ "take-pages", deed_take_pages },
+	{ "heap-of-service", deed_heap_of_service },
 	{ "shared-serve", deed_shared_serve },
 	{ "watch-and-go", deed_watch_and_go },
 	{ "name-and-stay", deed_name_and_stay },

@@ -36,6 +36,7 @@ int deed_call_later(const char *arg);
 
 /* test_grant.c */
 int deed_take_pages(const char *arg);
+int deed_heap_of_service(const char *arg);
 
 /* test_name.c */
 int deed_name_and_stay(const char *arg);

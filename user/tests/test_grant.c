@@ -2,12 +2,14 @@
  * The page service, as its callers see it: what page_take gives and refuses, and that all of it
  * comes back.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "libos/core/dispatcher.h"
 #include "libos/core/invoke.h"
 #include "libos/core/monitor_client.h"
+#include "libos/core/ram.h"
 #include "libos/core/slot.h"
 #include "libos/core/vspace.h"
 #include "libos/fleet/client.h"
@@ -167,6 +169,108 @@ static bool test_used_up(void)
 	return true;
 }
 
+/* --- malloc, whose memory is the service's ------------------------------------------------- */
+
+#define MUCH (UINT64_C(6) << 20)
+#define LARGE_BITS 24
+#define MEMBERS_TRIED 6
+
+static bool memory_is_there(char *at, size_t bytes)
+{
+	if (!at)
+		return false;
+	for (size_t i = 0; i < bytes; i += PAGE_SIZE)
+		at[i] = (char)(i >> PAGE_BITS);
+	for (size_t i = 0; i < bytes; i += PAGE_SIZE)
+		if (at[i] != (char)(i >> PAGE_BITS))
+			return false;
+	return true;
+}
+
+/* What all members have given. Of two that are equally near each client gets the next one's in turn. */
+static err_t members_taken(uint64_t *taken)
+{
+	static struct fleet_client member[MEMBERS_TRIED];
+	struct page_stat stat;
+	struct fabric *f;
+	err_t err = fabric_here(&f);
+
+	*taken = 0;
+	for (unsigned i = 0; i < MEMBERS_TRIED && !err; i++) {
+		bool again = false;
+
+		if (!member[i].rpc.channel)
+			err = fleet_connect(&member[i], f, NULL, PAGE_FLEET);
+		for (unsigned j = 0; j < i; j++)
+			again |= member[j].rpc.peer == member[i].rpc.peer;
+		if (!err && !again)
+			err = page_stat(&member[i].rpc, &stat);
+		if (!err && !again)
+			*taken += stat.taken;
+	}
+	return err;
+}
+
+/* In the child: what it needs beyond its first block is from a member, but for the first of that. */
+int deed_heap_of_service(const char *arg)
+{
+	uint64_t before, after;
+
+	(void)arg;
+	if (page_connect() || !memory_is_there(malloc(MUCH), MUCH) || members_taken(&before))
+		return 1;
+	if (!memory_is_there(malloc(MUCH), MUCH) || members_taken(&after))
+		return 2;
+	return after > before ? 0 : 3;
+}
+
+/* Its memory comes back as any other: test_dead. */
+static bool test_heap(void)
+{
+	unsigned cause;
+	uint64_t status;
+
+	EXPECT_OK(child_run(process_self_core(), "heap-of-service", "", &cause, &status));
+	EXPECT(cause == MON_EXITED && status == 0);
+	return true;
+}
+
+static bool test_heap_quota(void)
+{
+	uint64_t pid = process_self_pid(), most, has;
+	char *p;
+
+	EXPECT_OK(page_connect());
+	EXPECT_OK(page_quota(page, pid, &most, &has));
+	EXPECT_OK(page_quota_set(page, pid, has + MUCH / 2));
+	errno = 0;
+	p = malloc(4 * MUCH);
+	EXPECT(!p && errno == ENOMEM);
+	EXPECT_OK(page_quota_set(page, pid, 0));
+	p = malloc(4 * MUCH);
+	EXPECT(memory_is_there(p, 4 * MUCH));
+	free(p);
+	return true;
+}
+
+/* A frame that takes a whole block of the service's goes back to it. */
+static bool test_heap_back(void)
+{
+	uint64_t pid = process_self_pid(), most, before, with, after;
+	cptr_t frame;
+
+	EXPECT_OK(page_connect());
+	EXPECT_OK(page_quota(page, pid, &most, &before));
+	EXPECT_OK(ram_reserve(ram_free_bytes() + PAGE_SIZE, PAGE_BITS)); /* there is some without it */
+	EXPECT_OK(ram_object(CAP_FRAME, LARGE_BITS, &frame));
+	EXPECT_OK(page_quota(page, pid, &most, &with));
+	EXPECT(with >= before + SIZE_OF_BITS(LARGE_BITS));
+	EXPECT_OK(ram_free(frame));
+	EXPECT_OK(page_quota(page, pid, &most, &after));
+	EXPECT(after <= with - SIZE_OF_BITS(LARGE_BITS));
+	return true;
+}
+
 /* In the child: takes that many pages, leaves them all. */
 int deed_take_pages(const char *arg)
 {
@@ -197,6 +301,8 @@ static bool children_die(coreid_t core, unsigned count)
 	for (unsigned i = 0; i < count; i++) {
 		EXPECT_OK(child_run(core, "take-pages", "40", &cause, &status));
 		EXPECT(cause == MON_EXITED && status == 0);
+		EXPECT_OK(child_run(core, "heap-of-service", "", &cause, &status));
+		EXPECT(cause == MON_EXITED && status == 0);
 	}
 	return true;
 }
@@ -224,6 +330,9 @@ const struct test grant_tests[] = {
 	{ "blocks of all sizes, and what is none", test_sizes },
 	{ "of many pages each is given once", test_many },
 	{ "a quota that is used up", test_quota },
+	{ "malloc has its memory of the service", test_heap },
+	{ "malloc at a quota, and without it again", test_heap_quota },
+	{ "a large frame's memory goes back", test_heap_back },
 	{ "all memory of a dead process comes back", test_dead },
 	{ "memory that is used up", test_used_up },
 	{ NULL, NULL },
