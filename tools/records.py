@@ -8,6 +8,7 @@ import qemu
 
 BASELINE = os.path.join(qemu.ROOT, "bench/baseline.json")
 GROWTH = 0.02  # by so much a figure may exceed the baseline
+OF_PAGES = ["page_take", "page_get", "page_need"]
 CROSS_CORE = ["urpc_rt", "urpc_stream", "notify_ipi"]
 
 
@@ -27,10 +28,10 @@ def key(record):
     return f"{record['name']}/{record['cores']}"
 
 
-def counted(cores, measures):
+def counted(cores, measures, services="name"):
     """Instruction counts from a boot that runs only these measures and powers off."""
     options = f"--json --method icount --accel tcg --commit {commit()}"
-    with guest.boot(120, accel="counted", cores=cores, append=f'services=name init="bench {options} {measures}" poweroff') as g:
+    with guest.boot(120, accel="counted", cores=cores, append=f'services={services} init="bench {options} {measures}" poweroff') as g:
         g.finish()
         return parse(g.log)
 
@@ -47,6 +48,7 @@ def count_all(progress=lambda text: None):
     """All counted figures: what runs on one core, then what takes two, then the boot."""
     progress("one core")
     records = counted(1, "all")
+    records += counted(1, " ".join(OF_PAGES), "page")
     progress("two cores")
     records += counted(2, " ".join(CROSS_CORE))
     progress("boot")

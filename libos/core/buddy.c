@@ -185,7 +185,7 @@ static unsigned find(const struct buddy *b, unsigned bits)
 	return 0;
 }
 
-/* Takes the block and gives back the upper halves that are too much. */
+/* Takes the block and gives back the halves that are too much. */
 static void split(struct buddy *b, unsigned found, unsigned bits, uint64_t *base, uint64_t *tag)
 {
 	struct buddy_node *n = b->free[order_of(found)];
@@ -195,8 +195,10 @@ static void split(struct buddy *b, unsigned found, unsigned bits, uint64_t *base
 	*base = n->base;
 	*tag = n->tag;
 	node_give(b, n);
-	while (found-- > bits)
-		block_put(b, node_take(b), *base + SIZE_OF_BITS(found), found, *tag);
+	while (found-- > bits) {
+		block_put(b, node_take(b), *base + (b->from_top ? 0 : SIZE_OF_BITS(found)), found, *tag);
+		*base += b->from_top ? SIZE_OF_BITS(found) : 0;
+	}
 }
 
 bool buddy_alloc(struct buddy *b, unsigned bits, uint64_t *base, uint64_t *tag)

@@ -29,6 +29,7 @@ struct buddy {
 	struct buddy_node *pool; /* unused nodes */
 	uint32_t pool_count;
 	uint32_t largest; /* bits of the largest block ever given: merging stops there */
+	bool from_top;    /* of a block that is split the upper part is taken, else the lower */
 	uint64_t free_bytes;
 };
 
