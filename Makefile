@@ -101,8 +101,8 @@ test-sim: sim-built fleetsim-built ## the tests in the simulator
 	tools/test sim
 test-boot: iso pxe all $(BUILD)/kernel/other.elf ## the tests in the emulator
 	tools/test boot
-test-fleet: all ## members of fleets are killed under load, and a ledger kept
-	tools/test --only '^boot fleets' boot
+test-fleet: all ## members of the four fleets are killed under load of 8 clients each, and ledgers kept
+	tools/test --only 'a ledger$$' boot
 soak: built ## fuzzing, simulation, kills and random invocations for SOAK=600 seconds each, larger models
 	tools/test --soak $(SOAK) --only '^fuzz|^model|random invocations|operations on|kills|races' fuzz model sim boot
 check: all clang ## format, include floors, shared kernel state, static analysis

@@ -13,8 +13,8 @@
 
 #define MISLED_BITS 6 /* of the longest pause, in ms */
 /*
- * More than it takes to find a hung member: so a call that hangs each member that takes it is given up, and one that waits
- * while members die of something else is not.
+ * More than it takes to find a hung member: so a call that hangs each member that takes it is given up, and one that
+ * waits while members die of something else is not.
  */
 #define CALM_MS 100
 

@@ -50,6 +50,26 @@ bool kv_seen(const struct kv_replicated *kv, const struct kv_tag *tag)
 	return false;
 }
 
+/* The oldest goes: of the same writer, if he has his share. What is free is older than all. */
+static void tag_add(struct kv_replicated *kv, const struct kv_tag *tag, uint64_t sequence)
+{
+	struct kv_tag *oldest = kv->tags, *own = NULL;
+	unsigned same = 0;
+
+	for (struct kv_tag *t = kv->tags; t < kv->tags + KV_TAGS; t++) {
+		if (t->when < oldest->when)
+			oldest = t;
+		if (!t->when || t->who != tag->who)
+			continue;
+		same++;
+		if (!own || t->when < own->when)
+			own = t;
+	}
+	if (same >= KV_TAGS_OF_ONE)
+		oldest = own;
+	*oldest = (struct kv_tag){ .who = tag->who, .which = tag->which, .when = sequence };
+}
+
 /* --- one replica ------------------------------------------------------------------------ */
 
 static void change_set(struct kv_change *c, uint64_t sequence, const struct kv_tag *tag, const void *data, size_t bytes)
@@ -87,7 +107,7 @@ static err_t commit(struct kv_replicated *kv, uint64_t sequence)
 	kv->last = kv->prepared;
 	kv->prepared.sequence = 0;
 	if (tag_given(&kv->last.tag))
-		kv->tags[kv->tags_next++ % KV_TAGS] = kv->last.tag;
+		tag_add(kv, &kv->last.tag, sequence);
 	return ERR_OK;
 }
 
@@ -184,7 +204,7 @@ static void recover(struct kv_replicated *kv)
 
 static err_t tell_clear(struct kv_replicated *kv, uint32_t to, unsigned char *message)
 {
-	struct kv_head head = { .sequence = kv->sequence, .tag.which = kv->tags_next };
+	struct kv_head head = { .sequence = kv->sequence };
 
 	memcpy(message, &head, sizeof head);
 	memcpy(message + sizeof head, kv->tags, sizeof kv->tags);
@@ -319,7 +339,6 @@ static err_t told_clear(struct kv_replicated *kv, const unsigned char *data, siz
 	if (err)
 		return err;
 	memcpy(kv->tags, data + sizeof head, sizeof kv->tags);
-	kv->tags_next = (uint32_t)head.tag.which;
 	kv->sequence = head.sequence;
 	kv->prepared.sequence = kv->last.sequence = 0;
 	return ERR_OK;

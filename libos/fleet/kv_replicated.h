@@ -19,7 +19,8 @@
 #include "libos/fleet/fleet.h"
 
 #define KV_CHANGE_MAX 3900 /* bytes */
-#define KV_TAGS 240        /* of the last writes, remembered */
+#define KV_TAGS 240        /* of writes, remembered: the last ones, but of one writer only */
+#define KV_TAGS_OF_ONE 4   /* ... its last: others do not make his forgotten as long as there are few */
 
 struct kv_store {
 	/* Can the change be made? After ERR_OK apply works, until the next check. An error goes to the writer. */
@@ -36,6 +37,7 @@ struct kv_store {
 /* Names a write for ever: whose, and which of his. All zero: it may be done twice. */
 struct kv_tag {
 	uint64_t who, which;
+	uint64_t when; /* the library's: sequence of the change */
 };
 
 struct kv_replicated {
@@ -54,9 +56,8 @@ struct kv_replicated {
 		struct kv_tag tag; /* up to the data it lies as PREPARE has it */
 		unsigned char data[KV_CHANGE_MAX];
 		uint32_t bytes;
-	} last, prepared; /* applied; to be */
-	struct kv_tag tags[KV_TAGS];
-	uint32_t tags_next;
+	} last, prepared;             /* applied; to be */
+	struct kv_tag tags[KV_TAGS];  /* the same in all replicas */
 	uint64_t writes, handed_over; /* counted */
 };
 

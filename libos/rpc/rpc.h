@@ -48,8 +48,8 @@ struct rpc_client {
 	 */
 	err_t (*renew)(struct rpc_client *c);
 	/*
-	 * A call is repeated RPC_REPEATS times at most, but of these one is forgotten for each `calm` of fabric time that
-	 * goes by: who waits for long may outlive many peers. 0: none is.
+	 * A call is repeated RPC_REPEATS times at most, but of these one is forgotten for each `calm` of fabric time
+	 * that goes by: who waits for long may outlive many peers. 0: none is.
 	 */
 	cycles_t calm;
 	/* A member said: ask that one. As renew; NULL: the caller gets ERR_REDIRECT. */

@@ -18,7 +18,9 @@ static struct fleet *fleet;
 /* The same however often, and over whichever member, its caller repeats the call. */
 static struct kv_tag tag_of(const struct rpc_call *call)
 {
-	return (struct kv_tag){ .who = call->peer, .which = rpc_call_identity(call) << 32 | rpc_call_sequence(call) };
+	uint64_t who[2] = { call->peer, rpc_call_identity(call) };
+
+	return (struct kv_tag){ .who = view_hash(who, sizeof who), .which = rpc_call_sequence(call) };
 }
 
 static err_t change(const struct rpc_call *call, const struct name_change *c, const char *path)

@@ -11,20 +11,29 @@ A_SECOND = 1  # kills in a second of a soak, or fewer
 LIMITS = {"killed": (100, 150_000), "trapped": (100, 150_000), "hung": (50_000, 250_000)}
 
 
-def test_ledger(report):
-    """kills under load: 8 clients, 100 kills of members, a ledger"""
+def ledger(report, fleet, services):
     seed = random.randrange(1, 1 << 32) if report.soak else 1
     count = max(KILLS, report.soak * A_SECOND)
     limit = 300 + 4 * report.soak
-    with guest.boot(limit, cores=4, append="services=none") as g:
+    with guest.boot(limit, cores=4, append=f"services={services}") as g:
         g.prompt()
-        output = g.shell(f"ledger {count} {seed} 8 3", limit)
+        output = g.shell(f"ledger {count} {seed} 8 3 {fleet}", limit)
         first = re.search(r"^ledger: (\d+) kills, 8 clients, (\d+) calls", output, re.MULTILINE)
-        last = re.search(r"^ledger: (\d+) clients failed, (\d+) counts are wrong", output, re.MULTILINE)
+        last = re.search(r"^ledger: (\d+) clients failed, (\d+) entries are wrong", output, re.MULTILINE)
         if not first or not last:
-            raise guest.Failure(f"ledger {count} {seed} did not come to its end", output[-3000:])
+            raise guest.Failure(f"ledger {count} {seed} 8 3 {fleet} did not come to its end", output[-3000:])
         ok = int(first[1]) == count and int(first[2]) > count and last[1] == "0" and last[2] == "0"
-        report.result(f"boot fleets: {first[0]}; {last[0]}, seed {seed}", ok, log=output[-3000:])
+        report.result(f"boot fleets: {fleet}: {first[0]}; {last[0]}, seed {seed}", ok, log=output[-3000:])
+
+
+def test_tally(report):
+    """kills under load: 8 clients that count, 100 kills of members, a ledger"""
+    ledger(report, "tally", "none")
+
+
+def test_name(report):
+    """kills under load: 8 clients that name, 100 kills of members, a ledger"""
+    ledger(report, "name", "name")
 
 
 def test_inside(report):

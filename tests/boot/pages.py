@@ -24,5 +24,5 @@ def hoard(report, cores, kills, **machine):
 
 
 def test_4_cores(report):
-    """a hundred kills of the page fleet, 4 cores"""
+    """kills under load: 8 clients that take pages, 100 kills of members, a ledger"""
     hoard(report, 4, KILLS)

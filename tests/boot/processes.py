@@ -8,7 +8,7 @@ KILLS = 100
 
 
 def test_starts(report):
-    """starts under kills: 8 starters, 100 kills of members, a ledger"""
+    """kills under load: 8 clients that start programs, 100 kills of members, a ledger"""
     seed = random.randrange(1, 1 << 32) if report.soak else 1
     count = max(KILLS, report.soak)
     limit = 240 + 4 * report.soak
@@ -16,7 +16,8 @@ def test_starts(report):
         g.prompt()
         output = g.shell(f"starts {count} {seed} 8", limit)
         first = re.search(r"^starts: (\d+) kills, 8 starters, (\d+) children", output, re.MULTILINE)
-        last = re.search(r"^starts: (\d+) failed, (\d+) did not run once, (\d+) numbers given twice", output, re.MULTILINE)
+        last = re.search(r"^starts: (\d+) failed, (\d+) did not run once, (\d+) numbers given twice",
+                         output, re.MULTILINE)
         if not first or not last:
             raise guest.Failure(f"starts {count} {seed} did not come to its end", output[-3000:])
         ok = int(first[1]) == count and int(first[2]) > count and last.groups() == ("0", "0", "0")

@@ -310,13 +310,50 @@ static void writes_are_everywhere(void **state)
 	start(3);
 	for (unsigned i = 1; i <= 10; i++)
 		assert_int_equal(client_write(i % 3, i), ERR_OK);
-	assert_int_equal(client_write(1, 3), ERR_OK); /* again: the tag is known */
+	assert_int_equal(client_write(1, 8), ERR_OK); /* again: the tag is known */
 	assert_int_equal(survivors_agree()->count, 10);
 	for (uint32_t refuser = 0; refuser < 3; refuser++)
 		assert_int_equal(client_write(1, REFUSED + refuser), ERR_DENIED);
 	assert_int_equal(client_write(2, 11), ERR_OK);
 	assert_int_equal(survivors_agree()->count, 11);
 	assert_int_equal(kv_write(&members[1].kv, NULL, members, KV_CHANGE_MAX + 1), ERR_TOO_LONG);
+}
+
+static err_t nothing_check(void *store, const void *change, size_t bytes)
+{
+	(void)store, (void)change, (void)bytes;
+	return ERR_OK;
+}
+
+static void nothing_apply(void *store, uint64_t sequence, const void *change, size_t bytes)
+{
+	(void)store, (void)sequence, (void)change, (void)bytes;
+}
+
+/* However many others write between a write and its repetition, and as long as those are not too many. */
+static void a_write_is_remembered(void **state)
+{
+	struct kv_tag tag = { .who = 1000, .which = 1 };
+	const struct kv_store nothing = { .check = nothing_check, .apply = nothing_apply };
+	unsigned char value = 1;
+
+	(void)state;
+	start(1);
+	members[0].kv.ops = &nothing; /* the list has no room for so many */
+	assert_int_equal(kv_write(&members[0].kv, &tag, &value, 1), ERR_OK);
+	for (unsigned i = 0; i < 2 * KV_TAGS; i++) {
+		struct kv_tag other = { .who = i % (KV_TAGS / KV_TAGS_OF_ONE - 1), .which = i + 1 };
+
+		assert_int_equal(kv_write(&members[0].kv, &other, &value, 1), ERR_OK);
+		assert_true(kv_seen(&members[0].kv, &tag) && kv_seen(&members[0].kv, &other));
+	}
+	/* Now they are. */
+	for (unsigned i = 0; i < KV_TAGS; i++) {
+		struct kv_tag other = { .who = 2000 + i, .which = 1 };
+
+		assert_int_equal(kv_write(&members[0].kv, &other, &value, 1), ERR_OK);
+	}
+	assert_false(kv_seen(&members[0].kv, &tag));
 }
 
 /* Somebody dies at message k, for all k, in all ways, whichever member the client asks. */
@@ -452,9 +489,13 @@ static void malformed_messages_change_nothing(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(writes_are_everywhere),     cmocka_unit_test(deaths_lose_and_double_nothing),
-		cmocka_unit_test(what_was_refused_stays_so), cmocka_unit_test(deaths_in_hand_over),
-		cmocka_unit_test(deaths_in_recovery),        cmocka_unit_test(malformed_messages_change_nothing),
+		cmocka_unit_test(writes_are_everywhere),
+		cmocka_unit_test(a_write_is_remembered),
+		cmocka_unit_test(deaths_lose_and_double_nothing),
+		cmocka_unit_test(what_was_refused_stays_so),
+		cmocka_unit_test(deaths_in_hand_over),
+		cmocka_unit_test(deaths_in_recovery),
+		cmocka_unit_test(malformed_messages_change_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,65 @@
+/*
+ * Members are killed at random moments, always while the fleet has two that serve and all changes of its view
+ * are through.
+ */
+#include "libos/core/error_text.h"
+#include "libos/core/monitor_client.h"
+#include "user/ledger/ledger.h"
+
+#include <stdio.h>
+
+#define LONGEST_PAUSE 40  /* ms between the fleet being whole and the next kill */
+#define PATIENCE_MS 20000 /* for the fleet to be whole again */
+
+static err_t look(struct fleet_client *c, struct fleet_now *now)
+{
+	now->count = FLEET_MEMBERS;
+	return fleet_list(&c->rpc, &now->head, &now->times, &now->count, now->member);
+}
+
+static unsigned serving(const struct fleet_now *now)
+{
+	unsigned n = 0;
+
+	for (uint32_t i = 0; i < now->count; i++)
+		n += now->member[i].state == FLEET_SERVING;
+	return n;
+}
+
+bool fleet_await(struct fleet_client *c, struct fleet_now *now, unsigned members)
+{
+	cycles_t deadline = fabric_now(fabric) + PATIENCE_MS * ms;
+	err_t err;
+
+	while ((err = look(c, now)) || serving(now) < members || now->times.settled != now->head.version) {
+		if (fabric_now(fabric) > deadline) {
+			printf("ledger: %s, %u members serve\n", error_text(err), serving(now));
+			return false;
+		}
+		thread_sleep_until(fabric_now(fabric) + ms / 2);
+	}
+	return true;
+}
+
+bool fleet_kill_one(struct fleet_client *c, struct draw *d, unsigned members)
+{
+	static struct fleet_now now;
+	uint64_t version;
+	err_t err;
+
+	if (!fleet_await(c, &now, draw(d) % 4 ? members : 2))
+		return false;
+	thread_sleep_until(fabric_now(fabric) + draw(d) % (LONGEST_PAUSE * ms));
+	if (!fleet_await(c, &now, 2)) /* it may have changed meanwhile */
+		return false;
+	version = now.head.version;
+	err = mon_kill(now.member[draw(d) % now.count].at.pid);
+	if (err) {
+		printf("ledger: kill: %s\n", error_text(err));
+		return false;
+	}
+	/* Another one may be killed when this death has become another view. */
+	while (!look(c, &now) && now.head.version == version)
+		thread_sleep_until(fabric_now(fabric) + ms / 4);
+	return true;
+}
