@@ -52,7 +52,11 @@ static void end_agreed(uint64_t pid, err_t err, const struct proposal *proposal)
 void end_agree(struct process *p)
 {
 	struct proposal proposal = { .group = p->pid, .subject = p->end_step };
-	err_t err = one_phase(&proposal, end_agreed, p->pid);
+	err_t err = ERR_AGAIN;
+
+	/* One that joins while its home dies may run already: others' memory must not go before it is among them. */
+	if (!group_changes(p->pid))
+		err = one_phase(&proposal, end_agreed, p->pid);
 
 	member_agains += (err == ERR_AGAIN) - p->end_again;
 	p->end_again = err == ERR_AGAIN;

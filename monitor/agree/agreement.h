@@ -32,7 +32,7 @@ enum subject {
 	SUBJECT_END,       /* one-phase, a process's cores: what is left of its members goes */
 	SUBJECT_EXCLUDE,   /* two-phase, all: word[0] = core is dead */
 	SUBJECT_CORE_AT,   /* one-phase, all: core word[0] is reached at APIC id word[1] from now on */
-	SUBJECT_KNOWN,     /* one-phase, a group's cores: what do you know of round word[0]? The error says it */
+	SUBJECT_KNOWN,     /* one-phase, a group's cores, core word[2] - 1: what became of round word[0]? The error */
 	SUBJECT_DECIDE,    /* one-phase, a group's cores: round word[0] ends, word[1] = 1: by commit, 0: by abort */
 	SUBJECTS
 };
@@ -97,6 +97,8 @@ unsigned group_count(uint64_t group);
 coreid_t group_next(uint64_t group, coreid_t core);
 /* A new group whose only member is this core. ERR_EXISTS, ERR_NO_MEMORY. */
 err_t group_make(uint64_t group);
+/* Is a join prepared here, and not decided? */
+bool group_changes(uint64_t group);
 /* Forgets it here. */
 void group_drop(uint64_t group);
 /*

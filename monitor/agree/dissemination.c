@@ -27,12 +27,17 @@ static struct split {
 
 void spread_forget(void) { memset(splits, 0, sizeof splits); }
 
-/* The core that a round adds is asked too, out of the order of the group's places; `places`: none. */
+/*
+ * The core that a round adds is asked too, out of the order of the group's places, and is asked what it knows of
+ * that round when the coordinator is dead. `places`: none.
+ */
 static unsigned extra_place(const struct round *r)
 {
-	bool here = r->subject == SUBJECT_JOIN && round_coordinator(r->id) == monitor.core;
-
-	return here ? core_place((coreid_t)r->word[0]) : places;
+	if (round_coordinator(r->id) != monitor.core)
+		return places;
+	if (r->subject == SUBJECT_JOIN)
+		return core_place((coreid_t)r->word[0]);
+	return r->subject == SUBJECT_KNOWN && r->word[2] ? core_place((coreid_t)(r->word[2] - 1)) : places;
 }
 
 static void ask(struct round *r, unsigned place, unsigned end)
@@ -165,7 +170,7 @@ void spread(struct round *r)
 		spread_each(r, g->set, r->lo, r->hi);
 	else
 		spread_tree(r, g->set);
-	if (extra < places && !set_has(r->asked, extra)) {
+	if (extra < places && extra != place_own && !set_has(r->asked, extra) && !membership_gone(place_core(extra))) {
 		await(r, extra);
 		ask(r, extra, extra + 1);
 	}

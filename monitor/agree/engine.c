@@ -215,6 +215,9 @@ static bool request_admitted(coreid_t from, const struct mon_message *m)
 	bool to_join = g && g->state == GROUP_JOINING;
 	struct round *r;
 
+	/* That it has prepared a join is what is asked. */
+	if (g && g->changing && (uint8_t)mon_aux(m->header) == SUBJECT_KNOWN)
+		return true;
 	if (!g || g->state == GROUP_LEFT || (to_join && !g->changing && agree_kind(m->header) != AGREE_PREPARE)) {
 		request_decline(from, m);
 		return false;

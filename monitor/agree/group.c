@@ -110,8 +110,17 @@ void group_drop(uint64_t name)
 {
 	struct group *g = group_find(name);
 
-	if (g && name != GROUP_ALL)
-		group_free(g);
+	if (!g || name == GROUP_ALL)
+		return;
+	group_free(g);
+	engine_group_changed(name);
+}
+
+bool group_changes(uint64_t name)
+{
+	const struct group *g = group_find(name);
+
+	return g && g->changing;
 }
 
 void group_remove(struct group *g, unsigned place)
@@ -256,6 +265,9 @@ err_t group_join_prepare(uint64_t round, const struct proposal *p)
 		return ERR_CORE_ID;
 	if (set_has(g->set, place))
 		return ERR_EXISTS;
+	/* It would be asked, too, and never answer. */
+	if (p->group != GROUP_ALL && membership_gone((coreid_t)p->word[0]))
+		return ERR_CORE_DOWN;
 	if (g->changing && g->changing != round)
 		return ERR_AGAIN;
 	g->changing = round;

@@ -121,7 +121,11 @@ static bool is_settling(uint64_t id)
 static void settle(uint64_t id, uint64_t group, coreid_t asker)
 {
 	struct proposal p = { .group = group, .subject = SUBJECT_KNOWN, .word = { id, asker } };
+	const struct round *r = round_find(id);
 
+	/* Who was to join may be the only one that has heard of the outcome. */
+	if (r && r->subject == SUBJECT_JOIN && r->word[0] < places)
+		p.word[2] = r->word[0] + 1;
 	if (!is_settling(id))
 		one_phase(&p, known, id);
 }

@@ -30,13 +30,13 @@ enum agree_kind {
 	AGREE_STATE_OK, /* w0 = group: all of it has come */
 	AGREE_PING,     /* are you there? w0: the asker's */
 	AGREE_PONG,     /* w0 as it was */
-	AGREE_SUSPECT, /* w0 = core that does not answer */
-	AGREE_DOUBT,   /* w0 = round, w1 = group: its coordinator is gone; how does it end? */
-	AGREE_OUTCOME, /* w0 = round, w1 = 1: it is committed, 0: aborted */
-	AGREE_RELAY,   /* aux = subject, w0 = round, w1 = group, w3-5: one-phase of a coordinator that is gone */
-	AGREE_LINE,    /* w0 = page of lines that the sender broadcasts by, w1 = number of the next */
-	AGREE_LINE_OK, /* they are polled from now on */
-	AGREE_BEAT,    /* I am here; to who is behind me in the ring */
+	AGREE_SUSPECT,  /* w0 = core that does not answer */
+	AGREE_DOUBT,    /* w0 = round, w1 = group: its coordinator is gone; how does it end? */
+	AGREE_OUTCOME,  /* w0 = round, w1 = 1: it is committed, 0: aborted */
+	AGREE_RELAY,    /* aux = subject, w0 = round, w1 = group, w3-5: one-phase of a coordinator that is gone */
+	AGREE_LINE,     /* w0 = page of lines that the sender broadcasts by, w1 = number of the next */
+	AGREE_LINE_OK,  /* they are polled from now on */
+	AGREE_BEAT,     /* I am here; to who is behind me in the ring */
 	AGREE_KINDS
 };
 
