@@ -27,6 +27,13 @@ static bool mailbox_room(const struct process *p)
 	return p->out_count < MAILBOX_MAX && p->out_count < MAILBOXES_MAX - waiting;
 }
 
+bool process_room(const struct process *p, unsigned messages)
+{
+	unsigned queued = p->out_count + messages;
+
+	return queued <= MAILBOX_MAX && queued + waiting <= MAILBOXES_MAX && outgoing_left() >= messages;
+}
+
 void process_send(struct process *p, const struct mon_message *m)
 {
 	struct outgoing *o;

@@ -14,6 +14,7 @@
  *   boards.c    hint boards                islands.c   stopping and starting cores
  *   regions.c   memory for the page service
  *   watch.c     who is told of an end      secret.c    secrets of mailboxes
+ *   mail.c      lines for mailboxes         mailbox.c   messages to processes
  */
 #pragma once
 
@@ -76,6 +77,8 @@ cptr_t monitor_watch(void);
 
 /* A message to a process of this core. It is queued when the process has no room for it just now. */
 void process_send(struct process *p, const struct mon_message *m);
+/* Will so many messages surely reach it? */
+bool process_room(const struct process *p, unsigned messages);
 /* Tries again what is queued; true when some of it still is. */
 bool mailboxes_retry(void);
 void mailbox_forget(struct process *p);
@@ -275,10 +278,17 @@ void connections_process_gone(struct process *p);
 /* --- watch.c: who is told of a process's end ------------------------------------------------------ */
 
 void watch_request(struct request *r);
+/* `who` hears of the end of `p`, a process of this core. ERR_WATCHERS. */
+err_t watch_note(struct origin who, struct process *p);
 void watch_gone(struct request *r);
 void watch_forget(struct request *r);
 void watch_process_gone(struct process *p);
 void watch_core_gone(coreid_t core);
+
+/* --- mail.c: lines that monitors carry ---------------------------------------------------------------- */
+
+void mail_request(struct request *r);
+void mail_taken(struct request *r);
 
 /* --- boards.c ------------------------------------------------------------------------------- */
 

@@ -57,6 +57,7 @@ struct process {
 	uint32_t offered;   /* connections that it has not accepted yet */
 	uint32_t exports;   /* names that it serves */
 	uint32_t boards;    /* hint boards that it has */
+	uint32_t mails;     /* lines of mail that it has got and not taken: mail.c */
 	uint64_t status;
 	uint64_t death;  /* how many had died when it had */
 	uint64_t ticket; /* of the request that started it; 0: none */

@@ -40,18 +40,21 @@ static void watcher_drop(unsigned bit)
 		monitor.processes.entry[i].watchers &= ~(UINT64_C(1) << bit);
 }
 
-static err_t watch_here(struct origin who, uint64_t pid)
+err_t watch_note(struct origin who, struct process *p)
 {
-	struct process *p = process_table_find(&monitor.processes, (uint32_t)pid);
-	unsigned bit;
+	unsigned bit = watcher_bit(who);
 
-	if (!process_alive(p) || p->pid != pid)
-		return ERR_NO_PROCESS;
-	bit = watcher_bit(who);
 	if (bit == WATCHERS_MAX)
 		return ERR_WATCHERS;
 	p->watchers |= UINT64_C(1) << bit;
 	return ERR_OK;
+}
+
+static err_t watch_here(struct origin who, uint64_t pid)
+{
+	struct process *p = process_table_find(&monitor.processes, (uint32_t)pid);
+
+	return process_alive(p) && p->pid == pid ? watch_note(who, p) : ERR_NO_PROCESS;
 }
 
 /* From a process, w0 = pid; from its monitor with its number in w1. */
@@ -85,8 +88,9 @@ void watch_request(struct request *r)
 /* w0 = pid, w1 = cause, w2 = status; between monitors w3 = the watcher's number. */
 static void gone_tell(struct origin who, const struct process *gone)
 {
+	uint64_t member = (uint64_t)monitor.core << 32 | gone->number;
 	struct mon_message m = { .header = mon_header(MON_GONE, 0, 0, 0),
-				 .word = { gone->pid, gone->cause, gone->status, who.number } };
+				 .word = { gone->pid, gone->cause, gone->status, who.number, member } };
 	struct process *p;
 
 	if (who.core != monitor.core) {

@@ -308,26 +308,29 @@ def end(m):
 
 def call_line(m):
     return [proto_call(m), "{", "\tstruct rpc_pending pending;", "\terr_t err;", "",
-            f"\t{m.name}_put({joined(['&pending.line'], args_in(m))});",
+            *tickets(m, "\t\treturn err;"), f"\t{m.name}_put({joined(['&pending.line'], args_in(m))});",
             f"\terr = rpc_call_line(client, &pending, {line_args(m)});",
             "\tif (!err)", f"\t\terr = {m.name}_get({joined(['&pending'], args_out(m))});",
             "\trpc_forget(&pending);", "\treturn err;", "}", ""]
 
 
 def start_line(m):
-    return [proto_start(m), "{", f"\t{m.name}_put({joined(['&pending->line'], args_in(m))});",
+    caps = any(p.kind == "cap" for p in m.outputs)
+    return [proto_start(m), "{", *(["\terr_t err;", ""] if caps else []), *tickets(m, "\t\treturn err;"),
+            f"\t{m.name}_put({joined(['&pending->line'], args_in(m))});",
             f"\treturn rpc_start_line(client, pending, {line_args(m)});", "}", ""]
 
 
 def tickets(m, give_up):
     """Sends the capabilities ahead."""
     caps = [p for p in m.inputs if p.kind == "cap"]
+    answered = any(p.kind == "cap" for p in m.outputs)
     out = []
-    if caps:
+    if caps or answered:
         out.append("\terr = rpc_client_ensure(client);")
     for p in caps:
         out += ["\tif (!err)", f"\t\terr = rpc_cap_send(client->channel, {p.name}, &{p.name}_ticket_);"]
-    if caps:
+    if caps or answered:
         out += ["\tif (err)", give_up]
     return out
 

@@ -19,6 +19,16 @@ void ram_init(void);
 void vspace_self_init(void);
 /* Likewise in a member on another core; `nodes`: VSPACE_NODES_MEMBER of them in memory that all members share. */
 err_t ram_init_member(void);
+/* Sends a request with text ahead, and does not wait (monitor_client.c). */
+struct mon_message;
+err_t mon_request_send(const struct mon_message *m, const char *text, size_t length);
+/*
+ * From the monitor: mail; the answer to some, unless it is to a mon_call; the process with that member has ended
+ * (monitor_mail.c). Disabled mode.
+ */
+void mail_arrived(const struct mon_message *m);
+bool mail_answered(const struct mon_message *m);
+void mail_sender_gone(uint64_t pid);
 struct vspace_node;
 void vspace_self_init_member(struct vspace_node *nodes);
 /* Feeds the allocators' own pools of nodes when they run low. Holds no lock. */

@@ -102,12 +102,14 @@ static void gone_arrived(const struct mon_message *m)
 {
 	for (struct mon_watcher *w = watchers; w; w = w->next)
 		w->gone(w, m->word[0], (unsigned)m->word[1], m->word[2]);
+	mail_sender_gone((uint32_t)m->word[0] ? m->word[4] : m->word[0]);
 }
 
 static void message_arrived(const struct mon_message *m)
 {
 	if (mon_flags(m->header) & MON_REPLY) {
-		call_finish(m);
+		if (mon_op(m->header) != MON_MAIL || !mail_answered(m))
+			call_finish(m);
 		return;
 	}
 	switch (mon_op(m->header)) {
@@ -117,6 +119,10 @@ static void message_arrived(const struct mon_message *m)
 	case MON_CLOSED:
 		if (closed_handler)
 			closed_handler((uint32_t)m->word[0]);
+		break;
+	case MON_MAIL:
+	case MON_MAIL_AHEAD:
+		mail_arrived(m);
 		break;
 	case MON_MIGRATE:
 		errand_raise(span_move, m->word[0]); /* one at a time comes, and there is no other use */
@@ -184,7 +190,7 @@ static err_t text_send(const char *text, size_t length)
 	return err;
 }
 
-static err_t request_send(const struct mon_message *m, const char *text, size_t length)
+err_t mon_request_send(const struct mon_message *m, const char *text, size_t length)
 {
 	err_t err;
 
@@ -237,7 +243,7 @@ static err_t call_text(unsigned op, struct mon_message *m, const char *text, siz
 	core_stay();
 	call_begin(&c, m, op);
 	request = *m; /* the reply may come before the send has returned */
-	err = request_send(&request, text, length);
+	err = mon_request_send(&request, text, length);
 	call_end(&c, !err);
 	core_go();
 	return err ? err : (err_t)mon_aux(m->header);
@@ -370,7 +376,7 @@ void mon_exit(uint64_t status)
 	struct mon_message m = { .header = mon_header(MON_EXIT, 0, 0, 0), .word = { status } };
 	struct thread_queue never = { NULL, NULL };
 
-	request_send(&m, NULL, 0);
+	mon_request_send(&m, NULL, 0);
 	dispatcher_disable();
 	for (;;)
 		thread_block(&never, 0);
@@ -571,7 +577,7 @@ void mon_log(const char *text)
 {
 	struct mon_message m = { .header = mon_header(MON_LOG, 0, 0, 0) };
 
-	request_send(&m, text, strnlen(text, MON_TEXT_MAX));
+	mon_request_send(&m, text, strnlen(text, MON_TEXT_MAX));
 }
 
 /* --- services and connections ---------------------------------------------------------- */

@@ -27,9 +27,9 @@ err_t mon_ram_free(cptr_t slot);
 /* --- memory of a core: for the page service; ERR_DENIED to who is no service --------------- */
 
 /*
- * A region is a block of a core's memory that its monitor keeps for the page service and grants by pieces to
- * processes of that core. Its owner says what is granted; another service may take it over. The monitor knows who has
- * what, and takes a region back by itself when nothing is granted of it and memory is short: then its owner gets ERR_NOT_FOUND.
+ * A region is a block of a core's memory that its monitor keeps for the page service and grants by pieces to processes
+ * of that core. Its owner says what is granted; another service may take it over. The monitor knows who has what, and
+ * takes a region back by itself when nothing is granted of it and memory is short: then its owner gets ERR_NOT_FOUND.
  */
 struct mon_region {
 	paddr_t base;
@@ -211,6 +211,37 @@ err_t mon_connect(const char *name, const struct mon_offer *offer, struct mon_bi
 err_t mon_connect_at(const struct mon_address *at, const struct mon_offer *offer, struct mon_binding *out);
 /* Ends this side of a connection. The peer is told; a URPC frame is freed when both sides have ended. */
 err_t mon_close(uint32_t channel);
+/* --- mail: lines that monitors carry, without a connection -------------------------- */
+
+struct mon_mail {
+	struct mon_address at; /* to whom; of a line that came: where answers go */
+	uint32_t service;      /* number of ours that answers go to; of a line that came: what it was sent to */
+	uint32_t words;        /* of the line, up to MON_WORDS; 0: the sender will send no more */
+	bool opens;            /* the first that its sender sends there, with that number for answers */
+	uint64_t word[MON_WORDS];
+};
+/* A line under way. `done` is called, in the dispatcher's scheduler, when the receiver has it or cannot get it. */
+struct mon_letter {
+	struct mon_letter *next;
+	uint32_t sequence;
+	void (*done)(struct mon_letter *l, err_t err);
+};
+/*
+ * Sends a line without waiting. `l` (NULL: nobody wants to know) is the monitor's till `done`: ERR_CLOSED, no such
+ * process; ERR_DENIED; ERR_MAILBOX_FULL; ERR_WATCHERS, ERR_AGAIN: this line cannot be carried now; ERR_CORE_ID,
+ * ERR_CORE_TIMEOUT.
+ */
+err_t mon_mail(struct mon_letter *l, const struct mon_mail *m);
+/* `done` will not be called. */
+void mon_mail_forget(struct mon_letter *l);
+/* So many lines that came have been taken, and as many may come. In disabled mode. */
+void mon_mail_taken(unsigned lines);
+/*
+ * Called in the dispatcher's scheduler: a line came (at most MON_MAIL_UNTAKEN that have not been taken); a process
+ * that lines came from or went to has ended, with number 0 all of that core.
+ */
+void mon_set_mail_handlers(void (*arrived)(const struct mon_mail *m), void (*gone)(uint64_t pid));
+
 /* A page for the hints of clients on other cores, zero, into the empty slot `slot`, and its number. */
 err_t mon_board(cptr_t slot, uint32_t *board);
 /* Gives it back; it is freed when the connections that it served are over. */

@@ -23,6 +23,9 @@
 #define MON_NAME 16         /* of a service, NUL not needed when all are used */
 #define MON_PROCESS_NAME 32 /* of a process, with its NUL */
 #define MON_SERVICE_CORE 0  /* whose monitor keeps the names */
+#define MON_MAIL_UNTAKEN 32 /* lines of mail that a process has got and not taken */
+/* Services with this bit are for answers to mail: their owner numbers them. */
+#define MON_MAIL_ANSWERS (UINT32_C(1) << 31)
 /*
  * A process that spans cores: notifications of its members, by core, in a cnode at this slot of the root; its own bit.
  */
@@ -127,8 +130,8 @@ enum mon_op {
 	                    the rest, and the answer, as of MON_CONNECT */
 	MON_WATCH, /* w0 = pid; between monitors w1 = number of the process that asks. ERR_NO_PROCESS, ERR_WATCHERS */
 	/* to a process, unasked, that watches; no reply */
-	MON_GONE, /* w0 = pid, w1 = enum mon_cause, w2 = status; number 0 in w0: all processes of that core. Between
-	              monitors w3 = number of the process that watches */
+	MON_GONE, /* w0 = pid, w1 = enum mon_cause, w2 = status; number 0 in w0: all processes of that core. w4 = core
+	              << 32 | number of its member there. Between monitors w3 = number of the process that watches */
 	/* between monitors */
 	MON_UNWATCH, /* no reply. w0 = number of a process that has ended: it watches nothing any more */
 	/* from a process, the page service's: memory of a core. w0 = core; between monitors w5 = pid of who asks */
@@ -145,6 +148,18 @@ enum mon_op {
 	MON_QUOTA,    /* w1 = pid, w2 = bytes or 0: no limit, w3 = set it? -> w0 = quota, w1 = bytes that it has */
 	/* to a process, unasked; no reply: something came back to a region, again after all was asked for */
 	MON_BACK, /* w0 = core, w1 = base of the region; between monitors w2 = number of the process */
+	/*
+	 * A line for a mailbox, from a process. aux = words of it, 0 to 7, and a bit of the two ends' own << 8: 2 of
+	 * them in w4 and w5, what is more as text. w0 = number | service << 32, w1 = secret, w2 = core | service that
+	 * answers go to << 32 -> when the process has it. ERR_CLOSED, ERR_DENIED, ERR_MAILBOX_FULL, ERR_WATCHERS.
+	 * Between monitors w2 = number of the sender | that service << 32, w3 = that service's secret
+	 */
+	MON_MAIL,
+	/* to a process, unasked; no reply. MON_MAIL: aux, w4 and w5 as above, w0 = service | service for answers << 32,
+	   w1 = pid of the sender, w2 = secret for answers; right before it, if there are more than 2 words, those */
+	MON_MAIL_AHEAD,
+	/* from a process */
+	MON_MAIL_TAKEN, /* no reply. w0 = lines that it took out of what came */
 	MON_OPS
 };
 

@@ -155,6 +155,20 @@ err_t channel_send_lines(struct channel *c, const struct urpc_message *m, unsign
 	return err;
 }
 
+err_t channel_settle(struct channel *c)
+{
+	uint32_t back;
+	err_t err;
+
+	if (!c->ops->settled)
+		return ERR_OK;
+	back = fabric_enter(c->fabric);
+	while ((err = c->ops->settled(c)) == ERR_AGAIN && !(err = room_sleep(c, 0)))
+		;
+	fabric_leave(c->fabric, back);
+	return err;
+}
+
 /* Waits in set `w`, which c is in, for this one channel. */
 static err_t receive_sleeping(struct channel *c, struct urpc_message *m, struct wait_set *w, cycles_t deadline)
 {

@@ -35,6 +35,12 @@ struct wait_set;
 struct channel_options {
 	unsigned bulk_bits;       /* shared memory for bulk.h of 1 << bulk_bits bytes; 0: none */
 	struct wait_board *board; /* where accepted channels shall hint, if the implementation can; NULL: nowhere */
+	/*
+	 * Of channel_open_at, where the implementation can: let monitors carry its lines. Nothing is set up, so
+	 * opening costs nothing and is told of no error; every line is dear. No bulk memory, no capabilities. 0: no.
+	 * Else a number (30 bits) that no other such channel of this process has: the peer's channel.opener.
+	 */
+	uint32_t carried;
 };
 
 /* What carries a channel. None of these block. */
@@ -58,6 +64,11 @@ struct channel_ops {
 	bool (*room)(struct channel *c);
 	/* Sends and waits for the next line, quicker than those two; NULL: there is no such way. Not with a set. */
 	err_t (*call)(struct channel *c, const struct urpc_message *request, struct urpc_message *reply);
+	/*
+	 * NULL unless monitors carry it. ERR_AGAIN: the line sent last is on its way, and no other can be sent.
+	 * ERR_OK: the peer's process has it. Else why not, said once.
+	 */
+	err_t (*settled)(struct channel *c);
 	/* Tells the peer, and gives back all that the channel holds. */
 	void (*close)(struct channel *c);
 	bool near; /* the peer is on our core: while we poll, it cannot run */
@@ -146,6 +157,7 @@ struct channel {
 	void *bulk;           /* shared memory for bulk.h, or NULL */
 	uint64_t bulk_bytes;
 	unsigned side;            /* 0: opened, 1: accepted */
+	uint32_t opener;          /* accepted, and carried: the opener's number for it; else 0 */
 	uint32_t closed;          /* the peer is gone; what it sent may still be there */
 	struct wait_board *board; /* the peer hints there; NULL: it does not */
 	uint32_t hint;            /* ... by this byte */
@@ -197,6 +209,11 @@ static inline err_t channel_receive(struct channel *c, struct urpc_message *m) {
  */
 err_t channel_send_lines(struct channel *c, const struct urpc_message *m, unsigned lines, cycles_t deadline,
 			 unsigned *sent);
+/*
+ * Waits until the peer's process has what was sent, where monitors carry it; why it has not. The channel can be used
+ * further unless that is ERR_CLOSED. Of other channels it says nothing.
+ */
+err_t channel_settle(struct channel *c);
 /* Takes the next line, waiting for it. */
 err_t channel_receive_wait(struct channel *c, struct urpc_message *m, cycles_t deadline);
 /* Sends a line and waits for the answer, for a peer that answers in order. */

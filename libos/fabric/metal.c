@@ -139,6 +139,8 @@ static err_t metal_open_at(struct fabric *f, const struct mailbox *at, const str
 	struct mon_address address = { .pid = at->pid, .service = at->service, .secret = at->secret };
 
 	(void)f;
+	if (o->carried)
+		return metal_mail_open(at, o->carried, c);
 	return metal_connect(NULL, &address, o, c);
 }
 
@@ -169,16 +171,24 @@ static void stash_fill(void)
 		mem_store32(&metal.news, 1);
 }
 
+/* It is for that service, and nothing that its opener has mailed there has to be received before. */
+static bool stash_is(unsigned i, uint32_t service)
+{
+	return metal.stash[i].service == service && !metal_mail_waits(service, metal.stash[i].peer);
+}
+
 static bool metal_incoming(struct service *s)
 {
 	bool found = false;
 
+	if (metal_mail_incoming(s->id))
+		return true;
 	if (!metal.stashed && !mem_load32(&metal.news))
 		return false;
 	mutex_lock(&metal.lock);
 	stash_fill();
-	for (unsigned i = 0; i < metal.stashed; i++)
-		found |= metal.stash[i].service == s->id;
+	for (unsigned i = 0; i < metal.stashed && !found; i++)
+		found = stash_is(i, s->id);
 	mutex_unlock(&metal.lock);
 	return found;
 }
@@ -190,7 +200,7 @@ static bool stash_take(uint32_t service, struct mon_incoming *out)
 	mutex_lock(&metal.lock);
 	stash_fill();
 	for (unsigned i = 0; i < metal.stashed && !found; i++) {
-		found = metal.stash[i].service == service;
+		found = stash_is(i, service);
 		if (!found)
 			continue;
 		*out = metal.stash[i];
@@ -210,6 +220,8 @@ static err_t metal_accept(struct service *s, const struct channel_options *o, st
 	struct mon_offer offer;
 	err_t err;
 
+	if (metal_mail_incoming(s->id))
+		return metal_mail_accept(s->id, c);
 	if (!stash_take(s->id, &incoming))
 		return ERR_AGAIN;
 	err = metal_link_make(&link, metal.notification, &offer);
@@ -324,6 +336,7 @@ static err_t metal_make(void)
 	mem_store32(&metal.news, 1);
 	mon_set_closed_handler(metal_link_closed);
 	mon_set_incoming_handler(incoming_handler);
+	mon_set_mail_handlers(metal_mail_arrived, metal_mail_gone);
 	metal.made = true;
 	return ERR_OK;
 }

@@ -67,6 +67,15 @@ void metal_link_closed(uint32_t number);
 /* A board's memory. */
 err_t metal_board_open(struct wait_board *b);
 void metal_board_close(struct wait_board *b);
+/* Channels that monitors carry, and what the monitor says of them, in disabled mode. */
+err_t metal_mail_open(const struct mailbox *at, uint32_t number, struct channel *c);
+void metal_mail_arrived(const struct mon_mail *m);
+void metal_mail_gone(uint64_t pid);
+/* Has a sender without a channel written to that service? Makes a channel for it, c->side being 1; ERR_AGAIN. */
+bool metal_mail_incoming(uint32_t service);
+err_t metal_mail_accept(uint32_t service, struct channel *c);
+/* Is there mail to that service from a process that has not been received? */
+bool metal_mail_waits(uint32_t service, uint64_t peer);
 /* Channels that URPC carries. */
 extern const struct channel_ops metal_channel_ops;
 void metal_notify(struct channel *c);

@@ -62,14 +62,16 @@ static void client_gone(struct rpc_client *c)
 static err_t client_hello(struct rpc_client *c)
 {
 	struct urpc_message m = { .word = { RPC_HEADER(0, RPC_HELLO, 1) | RPC_ONEWAY, c->identity } };
+	err_t err = channel_send_lines(&c->own, &m, 1, 0, NULL);
 
-	return channel_send_lines(&c->own, &m, 1, 0, NULL);
+	return err ? err : channel_settle(&c->own);
 }
 
 /* The channel is open. */
 static err_t client_attach(struct rpc_client *c)
 {
-	err_t err = client_hello(c);
+	/* Who gets mail is told our number with it; but a peer in place of one that is gone is tried first. */
+	err_t err = c->own.ops->settled && !c->peer ? ERR_OK : client_hello(c);
 
 	if (err) {
 		channel_close(&c->own);
@@ -79,9 +81,11 @@ static err_t client_attach(struct rpc_client *c)
 	c->own.tag = c;
 	c->peer = c->own.peer;
 	client_lock(c);
-	c->slow &= ~(RPC_SLOW_CLOSED | RPC_SLOW_CARRIER);
+	c->slow &= ~(RPC_SLOW_CLOSED | RPC_SLOW_CARRIER | RPC_SLOW_CARRIED);
 	if (!c->own.urpc.own)
 		c->slow |= RPC_SLOW_CARRIER;
+	if (c->own.ops->settled)
+		c->slow |= RPC_SLOW_CARRIED;
 	client_unlock(c);
 	/* Nothing is answered yet, but it may have closed again. */
 	if (c->server && rpc_set_join(c->server, &c->own))
@@ -90,34 +94,82 @@ static err_t client_attach(struct rpc_client *c)
 }
 
 /* Nobody sends or receives on the old channel any more when the mutexes are ours. */
-static err_t client_open(struct rpc_client *c, const char *name, const struct mailbox *at)
+static void channel_take(struct rpc_client *c)
 {
-	err_t err;
-
 	if (c->server)
 		rpc_release(c->server);
 	mutex_lock(&c->sending);
 	mutex_lock(&c->receiving);
-	client_lock(c);
-	client_gone(c);
-	client_unlock(c);
+}
+
+static void channel_leave(struct rpc_client *c)
+{
+	mutex_unlock(&c->receiving);
+	mutex_unlock(&c->sending);
+}
+
+/* In place of the channel that there is; both arguments NULL: none. */
+static err_t channel_replace(struct rpc_client *c, const char *name, const struct mailbox *at, bool carried)
+{
+	struct channel_options o = { .carried = carried ? (uint32_t)c->identity : 0 };
+	err_t err = ERR_OK;
+
 	if (c->channel)
 		channel_close(c->channel);
 	c->channel = NULL;
-	err = ERR_OK;
 	if (name)
 		err = channel_open(c->fabric, name, NULL, &c->own);
 	else if (at)
-		err = channel_open_at(c->fabric, at, NULL, &c->own);
-	if (!err && (name || at))
-		err = client_attach(c);
-	mutex_unlock(&c->receiving);
-	mutex_unlock(&c->sending);
+		err = channel_open_at(c->fabric, at, &o, &c->own);
+	return err || !(name || at) ? err : client_attach(c);
+}
+
+static err_t client_open(struct rpc_client *c, const char *name, const struct mailbox *at, bool carried)
+{
+	err_t err;
+
+	channel_take(c);
+	client_lock(c);
+	client_gone(c);
+	client_unlock(c);
+	err = channel_replace(c, name, at, carried);
+	channel_leave(c);
 	return err;
 }
 
-err_t rpc_client_open(struct rpc_client *c, const char *name) { return client_open(c, name, NULL); }
-err_t rpc_client_open_at(struct rpc_client *c, const struct mailbox *at) { return client_open(c, NULL, at); }
+err_t rpc_client_open(struct rpc_client *c, const char *name) { return client_open(c, name, NULL, false); }
+err_t rpc_client_open_at(struct rpc_client *c, const struct mailbox *at) { return client_open(c, NULL, at, false); }
+err_t rpc_client_open_carried(struct rpc_client *c, const struct mailbox *at) { return client_open(c, NULL, at, true); }
+
+static bool client_busy(struct rpc_client *c)
+{
+	bool busy;
+
+	client_lock(c);
+	busy = c->calls != NULL;
+	client_unlock(c);
+	return busy;
+}
+
+/* A call that begins meanwhile waits for the mutex `sending`, and goes by the new channel. */
+err_t rpc_client_promote(struct rpc_client *c, const struct mailbox *at)
+{
+	err_t err = ERR_AGAIN;
+
+	channel_take(c);
+	if (c->slow & RPC_SLOW_CLOSED)
+		err = ERR_CLOSED;
+	else if (!client_busy(c)) {
+		err = channel_replace(c, NULL, at, false);
+		if (err && channel_replace(c, NULL, at, true)) {
+			client_lock(c);
+			client_gone(c);
+			client_unlock(c);
+		}
+	}
+	channel_leave(c);
+	return err;
+}
 
 err_t rpc_connect(struct rpc_client *c, struct fabric *f, struct rpc_server *server, const char *name)
 {
@@ -128,7 +180,7 @@ err_t rpc_connect(struct rpc_client *c, struct fabric *f, struct rpc_server *ser
 void rpc_client_close(struct rpc_client *c)
 {
 	c->renew = NULL;
-	client_open(c, NULL, NULL);
+	client_open(c, NULL, NULL, false);
 }
 
 /* --- answers ---------------------------------------------------------------------------------- */
@@ -316,7 +368,7 @@ static err_t lines_send(struct rpc_client *c, const uint64_t *word, unsigned wor
 			rpc_line_fill(&m[i], word, words, line + i);
 		err = channel_send_lines(&c->own, m, some, 0, NULL);
 	}
-	return err;
+	return err ? err : channel_settle(&c->own);
 }
 
 static err_t message_send_slow(struct rpc_client *c, const uint64_t *word, unsigned words)
@@ -358,7 +410,39 @@ static err_t client_renew(struct rpc_client *c)
 	return err;
 }
 
-err_t rpc_client_ensure(struct rpc_client *c) { return c->slow & RPC_SLOW_CLOSED ? client_renew(c) : ERR_OK; }
+/* Monitors carry the channel: asks whose client it is whether they are to carry this, too; `refused`: they did not. */
+static err_t client_carried(struct rpc_client *c, unsigned words, err_t refused)
+{
+	err_t err;
+
+	if (!c->carried)
+		return refused;
+	if (c->server)
+		rpc_release(c->server);
+	mutex_lock(&c->renewing);
+	err = c->slow & RPC_SLOW_CARRIED ? c->carried(c, words, refused) : ERR_OK;
+	mutex_unlock(&c->renewing);
+	return err;
+}
+
+/* There is a channel for a message of so many words. */
+static err_t client_ready(struct rpc_client *c, unsigned words)
+{
+	err_t err = ERR_OK;
+
+	if (c->slow & RPC_SLOW_CLOSED)
+		err = client_renew(c);
+	if (!err && c->slow & RPC_SLOW_CARRIED)
+		err = client_carried(c, words, ERR_OK);
+	return err;
+}
+
+err_t rpc_client_ensure(struct rpc_client *c)
+{
+	err_t err = client_ready(c, RPC_WORDS_ANY);
+
+	return !err && c->slow & RPC_SLOW_CARRIED ? ERR_UNSUPPORTED : err;
+}
 
 static void call_unlink(struct rpc_client *c, struct rpc_pending *p)
 {
@@ -415,7 +499,7 @@ static void line_init(struct rpc_pending *p, unsigned words, bool idempotent)
 
 static err_t call_start(struct rpc_client *c, struct rpc_pending *p, unsigned most)
 {
-	err_t err = rpc_client_ensure(c);
+	err_t err = c->slow & (RPC_SLOW_CLOSED | RPC_SLOW_CARRIED) ? client_ready(c, p->words) : ERR_OK;
 
 	pending_init(c, p, most);
 	if (!err) {
@@ -423,6 +507,8 @@ static err_t call_start(struct rpc_client *c, struct rpc_pending *p, unsigned mo
 		p->call[0] |= (uint64_t)++c->sequence << 32;
 		client_unlock(c);
 		err = call_send(c, p);
+		if (err && c->slow & RPC_SLOW_CARRIED && !client_carried(c, p->words, err))
+			err = call_send(c, p);
 	}
 	if (err)
 		rpc_forget(p);
@@ -596,9 +682,14 @@ void rpc_abandon(struct rpc_pending *p)
 
 err_t rpc_send_slow(struct rpc_client *c, const uint64_t *word, unsigned words)
 {
-	err_t err = rpc_client_ensure(c);
+	err_t err = c->slow & (RPC_SLOW_CLOSED | RPC_SLOW_CARRIED) ? client_ready(c, words) : ERR_OK;
 
-	return err ? err : message_send(c, word, words);
+	if (err)
+		return err;
+	err = message_send(c, word, words);
+	if (err && c->slow & RPC_SLOW_CARRIED && !client_carried(c, words, err))
+		err = message_send(c, word, words);
+	return err;
 }
 
 err_t rpc_wake(struct rpc_client *c)

@@ -49,6 +49,7 @@ err_t rpc_connection_accept(struct rpc_server *s)
 		free(n);
 		return err;
 	}
+	n->identity = n->channel.opener;
 	rpc_connection_start(s, n);
 	wait_set_add(&s->set, &n->channel);
 	return ERR_OK;

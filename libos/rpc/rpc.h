@@ -54,6 +54,12 @@ struct rpc_client {
 	cycles_t calm;
 	/* A member said: ask that one. As renew; NULL: the caller gets ERR_REDIRECT. */
 	err_t (*redirect)(struct rpc_client *c, const struct mailbox *to);
+	/*
+	 * Monitors carry the channel (rpc_client_open_carried), and a message of so many words is about to go that
+	 * way; or they have `refused` one. May rpc_client_promote it, to a channel of its own. An error goes to the
+	 * caller; ERR_OK: go on, or try once more. NULL: they carry all, and what they refuse is the caller's.
+	 */
+	err_t (*carried)(struct rpc_client *c, unsigned words, err_t refused);
 	void *tag;                        /* the user's */
 	uint64_t identity;                /* of this client within its process: told to each peer */
 	uint64_t peer;                    /* pid that the channel leads to */
@@ -76,6 +82,14 @@ void rpc_client_share(struct rpc_client *c);
 /* (Re)opens its channel: a name of the fabric's, an address. What was open before is closed; calls under way stay. */
 err_t rpc_client_open(struct rpc_client *c, const char *name);
 err_t rpc_client_open_at(struct rpc_client *c, const struct mailbox *at);
+/*
+ * Likewise, but the monitors carry its messages, where the fabric can; nothing is lost or said twice at the change to
+ * a channel. Promote is for `carried`. ERR_AGAIN: calls are under way, it stays as it is, as after any other error but
+ * ERR_CLOSED.
+ */
+err_t rpc_client_open_carried(struct rpc_client *c, const struct mailbox *at);
+err_t rpc_client_promote(struct rpc_client *c, const struct mailbox *at);
+#define RPC_WORDS_ANY (~0u) /* of a message with a capability: monitors cannot carry it */
 /* Init and open: the plain client of a service whose name the fabric knows. */
 err_t rpc_connect(struct rpc_client *c, struct fabric *f, struct rpc_server *server, const char *name);
 /* Calls under way end with ERR_CLOSED, without renewal. */

@@ -70,10 +70,11 @@ struct rpc_shape {
 };
 
 /* Reasons to leave the short path: bits of a client's `slow`. */
-#define RPC_SLOW_CLOSED 1u  /* no channel */
-#define RPC_SLOW_SHARED 2u  /* several threads */
-#define RPC_SLOW_SENDING 4u /* a message is between two of its lines */
-#define RPC_SLOW_CARRIER 8u /* not URPC */
+#define RPC_SLOW_CLOSED 1u   /* no channel */
+#define RPC_SLOW_SHARED 2u   /* several threads */
+#define RPC_SLOW_SENDING 4u  /* a message is between two of its lines */
+#define RPC_SLOW_CARRIER 8u  /* not URPC */
+#define RPC_SLOW_CARRIED 16u /* monitors carry it */
 
 /*
  * Sends the call in p->line, of `words` words of arguments; `most`: words that its answer may have. When this gives
@@ -100,7 +101,7 @@ static inline void rpc_forget(struct rpc_pending *p)
 	if (p->held || p->reply != p->answer.word)
 		rpc_forget_long(p);
 }
-/* Finds a peer if there is none. */
+/* Sees to it that there is a channel that can carry capabilities. */
 err_t rpc_client_ensure(struct rpc_client *c);
 
 /* --- packing without a call ---------------------------------------------------------------------- */

@@ -47,6 +47,7 @@ extern const struct measure message_measures[];
 extern const struct measure urpc_measures[];
 extern const struct measure stub_measures[];
 extern const struct measure name_measures[];
+extern const struct measure mail_measures[];
 /* In a child of one of them. */
 int bench_name_client(int argc, char **argv);
 extern const struct measure idle_measures[];

@@ -19,7 +19,7 @@ struct bench_options bench_options = { "tsc", "unknown", "unknown", false, false
 static const struct measure *const tables[] = {
 	kernel_measures, cap_measures,  page_measures,   grant_measures,   message_measures, urpc_measures,
 	stub_measures,   idle_measures, thread_measures, process_measures, shared_measures,  island_measures,
-	member_measures, span_measures, agree_measures,  caps_measures,    name_measures,
+	member_measures, span_measures, agree_measures,  caps_measures,    name_measures,    mail_measures,
 };
 #define TABLES (sizeof tables / sizeof *tables)
 

@@ -42,6 +42,9 @@ int deed_heap_of_service(const char *arg);
 int deed_name_and_stay(const char *arg);
 int deed_name_and_do_not_read(const char *arg);
 
+/* test_mail.c */
+int deed_mail_deaf(const char *arg);
+
 /* child_span.c */
 int deed_span_visit(const char *arg);
 int deed_span_still(const char *arg);

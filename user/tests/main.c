@@ -25,6 +25,7 @@ static const struct group {
 	{ "mailbox", mailbox_tests },
 	{ "grant", grant_tests },
 	{ "name", name_tests },
+	{ "mail", mail_tests },
 	{ "rpc", rpc_tests },
 	{ "agreement", agreement_tests },
 	{ "span", span_tests },
