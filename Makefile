@@ -321,7 +321,7 @@ $(SIM): $(wildcard tools/sim/*.c tools/sim/*.h tools/sim/base/*.c tools/sim/base
 
 FLEETSIM := $(BUILD)/sim/fleetsim
 FLEET_LIB_C := $(addprefix libos/fabric/,channel.c wait.c wait_board.c hint.c urpc.c) libos/core/error_text.c \
-	$(filter-out libos/rpc/cap.c,$(wildcard $(addsuffix /*.c,libos/rpc libos/fleet libos/name))) tools/sim/fleet/guest/entry.c
+	$(filter-out libos/rpc/cap.c,$(wildcard $(addsuffix /*.c,libos/rpc libos/fleet libos/name libos/proc))) tools/sim/fleet/guest/entry.c
 FLEET_DIRS := $(patsubst %/,%,$(sort $(dir $(wildcard $(addsuffix /*.c,tools/sim/fleet/guest/* services/sample services/name \
 	services/page services/proc services/tally)))))
 FLEET_IMAGES := $(foreach d,$(FLEET_DIRS),$(BUILD)/sim/fleet/$(notdir $(d)).so)

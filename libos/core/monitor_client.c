@@ -507,6 +507,7 @@ static void __attribute__((noreturn)) fault_to_monitor(const struct fault_info *
 
 uint64_t process_self_pid(void) { return process_args()->pid; }
 coreid_t process_self_core(void) { return dispatcher_core(); }
+uint32_t process_self_id(void) { return (uint32_t)process_args()->id; }
 
 /* --- cores -------------------------------------------------------------------------- */
 

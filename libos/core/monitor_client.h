@@ -87,6 +87,8 @@ err_t mon_quota(uint64_t pid, uint64_t *most, uint64_t *has);
 
 uint64_t process_self_pid(void);
 coreid_t process_self_core(void);
+/* The process service's number for it; 0: it was started without. */
+uint32_t process_self_id(void);
 
 /* --- processes --------------------------------------------------------------- */
 

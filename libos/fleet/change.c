@@ -83,6 +83,7 @@ void change_view(struct fleet_self *s, struct fleet_view *next)
 	next->head.version = view_next_version(next->head.version, s->fleet->number);
 	next->head.next = s->next;
 	s->adapted = false;
+	s->changing = true;
 	for (uint32_t i = 0; i < next->count; i++)
 		if (next->member[i].state != FLEET_JOINING)
 			t[i].peer = hold(s, next->member[i].number);
@@ -93,6 +94,8 @@ void change_view(struct fleet_self *s, struct fleet_view *next)
 		all &= finish_telling(&t[i]);
 	if (all && tell_newcomers(s, next))
 		s->settled = next->head.version;
+	s->changing = false;
+	self_wake(s);
 	free(t);
 }
 

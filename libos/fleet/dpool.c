@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ASK_ONE, ASK_HALF, ELEMENTS, FREEZE, HELD, THAW };
+enum { ASK_ONE, ASK_HALF, ELEMENTS, FREEZE, TELL, HELD, THAW };
 
 const struct dpool_scheme dpool_schemes[DPOOL_SCHEMES] = {
 	{ "exhaustion", false, false, false, false }, { "bulk", true, false, false, false },
@@ -82,11 +82,14 @@ static uint32_t estimate_get(const struct dpool *p, uint32_t member)
 static err_t tell(struct dpool *p, uint32_t member, uint32_t what, const void *elements, uint32_t count)
 {
 	uint8_t text[sizeof(uint32_t) + DPOOL_BATCH];
+	err_t err;
 
 	memcpy(text, &p->count, sizeof p->count);
 	if (count)
 		memcpy(text + sizeof p->count, elements, (size_t)count * p->bytes);
-	return p->transport->tell(p, member, what, text, sizeof p->count + (size_t)count * p->bytes);
+	err = p->transport->tell(p, member, what, text, sizeof p->count + (size_t)count * p->bytes);
+	p->stats.unheard += err == ERR_CLOSED;
+	return err;
 }
 
 /* Moves the top `count` elements to that member. If it dies meanwhile they are gone with it. */
@@ -122,14 +125,14 @@ static err_t ask_others(struct dpool *p)
 {
 	uint32_t other[DPOOL_MEMBERS];
 	unsigned n = p->transport->others(p, other);
+	uint32_t first = p->turn;
 
+	/* Several takers may be at it, and each asks all. */
 	for (unsigned i = 0; i < n && !p->count; i++) {
-		uint32_t member = other[p->turn % n];
-
 		p->stats.asked++;
+		p->turn = first + i; /* who gave is asked first the next time */
 		/* What it gives has come before it has answered. */
-		if (tell(p, member, p->scheme->bulk ? ASK_HALF : ASK_ONE, NULL, 0) || !p->count)
-			p->turn++;
+		tell(p, other[p->turn % n], p->scheme->bulk ? ASK_HALF : ASK_ONE, NULL, 0);
 	}
 	return p->count ? ERR_OK : ERR_NOT_FOUND;
 }
@@ -166,42 +169,64 @@ err_t dpool_take(struct dpool *p, void *element)
 	return ERR_OK;
 }
 
-err_t dpool_keep(struct dpool *p, const void *element)
+/* --- the hand: elements with a byte behind each ------------------------------------------------------------- */
+
+static uint8_t *hand_at(const struct dpool *p, uint32_t i) { return p->hand + (size_t)i * (p->bytes + 1); }
+
+static err_t hand_add(struct dpool *p, const void *element)
 {
 	uint8_t *larger;
 
 	if (p->hand_count == p->hand_room) {
-		larger = realloc(p->hand, (size_t)(p->hand_room + 32) * p->bytes);
+		larger = realloc(p->hand, (size_t)(p->hand_room + 32) * (p->bytes + 1));
 		if (!larger)
 			return ERR_NO_MEMORY;
 		p->hand = larger;
 		p->hand_room += 32;
 	}
-	memcpy(p->hand + (size_t)p->hand_count++ * p->bytes, element, p->bytes);
+	memcpy(hand_at(p, p->hand_count), element, p->bytes);
+	hand_at(p, p->hand_count++)[p->bytes] = false;
 	return ERR_OK;
+}
+
+static void hand_drop(struct dpool *p, uint32_t i) { memcpy(hand_at(p, i), hand_at(p, --p->hand_count), p->bytes + 1); }
+
+static void hand_drop_settled(struct dpool *p)
+{
+	for (uint32_t i = p->hand_count; i-- > 0;)
+		if (hand_at(p, i)[p->bytes])
+			hand_drop(p, i);
+}
+
+err_t dpool_keep(struct dpool *p, const void *element)
+{
+	/* Our books may have been told of before, and it would be in none of both. */
+	if (frozen(p))
+		thaw_await(p);
+	return hand_add(p, element);
 }
 
 err_t dpool_hold(struct dpool *p, void *element)
 {
 	err_t err = dpool_take(p, element);
 
-	if (!err && (err = dpool_keep(p, element)))
+	if (!err && (err = hand_add(p, element)))
 		dpool_give(p, element);
 	return err;
 }
 
 void dpool_settle(struct dpool *p, const void *element)
 {
-	uint8_t *last = p->hand + ((size_t)p->hand_count - 1) * p->bytes, *at = p->hand;
+	uint32_t i = 0;
 
-	if (!p->hand_count)
+	while (i < p->hand_count && (hand_at(p, i)[p->bytes] || memcmp(hand_at(p, i), element, p->bytes)))
+		i++;
+	if (i == p->hand_count)
 		return;
-	while (at < last && memcmp(at, element, p->bytes))
-		at += p->bytes;
-	if (memcmp(at, element, p->bytes))
-		return;
-	memcpy(at, last, p->bytes);
-	p->hand_count--;
+	if (frozen(p))
+		hand_at(p, i)[p->bytes] = true;
+	else
+		hand_drop(p, i);
 }
 
 err_t dpool_restore(struct dpool *p, const void *element)
@@ -405,23 +430,53 @@ static err_t held_tell(struct dpool *p, uint32_t by, const uint8_t *elements, ui
 	return err;
 }
 
-/* Tells who rebuilds all that we have: copies, since takers go on meanwhile. */
-static err_t freeze(struct dpool *p, uint32_t by)
+static bool is_other(struct dpool *p, uint32_t member)
 {
-	uint32_t count;
-	uint8_t *copy;
-	err_t err;
+	uint32_t other[DPOOL_MEMBERS];
+	unsigned n = p->transport->others(p, other);
 
+	while (n > 0 && other[n - 1] != member)
+		n--;
+	return n > 0;
+}
+
+/* Of two that rebuild the lower goes first; the other one begins again after it. */
+static void freeze(struct dpool *p, uint32_t by)
+{
+	bool waited = false;
+
+	for (; frozen(p) && p->frozen_by < by; waited = true)
+		thaw_await(p);
+	if (waited && by != p->self && !is_other(p, by))
+		return; /* it has died meanwhile */
 	p->frozen_by = by;
 	still_await(p);
-	count = p->count + p->hand_count;
-	copy = malloc((size_t)count * p->bytes + 1);
+}
+
+/* Copies all that we have: shard, hand, books. NULL: no memory. */
+static uint8_t *belongings(struct dpool *p, uint32_t *count)
+{
+	uint32_t booked = p->books ? p->books(p, NULL, 0) : 0;
+	uint8_t *copy = malloc(((size_t)p->count + p->hand_count + booked) * p->bytes + 1), *at = copy;
+
 	if (!copy)
-		return ERR_NO_MEMORY;
-	memcpy(copy, p->element, (size_t)p->count * p->bytes);
-	if (p->hand_count)
-		memcpy(copy + (size_t)p->count * p->bytes, p->hand, (size_t)p->hand_count * p->bytes);
-	err = held_tell(p, by, copy, count);
+		return NULL;
+	memcpy(at, p->element, (size_t)p->count * p->bytes);
+	at += (size_t)p->count * p->bytes;
+	for (uint32_t i = 0; i < p->hand_count; i++, at += p->bytes)
+		memcpy(at, hand_at(p, i), p->bytes);
+	if (booked)
+		p->books(p, at, booked);
+	*count = p->count + p->hand_count + booked;
+	return copy;
+}
+
+static err_t belongings_tell(struct dpool *p, uint32_t by)
+{
+	uint32_t count;
+	uint8_t *copy = belongings(p, &count);
+	err_t err = copy ? held_tell(p, by, copy, count) : ERR_NO_MEMORY;
+
 	free(copy);
 	return err;
 }
@@ -429,9 +484,13 @@ static err_t freeze(struct dpool *p, uint32_t by)
 static void thaw(struct dpool *p)
 {
 	p->frozen_by = DPOOL_NOBODY;
+	hand_drop_settled(p);
 	cond_broadcast(&p->changed);
 	work_wake(p);
 }
+
+/* Of a rebuild that another one has gone before. */
+static err_t not_now(const struct dpool *p) { return frozen(p) ? ERR_AGAIN : ERR_MESSAGE; }
 
 err_t dpool_told(struct dpool *p, uint32_t from, uint32_t what, const void *data, size_t bytes)
 {
@@ -450,45 +509,69 @@ err_t dpool_told(struct dpool *p, uint32_t from, uint32_t what, const void *data
 	case ELEMENTS:
 		return elements_came(p, elements, count);
 	case FREEZE:
-		return freeze(p, from);
+		freeze(p, from);
+		return ERR_OK;
+	case TELL:
+		return p->frozen_by == from ? belongings_tell(p, from) : not_now(p);
 	case HELD:
-		return p->frozen_by == p->self ? held_came(p, elements, count) : ERR_MESSAGE;
+		return p->frozen_by == p->self ? held_came(p, elements, count) : not_now(p);
 	case THAW:
-		thaw(p);
+		if (p->frozen_by == from)
+			thaw(p);
 		return ERR_OK;
 	default:
 		return ERR_MESSAGE;
 	}
 }
 
-/* --- after a death -------------------------------------------------------------------------------------------------- */
+/*
+ * --- after a death
+ * --------------------------------------------------------------------------------------------------
+ */
 
-err_t dpool_rebuild(struct dpool *p, void (*missing)(struct dpool *p, const void *held, uint32_t count))
+/* One more that has died is passed over: whoever is its heir begins anew, with what we give now. */
+static err_t tell_all(struct dpool *p, uint32_t what)
 {
 	uint32_t other[DPOOL_MEMBERS];
-	unsigned n;
+	unsigned n = p->transport->others(p, other);
 	err_t err = ERR_OK;
 
-	p->frozen_by = p->self;
-	p->held_count = 0;
-	still_await(p);
-	n = p->transport->others(p, other);
 	for (unsigned i = 0; i < n && !err; i++) {
-		err = tell(p, other[i], FREEZE, NULL, 0);
-		/* One more has died: whoever is its heir begins anew, with what we give now. */
+		err = tell(p, other[i], what, NULL, 0);
 		if (err == ERR_CLOSED)
 			err = ERR_OK;
 	}
-	if (!err)
-		err = held_came(p, p->element, p->count);
-	if (!err && p->hand_count)
-		err = held_came(p, p->hand, p->hand_count);
-	if (!err)
-		missing(p, p->held, p->held_count);
-	n = p->transport->others(p, other);
-	for (unsigned i = 0; i < n; i++)
-		tell(p, other[i], THAW, NULL, 0);
-	thaw(p);
+	return err;
+}
+
+static err_t belongings_own(struct dpool *p)
+{
+	uint32_t count;
+	uint8_t *copy = belongings(p, &count);
+	err_t err = copy ? held_came(p, copy, count) : ERR_NO_MEMORY;
+
+	free(copy);
+	return err;
+}
+
+err_t dpool_rebuild(struct dpool *p, void (*missing)(struct dpool *p, const void *held, uint32_t count))
+{
+	err_t err;
+
+	do {
+		freeze(p, p->self);
+		p->held_count = 0;
+		err = tell_all(p, FREEZE);
+		if (!err)
+			err = tell_all(p, TELL);
+		if (!err)
+			err = p->frozen_by == p->self ? belongings_own(p) : ERR_AGAIN;
+		if (!err)
+			missing(p, p->held, p->held_count);
+		tell_all(p, THAW);
+		if (p->frozen_by == p->self)
+			thaw(p);
+	} while (err == ERR_AGAIN && !p->stopped);
 	free(p->held);
 	p->held = NULL;
 	p->held_room = 0;

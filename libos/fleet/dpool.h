@@ -1,9 +1,9 @@
 /*
  * dPool: an unordered pool of elements, in one shard per member of a fleet.
  *
- * Who gives, gives to its own shard; who takes, takes from it, and only when that has nothing are others
- * asked.  How shards are kept from running dry is a scheme, chosen by name: the five of the fos project's
- * report on distributed data structures.
+ * Who gives, gives to its own shard; who takes, takes from it, and only when that has nothing are others asked.
+ * How shards are kept from running dry is a scheme, chosen by name: the five of the fos project's report on
+ * distributed data structures.
  *
  *   exhaustion  an empty shard asks the others, one after the other, for one element
  *   bulk        ... for half of what they have
@@ -11,9 +11,11 @@
  *   push        above the high mark a thread gives half of the surplus to the next member in turn
  *   estimate    ... to the one that is thought to have least, by what each said last
  *
- * Under all of them an empty shard asks the others before it says that the pool is empty. Elements are bytes
- * of one size, copied. A member that dies takes its shard with it: dpool_rebuild brings back what is
- * neither in another shard nor in use.
+ * Under all of them an empty shard asks the others before it says that the pool is empty. Elements are bytes of
+ * one size, copied. A member that dies takes its shard with it: dpool_rebuild brings back what is neither in
+ * another shard nor in use.  First all freeze: no element moves between shards, none is given, and what is taken
+ * stays in its member's hand. Then each tells what it has, in its shard, its hand and its books. So an element
+ * that goes from one to the other meanwhile is told of at least once.
  *
  * Threads are cooperative; the calls that ask others block. The transport is the user's, mostly fleet_tell
  * (dpool_fleet.h), so the same code runs in tests and in the simulator.
@@ -51,7 +53,12 @@ struct dpool_transport {
 struct dpool {
 	const struct dpool_scheme *scheme;
 	const struct dpool_transport *transport;
-	void *tag;      /* the user's */
+	void *tag; /* the user's */
+	/*
+	 * What is in use by this member's own books, for a rebuild: writes up to `room` elements there, returns
+	 * how many there are. Set after dpool_open by users that have such books; must not block.
+	 */
+	uint32_t (*books)(struct dpool *p, void *elements, uint32_t room);
 	uint32_t bytes; /* of an element */
 	uint32_t self;  /* our number */
 	uint32_t low, high;
@@ -60,11 +67,12 @@ struct dpool {
 		uint64_t given, taken;    /* by the user */
 		uint64_t asked, received; /* messages that we sent for elements; elements that came */
 		uint64_t pushed, sent;    /* messages, elements */
+		uint64_t unheard;         /* messages whose receiver was gone */
 	} stats;
 	/* --- its own --- */
 	uint8_t *element;
 	uint32_t room;
-	uint8_t *hand; /* taken, not settled */
+	uint8_t *hand; /* taken, not settled; behind each a byte: settled while frozen */
 	uint32_t hand_count, hand_room;
 	uint32_t turn;      /* whose turn it is to be asked, or pushed to */
 	uint32_t frozen_by; /* member that rebuilds: no element moves between shards; DPOOL_NOBODY */
@@ -95,12 +103,15 @@ err_t dpool_take(struct dpool *p, void *element);
  * rebuild, so that none comes between the taking and the writing down.
  */
 err_t dpool_hold(struct dpool *p, void *element);
-/* The other way: an element that is about to be struck out of those books, and given back. */
+/*
+ * The other way: an element that is about to be struck out of those books, and given back. During a rebuild it
+ * waits.
+ */
 err_t dpool_keep(struct dpool *p, const void *element);
 void dpool_settle(struct dpool *p, const void *element);
 /*
- * ERR_NO_MEMORY: it is not in the pool. An element counts as in use, for a rebuild, until this has returned; during one it
- * waits.
+ * ERR_NO_MEMORY: it is not in the pool. An element counts as in use, for a rebuild, until this has returned;
+ * during one it waits.
  */
 err_t dpool_give(struct dpool *p, const void *element);
 /* All that we have goes to the others: this member leaves. ERR_NOT_FOUND: there are none. */
@@ -112,9 +123,10 @@ void dpool_work(struct dpool *p);
 err_t dpool_told(struct dpool *p, uint32_t from, uint32_t what, const void *data, size_t bytes);
 
 /*
- * After the death of members, on one of those that are left (fleet_ops.lost), when the dead are in no view: no element moves
- * until all shards have been heard; then `missing` is called with all that they hold, and puts back
- * (dpool_restore) what neither they hold nor anybody uses.
+ * After the death of members, on one of those that are left (fleet_ops.lost), when the dead are in no view: no
+ * element moves until all shards have been heard; then `missing` is called with all that they hold or have in
+ * their books, and puts back (dpool_restore) what neither they hold nor anybody uses. Another member that dies
+ * meanwhile is passed over (stats.unheard); who is its heir begins anew.
  */
 err_t dpool_restore(struct dpool *p, const void *element);
 err_t dpool_rebuild(struct dpool *p, void (*missing)(struct dpool *p, const void *held, uint32_t count));

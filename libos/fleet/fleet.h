@@ -91,10 +91,17 @@ struct rpc_client *fleet_peer(struct fleet *f, uint32_t number);
  */
 typedef err_t fleet_port_fn(void *arg, uint32_t from, uint32_t what, const void *data, size_t bytes, void *answer,
 			    size_t *answered);
-enum fleet_port { FLEET_PORT_SERVICE, FLEET_PORT_KV, FLEET_PORT_REPLICA, FLEET_PORT_DPOOL, FLEET_PORTS = 8 };
+enum fleet_port {
+	FLEET_PORT_SERVICE,
+	FLEET_PORT_KV,
+	FLEET_PORT_REPLICA,
+	FLEET_PORT_DPOOL,
+	FLEET_PORT_OWN,
+	FLEET_PORTS = 8
+};
 #define FLEET_WORDS 6000  /* the most bytes there */
 #define FLEET_ANSWER 4000 /* ... and back */
-/* In or before `start`. Port FLEET_PORT_SERVICE is ops->told. */
+/* In or before `start`. Port FLEET_PORT_SERVICE is ops->told; FLEET_PORT_OWN is the service's, too. */
 void fleet_listen(struct fleet *f, enum fleet_port port, fleet_port_fn *fn, void *arg);
 /*
  * Asks another member (or this one) and waits for what the function there returns. ERR_CLOSED: it is gone.
@@ -110,6 +117,13 @@ void fleet_wait_view(struct fleet *f, uint64_t version);
 void fleet_wait_change(struct fleet *f, uint64_t version);
 /* Has every member acknowledged the view that we have? It may be so before we know. */
 bool fleet_settled(const struct fleet *f);
+/*
+ * In the coordinator: all members have our view, none is joining, and no other view is being told: what no view change
+ * moves lies still. False in any other member.
+ */
+bool fleet_still(const struct fleet *f);
+/* Waits until that is so, or we do not coordinate. */
+void fleet_wait_still(struct fleet *f);
 /* The handler returns what this returns: the caller is sent to that member. ERR_NOT_FOUND. */
 err_t fleet_redirect(struct fleet *f, struct rpc_call *call, uint32_t number);
 /* Handlers may say so of their calls: new members are placed near those who call. */

@@ -50,6 +50,17 @@ void fleet_wait_change(struct fleet *f, uint64_t version)
 
 bool fleet_settled(const struct fleet *f) { return f->self->settled == f->view.head.version; }
 
+bool fleet_still(const struct fleet *f)
+{
+	return f->self->coordinator && !f->self->changing && fleet_settled(f) && !view_count(&f->view, FLEET_JOINING);
+}
+
+void fleet_wait_still(struct fleet *f)
+{
+	while (f->self->coordinator && !fleet_still(f))
+		self_wait(f->self, 0);
+}
+
 cycles_t fleet_ms(const struct fleet *f, uint64_t ms) { return ms * f->self->ms; }
 
 void self_end(struct fleet_self *s, const char *why)

@@ -71,6 +71,7 @@ struct fleet_self {
 		cycles_t at;              /* when the last was told */
 	} ends;
 	bool coordinator;           /* we act as such */
+	bool changing;              /* ... and tell another view */
 	uint32_t rank_waits;        /* ticks without a heartbeat */
 	uint64_t beats, beats_seen; /* that came; ... until the last tick */
 	struct fleet_newcomer newcomer[FLEET_NEWCOMERS];

@@ -5,9 +5,8 @@
  */
 #include "libos/proc/program.h"
 
-#include "libos/core/dispatcher.h"
 #include "libos/core/monitor_client.h"
-#include "libos/fabric/metal.h"
+#include "libos/fabric/fabric.h"
 #include "libos/fleet/client.h"
 #include "libos/proc/survey.h"
 #include "services/proc/proc_client.h"
@@ -25,7 +24,7 @@ static err_t client_get(struct rpc_client **out)
 
 	mutex_lock(&lock);
 	if (!connected) {
-		err = fabric_metal(&f);
+		err = fabric_here(&f);
 		if (!err)
 			err = fleet_connect(&service, f, NULL, "proc");
 		/* The nearest member may just come or go: the first call looks for another. */
@@ -63,13 +62,13 @@ static err_t start_without(const char *const *argv, int argc, const char *const 
 	const struct mon_start s = { .argc = (unsigned)argc, .argv = argv, .envc = (unsigned)envc, .envp = envp };
 
 	out->id = 0;
-	return mon_start(core == PROC_ANYWHERE ? dispatcher_core() : (coreid_t)core, &s, &out->pid);
+	return mon_start(core == PROC_ANYWHERE ? process_self_core() : (coreid_t)core, &s, &out->pid);
 }
 
 err_t program_start(const char *const *argv, const char *const *envp, uint32_t core, struct program *out)
 {
 	static uint32_t starts;
-	struct proc_start how = { .core = core, .parent = (uint32_t)process_args()->id };
+	struct proc_start how = { .core = core, .parent = process_self_id() };
 	char text[PROC_TEXT_MAX];
 	uint32_t bytes = 0;
 	int argc = strings_add(text, &bytes, argv), envc = argc < 0 ? -1 : strings_add(text, &bytes, envp);
@@ -85,7 +84,7 @@ err_t program_start(const char *const *argv, const char *const *envp, uint32_t c
 		return start_without(argv, argc, envp, envc, core, out);
 	if (err)
 		return err;
-	how.ticket = proc_ticket(process_args()->pid, __atomic_add_fetch(&starts, 1, __ATOMIC_RELAXED));
+	how.ticket = proc_ticket(process_self_pid(), __atomic_add_fetch(&starts, 1, __ATOMIC_RELAXED));
 	how.argc = (uint32_t)argc;
 	how.envc = (uint32_t)envc;
 	return proc_start(c, &how, text, bytes, &out->id, &out->pid);

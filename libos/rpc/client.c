@@ -623,7 +623,7 @@ static err_t call_repeat(struct rpc_client *c, struct rpc_pending *p)
 	err = client_renew(c);
 	if (err)
 		return err;
-	if (p->sent && !p->idempotent)
+	if (p->sent)
 		p->call[0] |= RPC_REPEAT;
 	return call_send(c, p);
 }

@@ -8,15 +8,20 @@
 
 #define PROC_ID_MAX 32767
 
-/* In fleet_ops.init, start (the first member of all fills the pool), changed and lost. */
+/* In fleet_ops.init, start (the first member of all fills the pool) and changed. */
 err_t ids_init(struct fleet *f);
 err_t ids_start(struct fleet *f);
 void ids_changed(struct fleet *f, const struct fleet_view *old);
-void ids_rebuild(void);
-/* ERR_NO_MEMORY: all are in use. It is nobody else's, and id_settle says when there is a record of it. May make calls. */
+/*
+ * ERR_NO_MEMORY: all are in use. It is nobody else's, and id_settle says when there is a record of it. May make
+ * calls.
+ */
 err_t id_take(uint32_t *id);
 void id_settle(uint32_t id);
-/* Before its record goes: false: no memory, so it must stay. Then id_give when that is gone, or id_settle if it is not. */
+/*
+ * Before its record goes: false: no memory, so it must stay. Then id_give when that is gone, or id_settle if it is
+ * not.
+ */
 bool id_keep(uint32_t id);
 void id_give(uint32_t id);
 /* How many this member has to give. */

@@ -94,6 +94,8 @@ static err_t start_at(struct record *r, const struct mon_start *start, bool anyw
 {
 	err_t err = start_somewhere(r, start, anywhere);
 
+	if (err == ERR_CORE_TIMEOUT || err == ERR_CORE_DOWN)
+		core_is_full((coreid_t)r->core); /* nothing goes there again before all cores are asked */
 	if (!err) {
 		core_count_change((coreid_t)r->core, 1);
 		err = process_watch(r);
@@ -174,6 +176,7 @@ static err_t await(struct rpc_call *call, uint32_t id, struct proc_end *end)
 
 static err_t kill(struct rpc_call *call, uint32_t id)
 {
+	unsigned cause = MON_EXITED;
 	struct record r;
 	err_t err = find(id, &r);
 
@@ -182,7 +185,11 @@ static err_t kill(struct rpc_call *call, uint32_t id)
 	if (r.state == PROC_ENDED)
 		return rpc_call_repeated(call) && r.cause == MON_KILLED ? ERR_OK : ERR_NO_PROCESS;
 	rpc_release(&fleet->server);
-	return mon_kill(r.pid);
+	err = mon_kill(r.pid);
+	/* A member that has died may have done it, and could not say so. */
+	if (err == ERR_NO_PROCESS && rpc_call_repeated(call) && !mon_wait(r.pid, &cause, NULL) && cause == MON_KILLED)
+		err = ERR_OK;
+	return err;
 }
 
 static err_t migrate(struct rpc_call *call, uint32_t id, uint32_t core)
@@ -256,16 +263,9 @@ static err_t begin(struct fleet *f)
 
 static void changed(struct fleet *f, const struct fleet_view *old)
 {
+	ids_changed(f, old); /* first: that something is lost is known before anything waits */
 	records_changed(old);
-	ids_changed(f, old);
 	processes_adopt();
-}
-
-static void lost(struct fleet *f, const struct fleet_member *member)
-{
-	(void)f;
-	(void)member;
-	ids_rebuild();
 }
 
 static const struct proc_handlers handlers = { .start = start,
@@ -279,7 +279,7 @@ static const struct proc_handlers handlers = { .start = start,
 static const struct fleet_interface interfaces[] = { { &proc_service, &handlers }, { 0 } };
 
 static const struct fleet_ops ops = {
-	.name = "proc", .interface = interfaces, .init = init, .start = begin, .changed = changed, .lost = lost
+	.name = "proc", .interface = interfaces, .init = init, .start = begin, .changed = changed
 };
 
 int main(int argc, char **argv) { return fleet_main(argc, argv, &ops); }

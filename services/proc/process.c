@@ -168,7 +168,7 @@ static void core_lost(coreid_t core)
 	for (unsigned i = 0; i < BUCKETS; i++)
 		for (struct watched *w = processes.of[i], *next; w; w = next) {
 			next = w->next;
-			if (w->record.pid >> 32 != core)
+			if (w->record.pid >> 32 != core || w->ending)
 				continue;
 			ended(w, MON_KILLED, ERR_CORE_DOWN);
 			/* That made calls, and the list may be another one. */

@@ -111,6 +111,32 @@ static void copy(void *arg, const struct kvp_entry *e)
 		memcpy(&c->r[c->count++], e->value, sizeof(struct record));
 }
 
+struct numbers {
+	uint32_t *id;
+	uint32_t count, room;
+};
+
+static void number_note(void *arg, const struct kvp_entry *e)
+{
+	struct numbers *n = arg;
+	struct id_key key;
+
+	if (e->key_bytes != sizeof key)
+		return;
+	memcpy(&key, e->key, sizeof key);
+	if (n->count < n->room)
+		n->id[n->count] = key.id;
+	n->count++;
+}
+
+uint32_t records_ids(uint32_t *ids, uint32_t room)
+{
+	struct numbers n = { .id = ids, .room = room };
+
+	kvp_each(&store, number_note, &n);
+	return n.count;
+}
+
 err_t records_own(void (*fn)(const struct record *r))
 {
 	struct copies c = { .room = 256 };

@@ -39,5 +39,7 @@ err_t ticket_find(uint64_t ticket, uint32_t *id);
 void record_drop(uint32_t id);
 /* Takes a ticket for a number, unless it is taken: *id is whose it is then. */
 err_t ticket_take(uint64_t ticket, uint32_t *id);
+/* Numbers of the records that this member keeps as first: up to `room` of them; returns how many there are. */
+uint32_t records_ids(uint32_t *ids, uint32_t room);
 /* Calls fn for the records that this member keeps as first; fn may put and remove. */
 err_t records_own(void (*fn)(const struct record *r));

@@ -89,9 +89,15 @@ def test_page_kills(report):
         kills(report, "page", members, 25)
 
 
+def test_proc_kills(report):
+    """4,000 kills of proc's members: no start fails, none is done twice, no number is two programs' or lost"""
+    for members in (2, 3, 5, 8):
+        kills(report, "proc", members, 25)
+
+
 def test_core_deaths(report):
     """cores of members die: the ledgers are whole"""
-    for world in ("tally", "name"):
+    for world in ("tally", "name", "proc"):
         kills(report, world, 3, 20, 4, 4)
 
 

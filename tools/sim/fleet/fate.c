@@ -34,7 +34,7 @@ static bool core_may_die(coreid_t core)
 	if (core == 0)
 		return false;
 	for (const struct process *p = cores[core].processes; p; p = p->next_here)
-		if (strcmp(p->program->name, victims))
+		if (strcmp(p->program->name, victims) && !(world->child && !strcmp(p->program->name, world->child)))
 			return false;
 	return true;
 }

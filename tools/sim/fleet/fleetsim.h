@@ -312,6 +312,7 @@ struct world {
 	const char *name, *what;
 	const char *programs[8];              /* that it needs, NULL-terminated */
 	const char *fleet, *client, *checker; /* of a fleet: its program, and others; else NULL */
+	const char *child; /* program that the fleet itself starts, or NULL: its end is its starter's matter */
 	void (*begin)(void);
 	/* Nothing is left to be done. */
 	bool (*done)(void);
@@ -322,6 +323,6 @@ struct world {
 	void (*check)(void);
 	void (*figures)(void);
 };
-extern const struct world world_echo, world_stubs, world_tally, world_page, world_name;
+extern const struct world world_echo, world_stubs, world_tally, world_page, world_name, world_proc;
 const struct world *world_find(const char *name);
 extern const struct world *world;

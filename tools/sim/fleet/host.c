@@ -4,7 +4,9 @@
 #include "tools/sim/fleet/fleetsim.h"
 #include "tools/sim/fleet/ledger.h"
 
+#include <err.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static struct {
@@ -29,6 +31,43 @@ uint64_t *ledger_counter(const char *name)
 }
 
 uint64_t host_count(const char *counter, int64_t more) { return *ledger_counter(counter) += (uint64_t)more; }
+
+/* --- tables of counters ---------------------------------------------------------------------------- */
+
+#define TABLES_MAX 8
+static struct {
+	char name[32];
+	uint64_t *value, room;
+} tables[TABLES_MAX];
+
+static void table_grow(unsigned i, uint64_t place)
+{
+	uint64_t room = tables[i].room ? tables[i].room : 1024;
+
+	while (room <= place)
+		room *= 2;
+	tables[i].value = realloc(tables[i].value, room * sizeof *tables[i].value);
+	if (!tables[i].value)
+		err(2, "a table of counters");
+	memset(tables[i].value + tables[i].room, 0, (room - tables[i].room) * sizeof *tables[i].value);
+	tables[i].room = room;
+}
+
+uint64_t host_tally(const char *table, uint64_t place, int64_t more)
+{
+	unsigned i = 0;
+
+	while (i < TABLES_MAX && tables[i].name[0] && strcmp(tables[i].name, table))
+		i++;
+	if (i == TABLES_MAX)
+		violation("there is no room for the table %s", table);
+	strncpy(tables[i].name, table, sizeof tables[i].name - 1);
+	if (place >= tables[i].room)
+		table_grow(i, place);
+	return tables[i].value[place] += (uint64_t)more;
+}
+
+/* --- times of answers ------------------------------------------------------------------------------- */
 
 struct answer_times *ledger_times(const char *what)
 {
@@ -117,6 +156,10 @@ bool host_go_on(uint64_t n)
 {
 	return n < options.calls || fate_kills < options.kills || fate_core_deaths < options.core_deaths;
 }
+
+bool host_core_lost(uint64_t pid) { return cores[pid >> 32].life == CORE_DEAD; }
+
+bool host_cores_lost(void) { return fate_core_deaths > 0; }
 
 bool host_scheme(const char *name) { return options.scheme && !strcmp(options.scheme, name); }
 

@@ -38,3 +38,9 @@ void host_finished(void);
 void host_done(void);
 /* Adds to one of the run's counters, which the world's checks compare. Returns what it is then. */
 uint64_t host_count(const char *counter, int64_t more);
+/* The same with a place of a table that is as long as need be. */
+uint64_t host_tally(const char *table, uint64_t place, int64_t more);
+/* Has the core of that process died? */
+bool host_core_lost(uint64_t pid);
+/* Has any? */
+bool host_cores_lost(void);

@@ -37,7 +37,8 @@ struct options options = { .seed = 1,
 			   .images = "build/sim/fleet" };
 const struct world *world;
 
-static const struct world *const worlds[] = { &world_echo, &world_stubs, &world_tally, &world_page, &world_name };
+static const struct world *const worlds[] = { &world_echo, &world_stubs, &world_tally,
+					      &world_page, &world_name,  &world_proc };
 #define WORLDS (sizeof worlds / sizeof worlds[0])
 
 const struct world *world_find(const char *name)

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define PROCESSES_REMEMBERED 256
+
 /* --- processes ---------------------------------------------------------------------------------------------- */
 
 void mon_exit(uint64_t status)
@@ -19,11 +21,14 @@ void mon_exit(uint64_t status)
 	__builtin_unreachable();
 }
 
+/* Also of one that has ended: a monitor has room for 256 processes, and remembers the dead till it needs that. */
 static struct process *ticket_find(coreid_t core, uint64_t ticket)
 {
-	for (struct process *p = ticket ? cores[core].processes : NULL; p; p = p->next_here)
-		if (p->ticket == ticket)
-			return p;
+	const struct core *c = &cores[core];
+
+	for (uint32_t n = c->numbers; ticket && n > 0 && c->numbers - n < PROCESSES_REMEMBERED; n--)
+		if (c->by_number[n - 1]->ticket == ticket)
+			return c->by_number[n - 1];
 	return NULL;
 }
 
@@ -108,6 +113,7 @@ err_t mon_spawn(coreid_t core, int argc, const char *const *argv, uint64_t *pid)
 
 uint64_t process_self_pid(void) { return running->pid; }
 coreid_t process_self_core(void) { return running->core; }
+uint32_t process_self_id(void) { return running->id; }
 
 void monitor_tell_end(struct request *r, const struct process *p)
 {
@@ -170,6 +176,12 @@ err_t mon_kill(uint64_t pid)
 	err = request_call(r);
 	request_release(r);
 	return err;
+}
+
+err_t mon_migrate(uint64_t pid, coreid_t core)
+{
+	(void)pid, (void)core;
+	return ERR_UNSUPPORTED; /* processes have one core here */
 }
 
 /* --- watching ------------------------------------------------------------------------------------------ */

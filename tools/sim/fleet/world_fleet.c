@@ -1,6 +1,6 @@
 /*
- * A fleet under load: its first member, a watcher (guest/fleet_watch) that says when it is whole, clients with a ledger,
- * members that die while it is whole, and a check at the end.
+ * A fleet under load: its first member, a watcher (guest/fleet_watch) that says when it is whole, clients with a
+ * ledger, members that die while it is whole, and a check at the end.
  */
 #include "tools/sim/fleet/fleetsim.h"
 #include "tools/sim/fleet/ledger.h"
@@ -100,6 +100,8 @@ static bool may_die(const struct process *p)
 
 static void ended(const struct process *p)
 {
+	if (world->child && !strcmp(p->program->name, world->child))
+		return;
 	if (strcmp(p->program->name, world->fleet) != 0) {
 		if (p->cause != MON_EXITED || p->status)
 			violation("process %lx (%s) ends with cause %u, status %lu", p->pid, p->program->name, p->cause,
@@ -124,21 +126,23 @@ static void figures(void)
 	       after_death.most_replaced / MICROSECOND);
 }
 
-#define FLEET_WORLD(word, program, about)                                                    \
-	const struct world world_##word = {                                                  \
-		.name = #word,                                                               \
-		.what = about,                                                               \
-		.programs = { program, program "_client", program "_check", "fleet_watch" }, \
-		.fleet = program,                                                            \
-		.client = program "_client",                                                 \
-		.checker = program "_check",                                                 \
-		.begin = begin,                                                              \
-		.done = done,                                                                \
-		.may_die = may_die,                                                          \
-		.ended = ended,                                                              \
-		.figures = figures,                                                          \
+#define FLEET_WORLD(word, of_child, about)                                                       \
+	const struct world world_##word = {                                                      \
+		.name = #word,                                                                   \
+		.what = about,                                                                   \
+		.programs = { #word, #word "_client", #word "_check", "fleet_watch", of_child }, \
+		.fleet = #word,                                                                  \
+		.client = #word "_client",                                                       \
+		.checker = #word "_check",                                                       \
+		.child = of_child,                                                               \
+		.begin = begin,                                                                  \
+		.done = done,                                                                    \
+		.may_die = may_die,                                                              \
+		.ended = ended,                                                                  \
+		.figures = figures,                                                              \
 	}
 
-FLEET_WORLD(tally, "tally", "counters in the partitioned store of a fleet");
-FLEET_WORLD(page, "page", "memory: pages, given to one process at a time");
-FLEET_WORLD(name, "name", "names, a replica in each member");
+FLEET_WORLD(tally, NULL, "counters in the partitioned store of a fleet");
+FLEET_WORLD(page, NULL, "memory: pages, given to one process at a time");
+FLEET_WORLD(name, NULL, "names, a replica in each member");
+FLEET_WORLD(proc, "proc_child", "programs: started once, each with a number of its own");

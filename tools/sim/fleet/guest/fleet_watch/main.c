@@ -1,7 +1,7 @@
 /*
- * Watches a fleet from outside, by its control interface: gives it its size, tells the simulator when it is whole, and when
- * the clients have done all, sees that all members have the same view. argv[1]: the fleet; argv[2]: a program
- * that is run then, or none.
+ * Watches a fleet from outside, by its control interface: gives it its size, tells the simulator when it is whole,
+ * and when the clients have done all, sees that all members have the same view. argv[1]: the fleet; argv[2]: a
+ * program that is run then, or none.
  */
 #include "libos/core/error_text.h"
 #include "libos/core/monitor_client.h"

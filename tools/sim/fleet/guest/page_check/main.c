@@ -1,5 +1,6 @@
 /*
- * When the clients have ended: how much memory can be had again, and with --all-back or no kills: all. Takes from the core it runs on until there is no more.
+ * When the clients have ended: how much memory can be had again, and with --all-back or no kills: all. Takes from
+ * the core it runs on until there is no more.
  */
 #include "libos/core/error_text.h"
 #include "libos/core/monitor_client.h"
