@@ -30,7 +30,7 @@ class Guest:
         self.start = time.monotonic()
         self.deadline = self.start + limit
         self.limit = limit
-        self.log, self.seen = "", 0
+        self.log, self.seen, self.lines = "", 0, 0
         self.raw = b""
         self.selector = selectors.DefaultSelector()
         self.selector.register(self.child.stdout, selectors.EVENT_READ)
@@ -72,9 +72,13 @@ class Guest:
         return self.log[start:match.start()]
 
     def shell(self, command, limit=None):
-        """Runs a command line of the shell; returns what it printed."""
-        self.send(command + "\r")
-        self.wait("\n", limit)  # the echo's end; the line editor repeats its prompt within a long line
+        """
+        Runs a command line of the shell; returns what it printed. A comment numbers the line: prompts that
+        come before its echo ends are repeated ones, after a notice of a background job or within a long line.
+        """
+        self.lines += 1
+        self.send(f"{command} #{self.lines:04}\r")
+        self.wait(f"#{self.lines:04}\n", limit)
         return self.prompt(limit)
 
     def elapsed(self):

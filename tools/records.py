@@ -31,7 +31,8 @@ def key(record):
 def counted(cores, measures, services="name"):
     """Instruction counts from a boot that runs only these measures and powers off."""
     options = f"--json --method icount --accel tcg --commit {commit()}"
-    with guest.boot(120, accel="counted", cores=cores, append=f'services={services} init="bench {options} {measures}" poweroff') as g:
+    append = f'services={services} init="bench {options} {measures}" poweroff'
+    with guest.boot(120, accel="counted", cores=cores, append=append) as g:
         g.finish()
         return parse(g.log)
 

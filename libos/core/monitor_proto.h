@@ -70,8 +70,8 @@ enum mon_op {
 	MON_CORE,     /* w0 = core, w1 = part -> struct mon_core packed by mon_core_pack */
 	MON_STAT,     /* w0 = core, w1 = enum kernel_stat -> w0 = value */
 	MON_CHECK,    /* w0 = core -> w0 = violations found by the CPU driver's own check */
-	/* w0, w1 = name, w2 = enum mon_export_flags | number << 32 -> w0 = service number, w1 = secret, w2 = core << 32 | process.
-	   Between monitors w2 = process | that number << 32, w3 = flags, w4 = secret */
+	/* w0, w1 = name, w2 = enum mon_export_flags | number << 32 -> w0 = service number, w1 = secret,
+	   w2 = core << 32 | process. Between monitors w2 = process | that number << 32, w3 = flags, w4 = secret */
 	MON_EXPORT,
 	MON_CONNECT, /* w0, w1 = name, w2 = endpoint slot | notification slot << 32,
 	                    w3 = frame bits | shared bits << 8 | slot for the server's hint board << 32 (0: none),

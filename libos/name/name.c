@@ -2,8 +2,8 @@
  * The client of the name service: its channel, and the cache.
  *
  * A cached name is found by a hash of its bytes, eight at a time, in one of NAME_CACHE entries; another name with
- * the same place takes it over.  From its second use on an entry is watched, by a call that is under way, and believed; before
- * it is believed, the channel is looked at for answers.
+ * the same place takes it over.  From its second use on an entry is watched, by a call that is under way, and
+ * believed; before it is believed, the channel is looked at for answers.
  */
 #include "libos/name/name.h"
 #include "libos/core/monitor_client.h"

@@ -48,7 +48,9 @@ void name_client_close(struct name_client *n);
 
 /* What the path stands for, from the cache if it is there. Errors of name_resolve, or ERR_NOT_FOUND: no service. */
 err_t name_find(struct name_client *n, const char *path, struct mailbox *out);
-/* The same by asking, and another process than `avoid` if a fleet has another (0: any). The cache has it from then on. */
+/*
+ * The same by asking, and another process than `avoid` if a fleet has another (0: any). The cache has it from then on.
+ */
 err_t name_find_other(struct name_client *n, const char *path, uint64_t avoid, struct mailbox *out);
 /* The mailbox that the path was found to stand for does not answer. */
 void name_drop(struct name_client *n, const char *path);

@@ -3,7 +3,8 @@
  * its monitor out of a program, never by a fork.
  *
  * A pid is the number that the process service gave. A process that was started without it has a core and
- * a number for a pid: both fit (20 bits of number; a monitor counts up from 1 and would need a million starts to leave them).
+ * a number for a pid: both fit (20 bits of number; a monitor counts up from 1 and would need a million starts to leave
+ * them).
  */
 #include <signal.h>
 #include <sys/types.h>
@@ -19,7 +20,7 @@
 
 #define PID_NUMBER_BITS 20
 #define PID_BY_CORE (1 << 30) /* not a number of the process service: core and number of a process without one */
-#define STATUS_SIGNAL 128 /* exit status of a process that a signal ended: this and the signal */
+#define STATUS_SIGNAL 128     /* exit status of a process that a signal ended: this and the signal */
 #define ENTROPY_MAX 256
 
 static pid_t pid_pack(uint64_t pid)
@@ -29,7 +30,9 @@ static pid_t pid_pack(uint64_t pid)
 
 static uint64_t pid_unpack(pid_t pid)
 {
-	return ((uint64_t)pid & ~(uint64_t)PID_BY_CORE) >> PID_NUMBER_BITS << 32 | ((uint64_t)pid & ((1 << PID_NUMBER_BITS) - 1));
+	uint64_t core = ((uint64_t)pid & ~(uint64_t)PID_BY_CORE) >> PID_NUMBER_BITS;
+
+	return core << 32 | ((uint64_t)pid & ((1 << PID_NUMBER_BITS) - 1));
 }
 
 pid_t getpid(void)

@@ -152,7 +152,9 @@ static struct cpu *cpu_search(const struct thread *t, bool idle)
 
 		if ((t ? !affinity_allows(t, c->core) : is_closed(c->core)) || (idle && (c == cpu_self || !is_idle(c))))
 			continue;
-		/* An idle one is found again when it is idle again: what it has touched is in its cache, others sleep. */
+		/*
+		 * An idle one is found again when it is idle again: what it has touched is in its cache, others sleep.
+		 */
 		turn = (turn + i + !idle) % count;
 		return c;
 	}

@@ -1,8 +1,8 @@
 /*
  * The errand thread: what the system asks of a process, while its own threads do what they will.
  *
- * A handler, in disabled mode, can neither block nor get memory for a thread.  So there is one in reserve, in memory set
- * aside at start, which is laid at its first errand and runs one at a time.  It takes
+ * A handler, in disabled mode, can neither block nor get memory for a thread.  So there is one in reserve, in memory
+ * set aside at start, which is laid at its first errand and runs one at a time.  It takes
  * the processor from whatever runs, once; it stays on the core where the process started.
  */
 #pragma once

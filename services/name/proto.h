@@ -13,7 +13,8 @@ rpc_interface(name, 1);
 
 /*
  * The path stands for the mailbox, until it is removed or the mailbox's process has ended. Again with the same mailbox:
- * nothing happens. ERR_EXISTS: it stands for another (unless flags say NAME_REPLACE), or is a fleet's name. ERR_ARGUMENT,
+ * nothing happens. ERR_EXISTS: it stands for another (unless flags say NAME_REPLACE), or is a fleet's name.
+ * ERR_ARGUMENT,
  * ERR_TOO_LONG: no path. ERR_NO_MEMORY: the table is full. The name of a process that has ended vanishes soon.
  */
 rpc_idempotent err_t name_register(rpc_in rpc_string rpc_max(NAME_PATH) const char *path,

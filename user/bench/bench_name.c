@@ -137,7 +137,7 @@ static err_t clients_measure(const struct measure *m, unsigned clients)
 		if (!err && !answers)
 			err = ERR_TIMEOUT;
 		if (!err)
-			values[i] = (double)CLIENTS_MS * (double)(dispatcher_tsc_hz() / 1000) / (double)answers;
+			values[i] = (double)CLIENTS_MS * ((double)dispatcher_tsc_hz() / 1000) / (double)answers;
 	}
 	if (!err)
 		report_samples(m, m->name, clients, values, 3);

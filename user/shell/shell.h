@@ -47,7 +47,10 @@ struct program;
 const char *program_text(const struct program *p, char out[PID_TEXT]);
 /* "core.number". */
 const char *pid_text(uint64_t pid, char out[PID_TEXT]);
-/* A pid from the process service's number, from "core.number", or from a number that one process only has. False: said why. */
+/*
+ * A pid from the process service's number, from "core.number", or from a number that one process only has. False: said
+ * why.
+ */
 bool pid_parse(const char *text, uint64_t *out);
 /* What its core's monitor says of a process; false when there is none. */
 struct mon_process;
