@@ -11,7 +11,8 @@ def free_memory(g):
 
 
 def race(report, cores, rounds, seeds, **machine):
-    with guest.boot(240, cores=cores, **machine) as g:
+    # Without services, which take and give memory as their load is.
+    with guest.boot(240, cores=cores, append="services=none", **machine) as g:
         g.prompt()
         before = None
         for seed in range(1, seeds + 1):

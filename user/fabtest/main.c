@@ -282,18 +282,29 @@ static void tap(bool good, const char *what, const char *kind, unsigned clients,
 	       clients > 1 ? "s" : "", carrier, err ? ": " : "", err ? error_text(err) : "");
 }
 
-/* `clients` clients of a kind on cores from `first` on, each on the next one of `cores`. */
-static void run(struct wait_set *w, struct service *service, const char *kind, unsigned clients, coreid_t first,
+static unsigned cores_up(void)
+{
+	struct mon_core core;
+	unsigned n = 0;
+
+	while (!mon_core(n, &core))
+		n++;
+	return n;
+}
+
+/* `clients` clients of a kind on cores from the `first`th after ours on, each on the next one of `cores`. */
+static void run(struct wait_set *w, struct service *service, const char *kind, unsigned clients, unsigned first,
 		unsigned cores)
 {
 	const char *argv[] = { "fabtest", kind, NULL }, *carrier = "nothing";
 	unsigned wanted = strstr(kind, "die") ? MON_FAULTED : MON_EXITED;
+	unsigned up = cores_up();
 	uint64_t pid[CLIENTS];
 	err_t err = ERR_OK;
 	bool good = true;
 
 	for (unsigned i = 0; i < clients && !err; i++)
-		err = mon_spawn((coreid_t)(first + i % cores), 2, argv, &pid[i]);
+		err = mon_spawn((coreid_t)((dispatcher_core() + first + i % cores) % up), 2, argv, &pid[i]);
 	if (!err)
 		err = serve(w, service, clients, &carrier);
 	for (unsigned i = 0; i < clients && !err; i++) {
@@ -398,16 +409,6 @@ static bool boards_bounded(struct fabric *f)
 	return good && mon_board_close((uint32_t)b[0].number) == ERR_ARGUMENT;
 }
 
-static unsigned cores_up(void)
-{
-	struct mon_core core;
-	unsigned n = 0;
-
-	while (!mon_core(n, &core))
-		n++;
-	return n;
-}
-
 static int server(void)
 {
 	static const char *const kinds[] = {
@@ -437,7 +438,7 @@ static int server(void)
 		run(&w, &service, "scribble", 6, 0, cores);
 		run(&w, &service, "slow scribble", 6, 0, cores);
 		if (cores > 1) {
-			int status = mortal_client(f, 1);
+			int status = mortal_client(f, (coreid_t)((dispatcher_core() + 1) % cores));
 
 			printf("# server that dies: %d\n", status);
 			tap(status == 0, "a dead server and", "its", 1, "urpc", 0);

@@ -99,17 +99,18 @@ int deed_span_spin(const char *arg)
 int deed_span_refused(const char *arg)
 {
 	unsigned n = (unsigned)atoi(arg);
-	struct mon_message m = { .word = { dispatcher_core() } };
+	coreid_t here = dispatcher_core(), other = (coreid_t)((here + 1) % n);
+	struct mon_message m = { .word = { here } };
 
-	if (cpu_join(dispatcher_core()) != ERR_EXISTS)
+	if (cpu_join(here) != ERR_EXISTS)
 		return 1;
 	if (cpu_join(CORES_MAX) != ERR_CORE_ID || cpu_join(n) == ERR_OK || cpu_join(255) == ERR_OK)
 		return 2;
-	if (n > 1 && (cpu_join(1) != ERR_OK || cpu_join(1) != ERR_EXISTS))
+	if (n > 1 && (cpu_join(other) != ERR_OK || cpu_join(other) != ERR_EXISTS))
 		return 3;
 	if (mon_call(MON_SPAN, &m) != ERR_EXISTS)
 		return 4;
-	m = (struct mon_message){ .word = { 1 } };
+	m = (struct mon_message){ .word = { other } };
 	if (n > 1 && mon_call(MON_SPAN, &m) != ERR_EXISTS)
 		return 5;
 	m = (struct mon_message){ .word = { UINT64_MAX, 0, 0 } };

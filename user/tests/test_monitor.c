@@ -357,15 +357,15 @@ static bool waits_end_with_who_waits(void)
 
 static bool many_deaf_processes_leave_room(void)
 {
+	coreid_t cores = cores_up(), here = dispatcher_core();
 	uint64_t pid[DEAF], value;
-	coreid_t cores = cores_up();
 
 	for (unsigned i = 0; i < DEAF; i++)
-		EXPECT_OK(child_start(0, "deaf", "", &pid[i]));
+		EXPECT_OK(child_start(here, "deaf", "", &pid[i]));
 	thread_sleep_until(context_now() + dispatcher_tsc_hz() / 2);
-	EXPECT(core_is_sound(0));
+	EXPECT(core_is_sound(here));
 	if (cores > 1)
-		EXPECT_OK(mon_stat(1, STAT_CAPS, &value));
+		EXPECT_OK(mon_stat((here + 1) % cores, STAT_CAPS, &value));
 	for (unsigned i = 0; i < DEAF; i++)
 		EXPECT_OK(mon_kill(pid[i]));
 	return true;
@@ -414,22 +414,23 @@ static bool what_all_have_is_not_revoked(void)
 static bool local_frames_are_not_lent(void)
 {
 	struct mon_offer mine = { .shared_bits = 12 };
+	coreid_t core = dispatcher_core(), cores = cores_up();
 	struct mon_binding binding, other;
 	uint64_t here, there;
 
-	if (cores_up() < 2)
+	if (cores < 2)
 		return true;
 	EXPECT_OK(offer_make());
 	mine.endpoint = offer.endpoint;
 	mine.notification = offer.notification;
 	EXPECT_OK(slot_alloc(&mine.slot_channel));
 	EXPECT_OK(slot_alloc(&mine.slot_doorbell));
-	EXPECT_OK(child_start(0, "serve-stay", "tests.stay", &here));
+	EXPECT_OK(child_start(core, "serve-stay", "tests.stay", &here));
 	do
 		dispatcher_yield();
 	while (mon_connect("tests.stay", &mine, &binding) == ERR_NOT_FOUND);
 	EXPECT(binding.kind == MON_BINDING_LMP && binding.frame_bits == 12);
-	EXPECT_OK(child_start(1, "serve-stay", "tests.there", &there));
+	EXPECT_OK(child_start((core + 1) % cores, "serve-stay", "tests.there", &there));
 	offer.frame_of = binding.channel;
 	EXPECT_ERROR(connect_to("tests.there", &offer), ERR_ARGUMENT);
 	offer.frame_of = 0;
