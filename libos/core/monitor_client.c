@@ -529,6 +529,16 @@ err_t mon_core(coreid_t core, struct mon_core *out)
 	return ERR_OK;
 }
 
+coreid_t mon_cores_up(coreid_t most)
+{
+	struct mon_core c;
+	coreid_t n = 1;
+
+	while (n < most && !mon_core(n, &c) && c.state == MON_CORE_UP)
+		n++;
+	return n;
+}
+
 err_t mon_stat(coreid_t core, unsigned stat, uint64_t *value)
 {
 	struct mon_message m = { .word = { core, stat } };

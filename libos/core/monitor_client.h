@@ -132,6 +132,8 @@ void mon_fault_report(unsigned vector, uint64_t error, vaddr_t address, vaddr_t 
 
 /* What a core's monitor says of it; ERR_CORE_ID past the last core of the machine. */
 err_t mon_core(coreid_t core, struct mon_core *out);
+/* How many cores, from 0 on without a gap, are up; 1 to `most`. */
+coreid_t mon_cores_up(coreid_t most);
 /* One figure of a core's CPU driver, enum kernel_stat. */
 err_t mon_stat(coreid_t core, unsigned stat, uint64_t *value);
 /* Lets a core's CPU driver check its own invariants. */

@@ -282,23 +282,13 @@ static void tap(bool good, const char *what, const char *kind, unsigned clients,
 	       clients > 1 ? "s" : "", carrier, err ? ": " : "", err ? error_text(err) : "");
 }
 
-static unsigned cores_up(void)
-{
-	struct mon_core core;
-	unsigned n = 0;
-
-	while (!mon_core(n, &core))
-		n++;
-	return n;
-}
-
 /* `clients` clients of a kind on cores from the `first`th after ours on, each on the next one of `cores`. */
 static void run(struct wait_set *w, struct service *service, const char *kind, unsigned clients, unsigned first,
 		unsigned cores)
 {
 	const char *argv[] = { "fabtest", kind, NULL }, *carrier = "nothing";
 	unsigned wanted = strstr(kind, "die") ? MON_FAULTED : MON_EXITED;
-	unsigned up = cores_up();
+	unsigned up = mon_cores_up(CORES_MAX);
 	uint64_t pid[CLIENTS];
 	err_t err = ERR_OK;
 	bool good = true;
@@ -414,7 +404,7 @@ static int server(void)
 	static const char *const kinds[] = {
 		"quick", "slow", "stream", "bulk", "refused", "die", "bulkdie", "scribble"
 	};
-	unsigned cores = cores_up();
+	unsigned cores = mon_cores_up(CORES_MAX);
 	uint64_t before = 0, after, found, violations = 0;
 	struct service service;
 	struct wait_set w;

@@ -273,16 +273,6 @@ static unsigned gather(const uint64_t *pid, unsigned clients)
 	return failed;
 }
 
-static unsigned cores_up(void)
-{
-	struct mon_core core;
-	unsigned n = 0;
-
-	while (!mon_core((coreid_t)n, &core) && core.state == MON_CORE_UP)
-		n++;
-	return n;
-}
-
 static void show(const char *when, const struct page_faults *f)
 {
 	printf("hoard: %s: %" PRIu64 " pages, %" PRIu64 " lost, %" PRIu64 " doubled, %" PRIu64 " strange, %" PRIu64
@@ -294,7 +284,7 @@ static int run(unsigned kills, uint64_t seed, unsigned clients)
 {
 	static uint64_t pid[CLIENTS_MAX];
 	struct fleet_policy policy = { .least = 2 };
-	unsigned cores = cores_up(), killed = 0, called, failed;
+	unsigned cores = mon_cores_up(CORES_MAX), killed = 0, called, failed;
 	uint64_t state = (seed + 1) * UINT64_C(0x9e3779b97f4a7c15);
 	struct page_faults held, left;
 	struct fleet_client c;

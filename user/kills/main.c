@@ -43,16 +43,6 @@ static unsigned random_below(unsigned n)
 
 static void sleep_us(unsigned us) { nanosleep(&(struct timespec){ .tv_nsec = us * 1000L }, NULL); }
 
-static unsigned cores_up(void)
-{
-	struct mon_core c;
-	unsigned n = 0;
-
-	while (n < CORES && !mon_core(n, &c) && c.state == MON_CORE_UP)
-		n++;
-	return n;
-}
-
 static uint64_t memory(coreid_t core)
 {
 	struct mon_core c;
@@ -120,7 +110,7 @@ static unsigned wrong_cores(unsigned cores)
 
 int main(int argc, char **argv)
 {
-	unsigned count = argc > 1 ? (unsigned)atoi(argv[1]) : 100, cores = cores_up();
+	unsigned count = argc > 1 ? (unsigned)atoi(argv[1]) : 100, cores = mon_cores_up(CORES);
 	uint64_t before[CORES];
 	bool back;
 

@@ -10,16 +10,6 @@
 #define ROUNDS 20
 #define CORES_TRIED 16
 
-static unsigned cores_up(void)
-{
-	struct mon_core c;
-	unsigned n = 0, up = 0;
-
-	while (n < CORES_TRIED && mon_core(n++, &c) == ERR_OK)
-		up += c.state == MON_CORE_UP;
-	return up;
-}
-
 static bool counts_are_right(unsigned kind, unsigned scheme, unsigned cores, unsigned in_flight)
 {
 	struct mon_rounds r = {
@@ -37,7 +27,7 @@ static bool counts_are_right(unsigned kind, unsigned scheme, unsigned cores, uns
 
 static bool each_member_is_asked_once(void)
 {
-	unsigned up = cores_up();
+	unsigned up = mon_cores_up(CORES_TRIED);
 
 	for (unsigned kind = MON_ROUND_ONE_PHASE; kind <= MON_ROUND_TWO_PHASE; kind++)
 		for (unsigned scheme = 0; scheme < DISSEMINATIONS; scheme++)
@@ -48,7 +38,7 @@ static bool each_member_is_asked_once(void)
 
 static bool rounds_in_flight_do_not_mix(void)
 {
-	unsigned up = cores_up();
+	unsigned up = mon_cores_up(CORES_TRIED);
 
 	for (unsigned kind = MON_ROUND_ONE_PHASE; kind <= MON_ROUND_TWO_PHASE; kind++)
 		for (unsigned scheme = 0; scheme < DISSEMINATIONS; scheme++)
@@ -60,7 +50,7 @@ static bool rounds_in_flight_do_not_mix(void)
 /* Its request is one line for all; only the answers are each their own. */
 static bool a_broadcast_is_one_line(void)
 {
-	unsigned up = cores_up();
+	unsigned up = mon_cores_up(CORES_TRIED);
 
 	for (unsigned kind = MON_ROUND_ONE_PHASE; kind <= MON_ROUND_TWO_PHASE && up > 1; kind++) {
 		struct mon_rounds r = {

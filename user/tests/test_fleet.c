@@ -69,16 +69,6 @@ static bool await(unsigned members)
 	return true;
 }
 
-static unsigned cores_up(void)
-{
-	struct mon_core core;
-	unsigned n = 0;
-
-	while (!mon_core((coreid_t)n, &core) && core.state == MON_CORE_UP)
-		n++;
-	return n;
-}
-
 /* A fleet with that policy; as many members as there may be, and cores. */
 static bool begin(const struct fleet_policy *policy, unsigned members)
 {
@@ -105,7 +95,7 @@ static bool end(void)
 	return true;
 }
 
-static unsigned at_most(unsigned n) { return n < cores_up() ? n : cores_up(); }
+static unsigned at_most(unsigned n) { return n < mon_cores_up(CORES_MAX) ? n : mon_cores_up(CORES_MAX); }
 
 /* --- the tests ---------------------------------------------------------------------------------- */
 
@@ -187,7 +177,7 @@ static bool a_member_moves(void)
 	unsigned members = at_most(3);
 	uint32_t first;
 
-	if (cores_up() < members + 1)
+	if (mon_cores_up(CORES_MAX) < members + 1)
 		return true; /* there is nowhere to go */
 	EXPECT(begin(&(struct fleet_policy){ .least = members }, members));
 	/* The coordinator too. */
@@ -271,7 +261,7 @@ static bool it_grows_under_load_and_shrinks_after(void)
 	cycles_t deadline;
 	uint32_t member;
 
-	if (cores_up() < 2)
+	if (mon_cores_up(CORES_MAX) < 2)
 		return true;
 	EXPECT(begin(&policy, 1));
 	deadline = fabric_now(fabric) + ms(WAIT_MS);

@@ -19,16 +19,6 @@
 #define SHARED_NAME "tests.shared"
 #define CORES_TRIED 4
 
-static coreid_t cores_up(void)
-{
-	struct mon_core core;
-	coreid_t n = 0;
-
-	while (n < CORES_TRIED && !mon_core(n, &core) && core.state == MON_CORE_UP)
-		n++;
-	return n;
-}
-
 /* --- in the child --------------------------------------------------------------- */
 
 static bool address_parse(const char *text, struct mailbox *at)
@@ -163,7 +153,7 @@ static bool called_from(coreid_t core, struct fabric *f, struct service *s)
 
 static bool a_mailbox_is_called_with_its_secret_only(void)
 {
-	coreid_t cores = cores_up();
+	coreid_t cores = mon_cores_up(CORES_TRIED);
 	struct service service;
 	struct fabric *f;
 
@@ -177,7 +167,7 @@ static bool a_mailbox_is_called_with_its_secret_only(void)
 
 static bool the_mailbox_of_the_dead_is_closed(void)
 {
-	coreid_t cores = cores_up();
+	coreid_t cores = mon_cores_up(CORES_TRIED);
 	struct mailbox at = { .service = 1, .secret = 1 };
 	struct channel c;
 	struct fabric *f;
@@ -221,7 +211,10 @@ static uint64_t shared_ask(struct fabric *f)
 	return err ? CORES_MAX : reply.word[0];
 }
 
-/* Opens the shared name until one answers; a bearer's name is not there at once, nor gone at once. CORES_MAX: none did. */
+/*
+ * Opens the shared name until one answers; a bearer's name is not there at once, nor gone at once. CORES_MAX: none
+ * did.
+ */
 static uint64_t shared_answers_from(struct fabric *f)
 {
 	cycles_t deadline = fabric_now(f) + 5 * dispatcher_tsc_hz();
@@ -235,7 +228,7 @@ static uint64_t shared_answers_from(struct fabric *f)
 
 static bool a_shared_name_gives_the_nearest(void)
 {
-	coreid_t cores = cores_up(), here = dispatcher_core();
+	coreid_t cores = mon_cores_up(CORES_TRIED), here = dispatcher_core();
 	uint64_t pid[CORES_TRIED];
 	struct service service;
 	cycles_t deadline;
@@ -311,7 +304,7 @@ static bool gone_said(uint64_t pid, unsigned cause)
 
 static bool the_end_of_the_watched_is_told(void)
 {
-	coreid_t cores = cores_up();
+	coreid_t cores = mon_cores_up(CORES_TRIED);
 	uint64_t pid[CORES_TRIED], unwatched;
 
 	if (!watch.watcher.gone) {
@@ -346,7 +339,7 @@ int deed_watch_and_go(const char *arg) { return mon_watch(strtoull(arg, NULL, 10
 
 static bool watchers_that_end_are_forgotten(void)
 {
-	coreid_t cores = cores_up();
+	coreid_t cores = mon_cores_up(CORES_TRIED);
 	uint64_t pid;
 	char text[24];
 

@@ -10,22 +10,12 @@
 #include "user/tests/child.h"
 #include "user/tests/tap.h"
 
-static unsigned cores_up(void)
-{
-	struct mon_core c;
-	unsigned n = 1;
-
-	while (n < 16 && !mon_core(n, &c) && c.state == MON_CORE_UP)
-		n++;
-	return n;
-}
-
 /* Long enough that it has begun; what is tested holds whenever it is moved. */
 static void a_while(void) { thread_sleep_until(context_now() + dispatcher_tsc_hz() / 50); }
 
 static bool moved(const char *what)
 {
-	unsigned n = cores_up(), cause;
+	unsigned n = mon_cores_up(16), cause;
 	coreid_t to = (coreid_t)(n - 1);
 	uint64_t pid, status;
 
@@ -46,7 +36,7 @@ static bool threads(void) { return moved("move_threads"); }
 
 static bool there_and_back(void)
 {
-	unsigned n = cores_up(), cause;
+	unsigned n = mon_cores_up(16), cause;
 	uint64_t pid, status;
 
 	if (n == 1)

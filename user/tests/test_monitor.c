@@ -19,16 +19,6 @@
 #define CORES_TRIED 5
 #define DEAF 12
 
-static coreid_t cores_up(void)
-{
-	struct mon_core c;
-	coreid_t n = 0;
-
-	while (n < CORES_TRIED && mon_core(n, &c) == ERR_OK && c.state == MON_CORE_UP)
-		n++;
-	return n;
-}
-
 static bool core_is_sound(coreid_t core)
 {
 	unsigned cause;
@@ -43,12 +33,12 @@ static bool core_is_sound(coreid_t core)
 
 static bool nonsense_does_no_harm(void)
 {
-	coreid_t cores = cores_up();
+	coreid_t cores = mon_cores_up(CORES_TRIED);
 	unsigned cause;
 	uint64_t status;
 
 	for (coreid_t core = 0; core < cores; core++) {
-		char seed[8];
+		char seed[12];
 
 		snprintf(seed, sizeof(seed), "%u", core);
 		EXPECT_OK(child_run(core, "babble", seed, &cause, &status));
@@ -61,7 +51,7 @@ static bool nonsense_does_no_harm(void)
 
 static bool a_deaf_process_harms_only_itself(void)
 {
-	coreid_t cores = cores_up();
+	coreid_t cores = mon_cores_up(CORES_TRIED);
 
 	for (coreid_t core = 0; core < cores; core++) {
 		unsigned cause;
@@ -80,13 +70,13 @@ static bool a_deaf_process_harms_only_itself(void)
 
 static bool every_core_reaches_every_other(void)
 {
-	coreid_t cores = cores_up();
+	coreid_t cores = mon_cores_up(CORES_TRIED);
 
 	for (coreid_t from = 0; from < cores; from++)
 		for (coreid_t to = 0; to < cores; to++) {
 			unsigned cause;
 			uint64_t status;
-			char text[8];
+			char text[12];
 
 			snprintf(text, sizeof(text), "%u", to);
 			EXPECT_OK(child_run(from, "spawn-on", text, &cause, &status));
@@ -152,7 +142,7 @@ static bool settles_at(coreid_t core, const struct figures *before)
 
 static bool channels_leave_nothing(void)
 {
-	coreid_t cores = cores_up();
+	coreid_t cores = mon_cores_up(CORES_TRIED);
 	struct figures before[CORES_TRIED];
 
 	for (int round = 0; round < CHANNEL_ROUNDS; round++) {
@@ -219,7 +209,7 @@ static err_t offer_make(void)
 
 static bool refusal_reaches_the_client(void)
 {
-	coreid_t cores = cores_up();
+	coreid_t cores = mon_cores_up(CORES_TRIED);
 
 	EXPECT_OK(offer_make());
 	for (coreid_t core = 0; core < cores; core++) {
@@ -236,7 +226,7 @@ static bool refusal_reaches_the_client(void)
 
 static bool death_of_a_server_reaches_the_client(void)
 {
-	coreid_t cores = cores_up();
+	coreid_t cores = mon_cores_up(CORES_TRIED);
 	struct mon_binding binding;
 
 	EXPECT_OK(offer_make());
@@ -312,7 +302,7 @@ static bool incoming_serve(unsigned way)
 
 static bool clients_that_leave_early_leave_nothing(void)
 {
-	coreid_t cores = cores_up();
+	coreid_t cores = mon_cores_up(CORES_TRIED);
 	struct figures before[CORES_TRIED];
 	uint32_t service;
 
@@ -337,7 +327,7 @@ static bool clients_that_leave_early_leave_nothing(void)
 
 static bool waits_end_with_who_waits(void)
 {
-	coreid_t cores = cores_up();
+	coreid_t cores = mon_cores_up(CORES_TRIED);
 	char text[24];
 
 	snprintf(text, sizeof(text), "%lu", (unsigned long)process_args()->pid);
@@ -357,7 +347,7 @@ static bool waits_end_with_who_waits(void)
 
 static bool many_deaf_processes_leave_room(void)
 {
-	coreid_t cores = cores_up(), here = dispatcher_core();
+	coreid_t cores = mon_cores_up(CORES_TRIED), here = dispatcher_core();
 	uint64_t pid[DEAF], value;
 
 	for (unsigned i = 0; i < DEAF; i++)
@@ -414,7 +404,7 @@ static bool what_all_have_is_not_revoked(void)
 static bool local_frames_are_not_lent(void)
 {
 	struct mon_offer mine = { .shared_bits = 12 };
-	coreid_t core = dispatcher_core(), cores = cores_up();
+	coreid_t core = dispatcher_core(), cores = mon_cores_up(CORES_TRIED);
 	struct mon_binding binding, other;
 	uint64_t here, there;
 

@@ -726,15 +726,6 @@ static bool library_locks(void) { return run_all(print_lines); }
 
 /* --- several cores -------------------------------------------------------------------------------- */
 
-static unsigned cores_up(void)
-{
-	struct mon_core c;
-	unsigned up = 0;
-	for (coreid_t core = 0; mon_core(core, &c) == ERR_OK; core++)
-		up += c.state == MON_CORE_UP;
-	return up;
-}
-
 static void *where_am_i(void *arg)
 {
 	cpu_set_t own;
@@ -871,7 +862,7 @@ static const struct test races[] = {
 
 static bool all_on(unsigned cores)
 {
-	unsigned up = cores_up();
+	unsigned up = mon_cores_up(CORES_MAX);
 	if (up < cores) {
 		printf("# left out: %u cores are up\n", up);
 		return true;
@@ -895,7 +886,7 @@ static bool too_many(void)
 {
 	EXPECT(pthread_setconcurrency(-1) == EINVAL);
 	EXPECT(pthread_setconcurrency(CPU_SETSIZE) == EAGAIN);
-	EXPECT(cpu_count() == cores_up());
+	EXPECT(cpu_count() == mon_cores_up(CORES_MAX));
 	return true;
 }
 

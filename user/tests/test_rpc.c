@@ -20,16 +20,6 @@
 #define SENT_AHEAD 4000
 #define STARTS 5 /* seconds that a service may take to start */
 
-static coreid_t cores_up(void)
-{
-	struct mon_core core;
-	coreid_t n = 0;
-
-	while (n < CORES_TRIED && !mon_core(n, &core) && core.state == MON_CORE_UP)
-		n++;
-	return n;
-}
-
 /* Starts a sample service under that name, and waits till it can be called. */
 static bool sample_begin(coreid_t core, const char *name, struct rpc_client *c, uint64_t *pid)
 {
@@ -147,7 +137,7 @@ static bool serialisers_go(struct rpc_client *c)
 
 static bool calls_of_all_kinds(void)
 {
-	coreid_t cores = cores_up();
+	coreid_t cores = mon_cores_up(CORES_TRIED);
 	struct rpc_client c;
 	uint64_t pid;
 
@@ -164,7 +154,7 @@ static bool calls_of_all_kinds(void)
 static bool calls_in_flight(void)
 {
 	static struct rpc_pending p[PIPELINED];
-	coreid_t cores = cores_up();
+	coreid_t cores = mon_cores_up(CORES_TRIED);
 	struct rpc_client c;
 	uint64_t pid, sum;
 
@@ -184,7 +174,7 @@ static bool calls_in_flight(void)
 
 static bool answers_given_later(void)
 {
-	coreid_t cores = cores_up();
+	coreid_t cores = mon_cores_up(CORES_TRIED);
 	struct rpc_pending first, second;
 	struct rpc_client c, other;
 	uint64_t pid, opened, opener;
@@ -211,7 +201,7 @@ static bool answers_given_later(void)
 static bool handlers_that_call(void)
 {
 	static struct rpc_pending p[RELAYED];
-	coreid_t cores = cores_up();
+	coreid_t cores = mon_cores_up(CORES_TRIED);
 	struct rpc_client c, back;
 	uint64_t pid, pid_back, sum;
 
@@ -235,7 +225,7 @@ static bool handlers_that_call(void)
 
 static bool a_frame_goes_along(void)
 {
-	coreid_t cores = cores_up();
+	coreid_t cores = mon_cores_up(CORES_TRIED);
 	struct rpc_client c;
 	cptr_t frame, copy;
 	vaddr_t here, there;
@@ -269,7 +259,7 @@ static err_t renew_second(struct rpc_client *c)
 /* The first service is killed while calls wait there: one may be repeated, the other not. */
 static bool killed_under_a_call(void)
 {
-	coreid_t cores = cores_up();
+	coreid_t cores = mon_cores_up(CORES_TRIED);
 	struct rpc_pending wait, relay;
 	struct rpc_client c, second;
 	uint64_t pid, pid_second, sum, opener, opened;
@@ -300,7 +290,7 @@ static bool killed_under_a_call(void)
 /* A client that only sends: its channel is closed, and the service serves the other. */
 static bool a_client_that_never_reads(void)
 {
-	coreid_t cores = cores_up();
+	coreid_t cores = mon_cores_up(CORES_TRIED);
 	struct rpc_client c;
 	struct channel deaf;
 	unsigned sent;

@@ -16,16 +16,6 @@
 #define TRIES 4
 #define CYCLES_WARM 4 /* till the monitors have all the records that they keep */
 
-static unsigned cores_up(void)
-{
-	struct mon_core c;
-	unsigned n = 1;
-
-	while (n < 16 && !mon_core(n, &c) && c.state == MON_CORE_UP)
-		n++;
-	return n;
-}
-
 /* Bytes that the monitors of the first n cores have. */
 static uint64_t memory_free(unsigned n)
 {
@@ -55,7 +45,7 @@ static bool deed(const char *what, unsigned n, unsigned cause_wanted, uint64_t s
 
 static bool on_each_count(const char *what, unsigned cause, uint64_t status)
 {
-	for (unsigned n = 1, up = cores_up(); n <= up; n = n < up && 2 * n > up ? up : 2 * n)
+	for (unsigned n = 1, up = mon_cores_up(16); n <= up; n = n < up && 2 * n > up ? up : 2 * n)
 		EXPECT(deed(what, n, cause, status));
 	return true;
 }
@@ -70,7 +60,7 @@ static bool protect(void) { return on_each_count("span_protect", MON_FAULTED, ER
 /* With one core there is nobody else to read. */
 static bool gone(void)
 {
-	unsigned up = cores_up();
+	unsigned up = mon_cores_up(16);
 
 	return up == 1 ||
 	       (deed("span_gone", 2, MON_FAULTED, ERR_FAULTED) && deed("span_gone", up, MON_FAULTED, ERR_FAULTED));
@@ -78,11 +68,11 @@ static bool gone(void)
 
 static bool exits(void) { return on_each_count("span_exit", MON_EXITED, 7); }
 static bool faults(void) { return on_each_count("span_fault", MON_FAULTED, ERR_FAULTED); }
-static bool refusals(void) { return deed("span_refused", cores_up(), MON_EXITED, 0); }
+static bool refusals(void) { return deed("span_refused", mon_cores_up(16), MON_EXITED, 0); }
 
 static bool killed(void)
 {
-	unsigned n = cores_up(), cause;
+	unsigned n = mon_cores_up(16), cause;
 	struct mon_process found = { 0 };
 	uint64_t pid, status;
 	char arg[12];
@@ -108,7 +98,7 @@ static bool killed(void)
  */
 static bool leaves_memory(bool (*round)(unsigned cores, unsigned from, unsigned to), unsigned count)
 {
-	unsigned n = cores_up() > 4 ? 4 : cores_up(), tries = 0;
+	unsigned n = mon_cores_up(16) > 4 ? 4 : cores_up(), tries = 0;
 	uint64_t before, after;
 
 	EXPECT(round(n, 0, CYCLES_WARM));
