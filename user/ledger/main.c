@@ -85,16 +85,6 @@ static void gather(const struct book *b, struct sums *s, uint64_t seed, const ui
 	}
 }
 
-static unsigned cores_up(void)
-{
-	struct mon_core core;
-	unsigned n = 0;
-
-	while (!mon_core((coreid_t)n, &core) && core.state == MON_CORE_UP)
-		n++;
-	return n;
-}
-
 static err_t fleet_begin(const struct book *b, struct fleet_client *c, unsigned members)
 {
 	const char *argv[] = { b->fleet };
@@ -112,7 +102,7 @@ static int run(const struct book *b, unsigned kills, uint64_t seed, unsigned cli
 	static uint64_t pid[CLIENTS_MAX];
 	static struct fleet_now now;
 	struct draw d = draw_of(seed, CLIENTS_MAX);
-	unsigned cores = cores_up(), killed = 0, wrong;
+	unsigned cores = mon_cores_up(CORES_MAX), killed = 0, wrong;
 	struct sums sums = { 0 };
 	struct fleet_client c;
 	err_t err = fleet_begin(b, &c, members);

@@ -28,16 +28,6 @@
 static struct name_client names;
 static struct fabric *fabric;
 
-static coreid_t cores_up(void)
-{
-	struct mon_core core;
-	coreid_t n = 0;
-
-	while (n < CORES_TRIED && !mon_core(n, &core) && core.state == MON_CORE_UP)
-		n++;
-	return n;
-}
-
 static bool begin(void)
 {
 	if (fabric)
@@ -105,7 +95,7 @@ static bool calls_become_frequent(struct mail_client *m)
 
 static bool frequent_calls_get_a_channel(void)
 {
-	coreid_t cores = cores_up();
+	coreid_t cores = mon_cores_up(CORES_TRIED);
 	uint64_t pid;
 
 	for (coreid_t core = 0; core < cores; core++) {
@@ -125,7 +115,7 @@ static bool rare_calls_stay_mail(void)
 	struct mail_client m;
 	uint64_t pid, sum;
 
-	EXPECT(sample_begin((coreid_t)(cores_up() - 1), FLEET_PATH "/one", &pid));
+	EXPECT(sample_begin((coreid_t)(mon_cores_up(CORES_TRIED) - 1), FLEET_PATH "/one", &pid));
 	mail_client_init(&m, fabric, NULL, &names, FLEET_PATH "/one");
 	for (unsigned i = 0; i < MAIL_FREQUENT + 2; i++) {
 		EXPECT_OK(sample_add(&m.rpc, i, 1, &sum));
@@ -240,7 +230,7 @@ static bool wrong_mailboxes_are_refused(coreid_t core)
 
 static bool errors_are_clear(void)
 {
-	coreid_t cores = cores_up();
+	coreid_t cores = mon_cores_up(CORES_TRIED);
 	struct mail_client m;
 	uint64_t sum;
 
@@ -332,7 +322,7 @@ static bool a_full_mailbox_refuses(coreid_t core)
 
 static bool full_mailboxes_refuse(void)
 {
-	coreid_t cores = cores_up();
+	coreid_t cores = mon_cores_up(CORES_TRIED);
 
 	EXPECT(begin());
 	for (coreid_t core = 0; core < cores; core++)
@@ -345,7 +335,7 @@ static bool full_mailboxes_refuse(void)
 /* Who waits for an answer by mail hears that it will not come. */
 static bool the_death_of_the_called_is_told(void)
 {
-	coreid_t cores = cores_up();
+	coreid_t cores = mon_cores_up(CORES_TRIED);
 
 	EXPECT(begin());
 	for (coreid_t core = 0; core < cores; core++) {
@@ -369,7 +359,7 @@ static bool the_death_of_the_called_is_told(void)
 /* The name has two bearers: the other one is found, and idempotent calls are repeated there. */
 static bool another_bearer_takes_over(void)
 {
-	coreid_t cores = cores_up();
+	coreid_t cores = mon_cores_up(CORES_TRIED);
 	uint64_t pid[2], sum;
 	struct mail_client m;
 
@@ -396,7 +386,7 @@ static bool many_write_to_one(void)
 	static struct mail_client m[MANY];
 	uint64_t pid, before, expected = 0;
 
-	EXPECT(sample_begin((coreid_t)(cores_up() - 1), FLEET_PATH "/one", &pid));
+	EXPECT(sample_begin((coreid_t)(mon_cores_up(CORES_TRIED) - 1), FLEET_PATH "/one", &pid));
 	for (unsigned i = 0; i < MANY; i++)
 		mail_client_init(&m[i], fabric, NULL, &names, FLEET_PATH "/one");
 	for (unsigned round = 0; round < 2; round++)

@@ -98,7 +98,7 @@ static bool killed(void)
  */
 static bool leaves_memory(bool (*round)(unsigned cores, unsigned from, unsigned to), unsigned count)
 {
-	unsigned n = mon_cores_up(16) > 4 ? 4 : cores_up(), tries = 0;
+	unsigned n = mon_cores_up(16) > 4 ? 4 : mon_cores_up(16), tries = 0;
 	uint64_t before, after;
 
 	EXPECT(round(n, 0, CYCLES_WARM));
