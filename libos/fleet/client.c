@@ -1,7 +1,8 @@
 /*
  * The client of a fleet: finds another member when its own is gone, or when it is told to ask another.
  *
- * The runtime of the stubs repeats the calls; this only opens channels.  While a fleet has
+ * The runtime of the stubs repeats the calls; this only opens channels.  When members come, those that serve tell
+ * their clients, who look again which one is the nearest.  While a fleet has
  * lost the member that the name leads to, and the name does not know it yet, the client
  * asks again every millisecond.
  */
@@ -48,6 +49,15 @@ static err_t client_renew(struct rpc_client *rpc)
 	return err;
 }
 
+/* Another member serves now, which may be nearer. One that cannot be reached is looked for by the next call. */
+static void client_look(struct rpc_client *rpc)
+{
+	struct fleet_client *c = (struct fleet_client *)rpc;
+
+	c->looks++;
+	announce_open(rpc, c->name);
+}
+
 static err_t client_redirect(struct rpc_client *rpc, const struct mailbox *to)
 {
 	struct fleet_client *c = (struct fleet_client *)rpc;
@@ -76,6 +86,7 @@ err_t fleet_client_init(struct fleet_client *c, struct fabric *f, struct rpc_ser
 	rpc_client_init(&c->rpc, f, server);
 	c->rpc.renew = client_renew;
 	c->rpc.redirect = client_redirect;
+	c->rpc.look = client_look;
 	return ERR_OK;
 }
 

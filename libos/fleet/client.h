@@ -15,7 +15,7 @@ struct fleet_client {
 	char name[FLEET_NAME + 1];
 	cycles_t patience; /* how long it looks for a member; 0: for FLEET_PATIENCE_MS */
 	uint64_t lost;     /* the member that was left last: its pid */
-	uint32_t renewals, redirects;
+	uint32_t renewals, redirects, looks;
 	uint32_t misled; /* times in a row that we were sent to who is gone */
 };
 

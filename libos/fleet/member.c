@@ -102,6 +102,18 @@ static void inherit(struct fleet *f, const struct fleet_view *old)
 	}
 }
 
+/* Does anybody serve who did not? */
+static bool anyone_new(const struct fleet_view *old, const struct fleet_view *v)
+{
+	for (uint32_t i = 0; i < v->count; i++) {
+		const struct fleet_member *before = view_get(old, v->member[i].number);
+
+		if (v->member[i].state == FLEET_SERVING && !(before && before->state == FLEET_SERVING))
+			return true;
+	}
+	return false;
+}
+
 static err_t go_over(struct fleet_self *s, const struct fleet_view *v)
 {
 	struct fleet *f = s->fleet;
@@ -122,6 +134,8 @@ static err_t go_over(struct fleet_self *s, const struct fleet_view *v)
 		if (f->ops->changed)
 			f->ops->changed(f, old);
 		inherit(f, old);
+		if (anyone_new(old, v))
+			rpc_server_look(&f->server);
 	}
 	free(old);
 	event_signal(&s->work);

@@ -11,6 +11,8 @@
 
 #include <stdlib.h>
 
+#define RPC_SLOW_READY (RPC_SLOW_CLOSED | RPC_SLOW_CARRIED | RPC_SLOW_LOOK) /* something is to be done before a call */
+
 static uint32_t identities;
 
 static void client_lock(struct rpc_client *c)
@@ -246,6 +248,10 @@ static err_t line_take(struct rpc_client *c, const struct urpc_message *m)
 
 	if (!c->inbox.word && !(m->word[0] & RPC_REPLY))
 		return ERR_MESSAGE;
+	if (!c->inbox.word && m->word[0] == (RPC_HEADER(0, RPC_LOOK, 0) | RPC_REPLY)) {
+		c->slow |= c->look ? RPC_SLOW_LOOK : 0;
+		return ERR_OK;
+	}
 	if (!c->inbox.word && rpc_header_words(m->word[0]) <= URPC_WORDS) {
 		answer_take(c, m, NULL);
 		return ERR_OK;
@@ -425,11 +431,28 @@ static err_t client_carried(struct rpc_client *c, unsigned words, err_t refused)
 	return err;
 }
 
+/* No call is under way: is there a better peer? Whoever makes a call meanwhile finds the channel open, or renews it. */
+static void client_look(struct rpc_client *c)
+{
+	if (c->server)
+		rpc_release(c->server);
+	mutex_lock(&c->renewing);
+	if (c->slow & RPC_SLOW_LOOK && !c->calls) {
+		client_lock(c);
+		c->slow &= ~RPC_SLOW_LOOK;
+		client_unlock(c);
+		c->look(c);
+	}
+	mutex_unlock(&c->renewing);
+}
+
 /* There is a channel for a message of so many words. */
 static err_t client_ready(struct rpc_client *c, unsigned words)
 {
 	err_t err = ERR_OK;
 
+	if (c->slow & RPC_SLOW_LOOK)
+		client_look(c);
 	if (c->slow & RPC_SLOW_CLOSED)
 		err = client_renew(c);
 	if (!err && c->slow & RPC_SLOW_CARRIED)
@@ -499,7 +522,7 @@ static void line_init(struct rpc_pending *p, unsigned words, bool idempotent)
 
 static err_t call_start(struct rpc_client *c, struct rpc_pending *p, unsigned most)
 {
-	err_t err = c->slow & (RPC_SLOW_CLOSED | RPC_SLOW_CARRIED) ? client_ready(c, p->words) : ERR_OK;
+	err_t err = c->slow & RPC_SLOW_READY ? client_ready(c, p->words) : ERR_OK;
 
 	pending_init(c, p, most);
 	if (!err) {

@@ -7,6 +7,7 @@
 
 /* Methods of interface 0. */
 #define RPC_HELLO 1 /* one-way: word 1 is the client's identity */
+#define RPC_LOOK 2  /* from a server: its client may find a better one now */
 
 #define RPC_NAMES UINT64_C(0xffffffff0000ffff) /* of a header: what call and answer have in common */
 #define RPC_REDIRECT_WORDS 3

@@ -60,6 +60,11 @@ struct rpc_client {
 	 * caller; ERR_OK: go on, or try once more. NULL: they carry all, and what they refuse is the caller's.
 	 */
 	err_t (*carried)(struct rpc_client *c, unsigned words, err_t refused);
+	/*
+	 * The server has said that there may be a better one now (rpc_server_look): opens the channel anew if it likes.
+	 * Called before a call, when none is under way. NULL: nothing is done.
+	 */
+	void (*look)(struct rpc_client *c);
 	void *tag;                        /* the user's */
 	uint64_t identity;                /* of this client within its process: told to each peer */
 	uint64_t peer;                    /* pid that the channel leads to */
@@ -244,6 +249,8 @@ err_t rpc_server_export(struct rpc_server *s, const char *name);
  * none for a second thread.
  */
 err_t rpc_serve(struct rpc_server *s);
+/* Tells all clients that have room for it that they may find a better server now: their `look` is called. */
+void rpc_server_look(struct rpc_server *s);
 /* From a handler: rpc_serve returns when all handlers that run have ended. */
 void rpc_server_stop(struct rpc_server *s);
 /* Closes all channels and frees all. rpc_serve has returned. */

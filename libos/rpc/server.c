@@ -168,6 +168,16 @@ err_t rpc_serve(struct rpc_server *s)
 	return err;
 }
 
+void rpc_server_look(struct rpc_server *s)
+{
+	const struct urpc_message m = { .word = { RPC_HEADER(0, RPC_LOOK, 0) | RPC_REPLY } };
+
+	/* Neither call changes the list: a channel that is gone is found by the loop. */
+	for (struct rpc_connection *n = s->connections; n; n = n->next)
+		if (!n->queue.count && !channel_put(&n->channel, &m))
+			channel_flush(&n->channel);
+}
+
 void rpc_server_stop(struct rpc_server *s) { s->stop = true; }
 
 /* --- making and ending ------------------------------------------------------------------------ */

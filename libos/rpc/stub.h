@@ -75,6 +75,7 @@ struct rpc_shape {
 #define RPC_SLOW_SENDING 4u  /* a message is between two of its lines */
 #define RPC_SLOW_CARRIER 8u  /* not URPC */
 #define RPC_SLOW_CARRIED 16u /* monitors carry it */
+#define RPC_SLOW_LOOK 32u    /* its `look` is to be called before the next call */
 
 /*
  * Sends the call in p->line, of `words` words of arguments; `most`: words that its answer may have. When this gives

@@ -635,6 +635,48 @@ static void a_redirected_call_goes_elsewhere(void **state)
 	house_close(&second);
 }
 
+static void look_second(struct rpc_client *c)
+{
+	++*(unsigned *)c->tag;
+	rpc_client_open(c, "second");
+}
+
+static err_t add_and_tell(struct rpc_call *call, uint32_t a, uint32_t b, uint64_t *sum)
+{
+	rpc_server_look(call->server);
+	return sample_handlers.add(call, a, b, sum);
+}
+
+/* It goes there after the call that is under way; who has no use for that goes on. */
+static void a_server_says_that_there_is_a_better_one(void **state)
+{
+	struct sample_handlers telling = sample_handlers;
+	struct house first = { .name = "first", .handlers = &telling }, second = { .name = "second" };
+	struct rpc_client c, other;
+	unsigned looks = 0;
+	uint64_t sum;
+
+	(void)state;
+	telling.add = add_and_tell;
+	house_open(&first);
+	house_open(&second);
+	connect_to(&c, "first");
+	connect_to(&other, "first");
+	c.look = look_second;
+	c.tag = &looks;
+	for (unsigned i = 0; i < 4; i++) {
+		assert_int_equal(sample_add(&c, 3, i, &sum), ERR_OK);
+		assert_int_equal(sum, 3 + i);
+		assert_int_equal(sample_add(&other, 4, i, &sum), ERR_OK);
+		assert_int_equal(sum, 4 + i);
+	}
+	assert_int_equal(looks, 1);
+	rpc_client_close(&c);
+	rpc_client_close(&other);
+	house_close(&first);
+	house_close(&second);
+}
+
 /* --- bad peers ------------------------------------------------------------------------------------------ */
 
 static void send_words(struct rpc_client *c, uint64_t header, uint64_t word)
@@ -818,6 +860,7 @@ int main(void)
 		cmocka_unit_test(another_is_not_unless_the_service_remembers),
 		cmocka_unit_test(a_call_outlives_many_peers_in_time_but_not_at_once),
 		cmocka_unit_test(a_redirected_call_goes_elsewhere),
+		cmocka_unit_test(a_server_says_that_there_is_a_better_one),
 		cmocka_unit_test(malformed_messages_are_counted),
 		cmocka_unit_test(unknown_methods_are_not_supported),
 		cmocka_unit_test(a_client_that_never_reads_loses_its_channel),
