@@ -619,6 +619,20 @@ err_t mon_export(const char *name, uint32_t *service)
 	return err;
 }
 
+err_t mon_lookup(const char *name, struct mon_address *out)
+{
+	struct mon_message m;
+	err_t err = mon_name_pack(name, m.word);
+
+	if (!err)
+		err = call(MON_LOOKUP, &m);
+	if (!err)
+		*out = (struct mon_address){ .pid = m.word[0] << 32 | (uint32_t)m.word[1],
+					     .service = (uint32_t)m.word[2],
+					     .secret = m.word[3] };
+	return err;
+}
+
 err_t mon_incoming(struct mon_incoming *out, bool wait)
 {
 	err_t err = ERR_AGAIN;

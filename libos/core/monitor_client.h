@@ -204,6 +204,8 @@ struct mon_address {
 };
 /* Likewise with enum mon_export_flags; `name` NULL: under none. Further: out->service has got none yet, or others. */
 err_t mon_export_as(const char *name, unsigned flags, struct mon_address *out);
+/* Where the nearest service of that name is. ERR_NOT_FOUND. */
+err_t mon_lookup(const char *name, struct mon_address *out);
 /* The next connection that waits to be accepted; blocks the thread when `wait`, else ERR_AGAIN. */
 err_t mon_incoming(struct mon_incoming *out, bool wait);
 /* Accepts it: fills the offer's slots. */

@@ -115,9 +115,10 @@ enum mon_op {
 	MON_HELLO,     /* no reply. w0 = core, w1 = doorbell number, w2 = APIC id, w3 = board (monitor/links.h) */
 	MON_INTRODUCE, /* w0 = core to reach, w1 = frame, w2 = bits, w3 = doorbell number, w4 = core that asks,
 	                    w5 = its board -> w0 = doorbell number, w1 = board */
-	MON_LOOKUP,    /* w0, w1 = name -> w0 = core, w1 = process number, w2 = service number, w3 = secret */
-	MON_FORGET,    /* no reply. w0 = core, w1 = process number: it serves no name any more */
-	MON_UNWAIT,    /* no reply. w0 = pid; the sequence number is that of a MON_WAIT: its answer is not wanted */
+	/* from a process, too: w0, w1 = name -> w0 = core, w1 = process number, w2 = service number, w3 = secret */
+	MON_LOOKUP,
+	MON_FORGET, /* no reply. w0 = core, w1 = process number: it serves no name any more */
+	MON_UNWAIT, /* no reply. w0 = pid; the sequence number is that of a MON_WAIT: its answer is not wanted */
 	MON_OPEN, /* w0 = server's process number | service number << 32, w1 = client's channel | doorbell number << 32,
 	                    w2 = frame, w3 = bits | can hint << 8, w4 = client's pid, w5 = the service's secret
 	                    -> w0 = server's channel | doorbell number << 32, w1 = pid,

@@ -32,6 +32,19 @@ err_t channel_open_at(struct fabric *f, const struct mailbox *at, const struct c
 	return err;
 }
 
+err_t channel_lookup(struct fabric *f, const char *name, struct mailbox *out)
+{
+	uint32_t back;
+	err_t err;
+
+	if (!f->ops->lookup)
+		return ERR_UNSUPPORTED;
+	back = fabric_enter(f);
+	err = f->ops->lookup(f, name, out);
+	fabric_leave(f, back);
+	return err;
+}
+
 void channel_close(struct channel *c)
 {
 	uint32_t back;

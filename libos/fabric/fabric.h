@@ -79,6 +79,8 @@ struct fabric_ops {
 	err_t (*open)(struct fabric *f, const char *name, const struct channel_options *o, struct channel *c);
 	err_t (*open_at)(struct fabric *f, const struct mailbox *at, const struct channel_options *o,
 			 struct channel *c);
+	/* NULL: there are only channels to names. */
+	err_t (*lookup)(struct fabric *f, const char *name, struct mailbox *out);
 	/* `name` may be NULL; `flags`: SERVICE_SHARED. Sets s->mailbox. With s->mailbox set: a further name for it. */
 	err_t (*export)(struct fabric *f, const char *name, unsigned flags, struct service *s);
 	/* ERR_AGAIN: nobody waits to be accepted. */
@@ -179,6 +181,8 @@ struct service {
 err_t channel_open(struct fabric *f, const char *name, const struct channel_options *o, struct channel *c);
 /* Likewise to a mailbox. ERR_CLOSED: its process is gone. ERR_DENIED: that is not its secret. */
 err_t channel_open_at(struct fabric *f, const struct mailbox *at, const struct channel_options *o, struct channel *c);
+/* The mailbox of the service that channel_open would open a channel to. ERR_NOT_FOUND, ERR_UNSUPPORTED. */
+err_t channel_lookup(struct fabric *f, const char *name, struct mailbox *out);
 /* Closes it and takes it out of its set. Not while another thread uses it. */
 void channel_close(struct channel *c);
 

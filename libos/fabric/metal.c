@@ -144,6 +144,17 @@ static err_t metal_open_at(struct fabric *f, const struct mailbox *at, const str
 	return metal_connect(NULL, &address, o, c);
 }
 
+static err_t metal_lookup(struct fabric *f, const char *name, struct mailbox *out)
+{
+	struct mon_address at;
+	err_t err = mon_lookup(name, &at);
+
+	(void)f;
+	if (!err)
+		*out = (struct mailbox){ .pid = at.pid, .service = at.service, .secret = at.secret };
+	return err;
+}
+
 /* --- services --------------------------------------------------------------------------------- */
 
 static err_t metal_export(struct fabric *f, const char *name, unsigned flags, struct service *s)
@@ -259,6 +270,7 @@ static void metal_leave(struct fabric *f, uint32_t back)
 static const struct fabric_ops metal_ops = {
 	.open = metal_open,
 	.open_at = metal_open_at,
+	.lookup = metal_lookup,
 	.export = metal_export,
 	.accept = metal_accept,
 	.incoming = metal_incoming,

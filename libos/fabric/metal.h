@@ -12,7 +12,8 @@
 #include "libos/fabric/fabric.h"
 
 /*
- * This process's fabric; made, and the time to poll measured, at the first call. ERR_AGAIN: this thread is about it just now.
+ * This process's fabric; made, and the time to poll measured, at the first call. ERR_AGAIN: this thread is about it
+ * just now.
  */
 err_t fabric_metal(struct fabric **out);
 

@@ -43,4 +43,36 @@ err_t announce_member(struct fleet *f)
 	return err;
 }
 
-err_t announce_open(struct rpc_client *c, const char *name) { return rpc_client_open(c, name); }
+/* The member that the policy chooses. One question does not pay for a channel: monitors carry it, where they can. */
+static err_t policy_ask(struct rpc_client *c, const char *name, uint64_t avoid, struct mailbox *out)
+{
+	struct name_answer answer;
+	struct rpc_client names;
+	char path[FLEET_NAME + 32];
+	struct mailbox at;
+	err_t err = strcmp(name, NAME_SERVICE) ? channel_lookup(c->fabric, NAME_SERVICE, &at) : ERR_UNSUPPORTED;
+
+	if (err)
+		return err;
+	snprintf(path, sizeof path, "/fleet/%s", name);
+	rpc_client_init(&names, c->fabric, c->server);
+	err = rpc_client_open_carried(&names, &at);
+	if (!err)
+		err = name_resolve(&names, path, process_self_core(), avoid, &answer);
+	rpc_client_close(&names);
+	*out = answer.mailbox;
+	return err;
+}
+
+err_t announce_open(struct rpc_client *c, const char *name, uint64_t avoid)
+{
+	struct mailbox at;
+
+	if (!policy_ask(c, name, avoid, &at)) {
+		if (rpc_client_is_open(c) && c->peer == at.pid)
+			return ERR_OK;
+		if (at.pid != avoid && !rpc_client_open_at(c, &at))
+			return ERR_OK;
+	}
+	return rpc_client_open(c, name);
+}

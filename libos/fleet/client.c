@@ -44,7 +44,8 @@ static err_t client_renew(struct rpc_client *rpc)
 
 	c->renewals++;
 	rpc->calm = CALM_MS * ticks_of_ms();
-	while ((err = announce_open(rpc, c->name)) && err != ERR_NO_MEMORY && fabric_now(rpc->fabric) < deadline)
+	while ((err = announce_open(rpc, c->name, rpc->peer)) && err != ERR_NO_MEMORY &&
+	       fabric_now(rpc->fabric) < deadline)
 		pause_ms(c, 1);
 	return err;
 }
@@ -55,7 +56,7 @@ static void client_look(struct rpc_client *rpc)
 	struct fleet_client *c = (struct fleet_client *)rpc;
 
 	c->looks++;
-	announce_open(rpc, c->name);
+	announce_open(rpc, c->name, 0);
 }
 
 static err_t client_redirect(struct rpc_client *rpc, const struct mailbox *to)
@@ -94,7 +95,7 @@ err_t fleet_connect(struct fleet_client *c, struct fabric *f, struct rpc_server 
 {
 	err_t err = fleet_client_init(c, f, server, name);
 
-	return err ? err : announce_open(&c->rpc, name);
+	return err ? err : announce_open(&c->rpc, name, 0);
 }
 
 void fleet_client_close(struct fleet_client *c) { rpc_client_close(&c->rpc); }

@@ -134,8 +134,10 @@ static err_t go_over(struct fleet_self *s, const struct fleet_view *v)
 		if (f->ops->changed)
 			f->ops->changed(f, old);
 		inherit(f, old);
-		if (anyone_new(old, v))
+		if (anyone_new(old, v)) {
 			rpc_server_look(&f->server);
+			s->look_at = fabric_now(f->fabric) + LOOK_MS * s->ms;
+		}
 	}
 	free(old);
 	event_signal(&s->work);
@@ -225,7 +227,7 @@ static bool is_another(struct fleet_self *s)
 	err_t err;
 
 	rpc_client_init(&c, s->fleet->fabric, &s->fleet->server);
-	err = announce_open(&c, s->fleet->ops->name);
+	err = rpc_client_open(&c, s->fleet->ops->name);
 	rpc_client_close(&c);
 	return !err;
 }

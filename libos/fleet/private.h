@@ -42,6 +42,7 @@ struct fleet_newcomer {
 };
 
 #define FLEET_NEWCOMERS 8 /* at a time */
+#define LOOK_MS 100       /* after which a member that came has its name */
 #define FLEET_ENDS 64     /* deaths told and not yet looked at */
 
 struct fleet_self {
@@ -81,6 +82,8 @@ struct fleet_self {
 	bool adapted;    /* the policy, or how many are wanted, has changed: tell the others */
 	cycles_t retry;  /* no newcomer before: the last could not be started */
 	struct fleet_times times;
+
+	cycles_t look_at; /* then clients look once more who serves them, for a member has come; 0: they need not */
 
 	/* load */
 	struct fleet_scale scale;
@@ -146,5 +149,8 @@ unsigned place_cores(void);
 
 /* This member serves; who asks for the fleet may get it. */
 err_t announce_member(struct fleet *f);
-/* Opens `c` to a member of the fleet of that name. */
-err_t announce_open(struct rpc_client *c, const char *name);
+/*
+ * Opens `c` to the member of the fleet of that name that the name service's policy chooses, not that of process
+ * `avoid`; if there is no name service, or no such name, to the nearest. Leaves it as it is if it leads there.
+ */
+err_t announce_open(struct rpc_client *c, const char *name, uint64_t avoid);

@@ -70,6 +70,18 @@ static err_t redirect(struct rpc_client *rpc, const struct mailbox *to)
 	return rpc_client_open_at(rpc, to);
 }
 
+/* Members came: does the policy choose another by now? One that cannot be reached is looked for by the next call. */
+static void look(struct rpc_client *rpc)
+{
+	struct mail_client *m = (struct mail_client *)rpc;
+	struct mailbox at;
+
+	if (!m->names || name_find_other(m->names, m->path, 0, &at) || at.pid == rpc->peer)
+		return;
+	m->at = at;
+	rpc_client_open_at(rpc, &at);
+}
+
 /* --- how ----------------------------------------------------------------------------------- */
 
 static bool is_frequent(struct mail_client *m)
@@ -110,6 +122,7 @@ static void client_init(struct mail_client *m, struct fabric *f, struct rpc_serv
 	rpc_client_init(&m->rpc, f, server);
 	m->rpc.renew = renew;
 	m->rpc.redirect = redirect;
+	m->rpc.look = look;
 	m->rpc.carried = carried;
 	if (!mon_core(process_self_core(), &core))
 		m->ms = core.tsc_hz / 1000;

@@ -355,6 +355,8 @@ static void pending_wait(struct rpc_pending *p)
 		event_wait(&p->event, 0);
 }
 
+bool rpc_client_is_open(const struct rpc_client *c) { return !(c->slow & RPC_SLOW_CLOSED); }
+
 bool rpc_done(const struct rpc_pending *p) { return p->done; }
 
 /* --- sending ---------------------------------------------------------------------------------- */

@@ -97,6 +97,8 @@ err_t rpc_client_promote(struct rpc_client *c, const struct mailbox *at);
 #define RPC_WORDS_ANY (~0u) /* of a message with a capability: monitors cannot carry it */
 /* Init and open: the plain client of a service whose name the fabric knows. */
 err_t rpc_connect(struct rpc_client *c, struct fabric *f, struct rpc_server *server, const char *name);
+/* It has a peer that is not known to be gone. */
+bool rpc_client_is_open(const struct rpc_client *c);
 /* Calls under way end with ERR_CLOSED, without renewal. */
 void rpc_client_close(struct rpc_client *c);
 

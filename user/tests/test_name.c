@@ -10,8 +10,11 @@
 
 #include "libos/core/dispatcher.h"
 #include "libos/core/monitor_client.h"
+#include "libos/fleet/client.h"
+#include "libos/fleet/fleet_client.h"
 #include "libos/name/name.h"
 #include "libos/x86/context.h"
+#include "services/drill/drill_client.h"
 #include "services/name/name_client.h"
 #include "user/tests/child.h"
 #include "user/tests/tap.h"
@@ -431,6 +434,106 @@ static bool fleets_have_names(void)
 
 #define MANY 2000
 
+/* --- clients of a fleet, which its policy sends to its members ------------------------------- */
+
+#define FOLLOWERS 6
+#define DRILL "/fleet/drill"
+
+static struct fleet_client follower[FOLLOWERS];
+
+/* Names below the fleet's, with or without an error: how many. */
+static uint32_t members_named(void)
+{
+	char entries[NAME_LIST_BYTES];
+	uint32_t length = sizeof entries, at = 0, count = 0;
+	uint64_t cursor = 0;
+	const char *name;
+
+	if (name_list(&names.rpc, DRILL, &cursor, entries, &length))
+		return 0;
+	while (name_list_next(entries, length, &at, &name))
+		count++;
+	return count;
+}
+
+static bool members_come(uint32_t members)
+{
+	cycles_t deadline = context_now() + 5 * dispatcher_tsc_hz();
+
+	while (members_named() != members && context_now() < deadline)
+		thread_sleep_until(context_now() + dispatcher_tsc_hz() / 1000);
+	EXPECT(members_named() == members);
+	return true;
+}
+
+/* Every client calls, for some time; a bit for each member that answers at the end. */
+static bool followers_call(unsigned times, uint32_t *members)
+{
+	for (unsigned i = 0; i < times; i++) {
+		*members = 0;
+		for (unsigned k = 0; k < FOLLOWERS; k++) {
+			uint32_t member = 0;
+
+			EXPECT_OK(drill_ask(&follower[k].rpc, &member));
+			*members |= UINT32_C(1) << member;
+		}
+		thread_sleep_until(context_now() + dispatcher_tsc_hz() / 100);
+	}
+	return true;
+}
+
+static bool clients_of_a_fleet_follow_its_policy(void)
+{
+	const char *argv[] = { "drill" };
+	struct fleet_policy policy = { .least = 1, .most = 2 };
+	struct fleet_client late;
+	uint32_t members, member;
+	struct fabric *f;
+	uint64_t pid;
+
+	EXPECT(begin());
+	EXPECT_OK(fabric_here(&f));
+	EXPECT_OK(mon_spawn(process_self_core(), 1, argv, &pid));
+	for (unsigned i = 0; i < FOLLOWERS; i++)
+		EXPECT_OK(fleet_client_init(&follower[i], f, NULL, "drill"));
+	EXPECT_OK(fleet_adapt(&follower[0].rpc, &policy));
+	EXPECT_OK(fleet_resize(&follower[0].rpc, 1));
+	EXPECT(members_come(1));
+	EXPECT_OK(name_policy(&names.rpc, DRILL, NAME_LEAST));
+	EXPECT(followers_call(1, &members));
+	EXPECT(members == 1);
+	EXPECT_OK(fleet_resize(&follower[0].rpc, 2));
+	EXPECT(members_come(2));
+	/* Those that are there are sent on; who comes, by turns. */
+	EXPECT(followers_call(40, &members));
+	EXPECT(__builtin_popcount(members) == 2);
+	for (unsigned i = 0; i < 8; i++) { /* others take turns, too */
+		EXPECT_OK(fleet_connect(&late, f, NULL, "drill"));
+		EXPECT_OK(drill_ask(&late.rpc, &member));
+		members &= ~(UINT32_C(1) << member);
+		fleet_client_close(&late);
+	}
+	EXPECT(members == 0);
+	/* The nearest is on our core, wherever else there is one. */
+	EXPECT_OK(name_policy(&names.rpc, DRILL, NAME_NEAR));
+	for (unsigned i = 0; i < 4; i++) {
+		EXPECT_OK(fleet_connect(&late, f, NULL, "drill"));
+		EXPECT(late.rpc.peer >> 32 == process_self_core());
+		fleet_client_close(&late);
+	}
+	EXPECT_OK(fleet_resize(&follower[0].rpc, 1));
+	EXPECT(members_come(1));
+	EXPECT(followers_call(1, &members));
+	EXPECT(__builtin_popcount(members) == 1);
+	pid = follower[0].rpc.peer;
+	for (unsigned i = 0; i < FOLLOWERS; i++)
+		fleet_client_close(&follower[i]);
+	EXPECT_OK(mon_kill(pid));
+	EXPECT_OK(mon_wait(pid, NULL, NULL));
+	EXPECT(members_come(0));
+	return true;
+}
+
 static bool many_names(void)
 {
 	uint64_t before, after, version;
@@ -469,6 +572,7 @@ const struct test name_tests[] = {
 	{ "names vanish with their processes", names_vanish_with_their_processes },
 	{ "who does not read is cut off", who_does_not_read_is_cut_off },
 	{ "fleets have names", fleets_have_names },
+	{ "clients of a fleet follow its policy", clients_of_a_fleet_follow_its_policy },
 	{ "many names", many_names },
 	{ NULL, NULL },
 };
