@@ -73,7 +73,7 @@ SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
 
 # --- targets for people ----------------------------------------------------------
 
-.PHONY: all kernel user archive unit fuzz iso pxe run sim sim-built fleetsim fleetsim-built test test-unit test-fuzz test-model test-sim test-boot test-fleet soak check \
+.PHONY: all kernel user archive unit fuzz iso pxe run sim sim-built fleetsim fleetsim-built figures test test-unit test-fuzz test-model test-sim test-boot test-fleet soak check \
 	format bench count baseline bench-host wrapper clang objects built deps clean help FORCE
 
 all: kernel user archive ## the kernel, the programs, the boot archive
@@ -329,6 +329,9 @@ FLEET_IMAGES := $(foreach d,$(FLEET_DIRS),$(BUILD)/sim/fleet/$(notdir $(d)).so)
 fleetsim-built: $(FLEETSIM) $(FLEET_IMAGES)
 fleetsim: fleetsim-built ## simulate fleets: WORLD=echo, CORES=16 cores, MEMBERS=2 members under SEEDS=100 seeds
 	nice $(FLEETSIM) --images $(BUILD)/sim/fleet --cores $(CORES) --seeds $(SEEDS) $(WORLD:%=--world %) $(MEMBERS:%=--members %)
+
+figures: fleetsim-built ## print what fleets do by members, clients and cores, and dPool's schemes, as tables
+	nice tools/fleet_figures
 
 $(BUILD)/sim/fleet/o/%.o: % | $(DEPS) $(STUBS_C)
 	mkdir -p $(@D)

@@ -137,11 +137,18 @@ static err_t ask_others(struct dpool *p)
 	return p->count ? ERR_OK : ERR_NOT_FOUND;
 }
 
+static void changed_await(struct dpool *p)
+{
+	if (p->transport->release)
+		p->transport->release(p);
+	cond_wait(&p->changed, &p->lock, 0);
+}
+
 static void thaw_await(struct dpool *p)
 {
 	mutex_lock(&p->lock);
 	while (frozen(p) && !p->stopped)
-		cond_wait(&p->changed, &p->lock, 0);
+		changed_await(p);
 	mutex_unlock(&p->lock);
 }
 
@@ -413,7 +420,7 @@ static void still_await(struct dpool *p)
 {
 	mutex_lock(&p->lock);
 	while (p->moving)
-		cond_wait(&p->changed, &p->lock, 0);
+		changed_await(p);
 	mutex_unlock(&p->lock);
 }
 

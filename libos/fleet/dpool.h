@@ -48,6 +48,8 @@ struct dpool_transport {
 	err_t (*tell)(struct dpool *p, uint32_t member, uint32_t what, const void *data, size_t bytes);
 	/* Numbers of the other members, ascending; how many. Never more than DPOOL_MEMBERS. */
 	unsigned (*others)(struct dpool *p, uint32_t *numbers);
+	/* The calling thread is about to wait for what others do: messages are to be taken meanwhile. May be NULL. */
+	void (*release)(struct dpool *p);
 };
 
 struct dpool {

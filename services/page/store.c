@@ -43,7 +43,14 @@ static unsigned pool_others(struct dpool *p, uint32_t *numbers)
 	return n;
 }
 
-static const struct dpool_transport transport = { pool_tell, pool_others };
+static void pool_release(struct dpool *p)
+{
+	const struct shelf *h = p->tag;
+
+	rpc_release(&h->store->fleet->server);
+}
+
+static const struct dpool_transport transport = { pool_tell, pool_others, pool_release };
 
 /* From another member: in what, the core is above dPool's own. */
 static err_t pool_told(void *arg, uint32_t from, uint32_t what, const void *data, size_t bytes, void *answer,

@@ -11,7 +11,7 @@
 /* In fleet_ops.init, start (the first member of all fills the pool) and changed. */
 err_t ids_init(struct fleet *f);
 err_t ids_start(struct fleet *f);
-void ids_changed(struct fleet *f, const struct fleet_view *old);
+void ids_changed(const struct fleet_view *old);
 /*
  * ERR_NO_MEMORY: all are in use. It is nobody else's, and id_settle says when there is a record of it. May make
  * calls.

@@ -263,7 +263,8 @@ static err_t begin(struct fleet *f)
 
 static void changed(struct fleet *f, const struct fleet_view *old)
 {
-	ids_changed(f, old); /* first: that something is lost is known before anything waits */
+	(void)f;
+	ids_changed(old); /* first: that something is lost is known before anything waits */
 	records_changed(old);
 	processes_adopt();
 }

@@ -95,6 +95,30 @@ def test_proc_kills(report):
         kills(report, "proc", members, 25)
 
 
+def test_pool_kills(report):
+    """6,000 kills under each of dPool's schemes and loads: no element is lost or given twice"""
+    for scheme in ("exhaustion", "bulk", "pull", "push", "estimate"):
+        for load in ("even", "skewed", "stream"):
+            seeds(report, "pool", 10, "--members", 3, "--clients", 1, "--calls", 50, "--kills", 40, "--scheme", scheme,
+                  "--load", load)
+
+
+def test_no_books(report):
+    """numbers and elements in use that nobody tells of are found, and the run is the same again"""
+    replay("proc", "--members", 3, "--clients", 4, "--kills", 40, "--seeds", 4, "--skip", "books")
+    replay("pool", "--members", 3, "--clients", 1, "--kills", 40, "--seeds", 4, "--skip", "books", "--scheme", "bulk",
+           "--load", "even")
+
+
+def test_figures(report):
+    """the tables of figures are printed"""
+    done = subprocess.run(["nice", os.path.join(qemu.ROOT, "tools/fleet_figures"), "schemes"], capture_output=True,
+                          text=True, timeout=LIMIT)
+    rows = [line for line in done.stdout.splitlines() if line.startswith("| ")]
+    if done.returncode or len(rows) != 16:
+        raise guest.Failure("not one row for each scheme and load", done.stdout + done.stderr)
+
+
 def test_core_deaths(report):
     """cores of members die: the ledgers are whole"""
     for world in ("tally", "name", "proc"):

@@ -85,7 +85,7 @@ static unsigned others(struct dpool *p, uint32_t *numbers)
 	return n;
 }
 
-static const struct dpool_transport transport = { tell, others };
+static const struct dpool_transport transport = { .tell = tell, .others = others };
 
 static void members_open(const struct dpool_scheme *scheme)
 {

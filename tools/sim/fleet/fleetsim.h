@@ -36,6 +36,7 @@ struct options {
 	unsigned core_deaths; /* in a run */
 	const char *world;    /* which: world_find() */
 	const char *scheme;   /* for worlds that have a choice */
+	const char *load;     /* likewise */
 	const char *images;   /* folder of the programs */
 	const char *skip;     /* a fault made on purpose: this function does nothing */
 	bool calm;            /* no weather */
@@ -323,6 +324,6 @@ struct world {
 	void (*check)(void);
 	void (*figures)(void);
 };
-extern const struct world world_echo, world_stubs, world_tally, world_page, world_name, world_proc;
+extern const struct world world_echo, world_stubs, world_tally, world_page, world_name, world_proc, world_pool;
 const struct world *world_find(const char *name);
 extern const struct world *world;

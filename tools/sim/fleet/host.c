@@ -163,6 +163,15 @@ bool host_cores_lost(void) { return fate_core_deaths > 0; }
 
 bool host_scheme(const char *name) { return options.scheme && !strcmp(options.scheme, name); }
 
+bool host_load(const char *name) { return options.load && !strcmp(options.load, name); }
+
+bool host_lives(uint64_t pid)
+{
+	const struct process *p = process_of(pid);
+
+	return p && p->life != PROCESS_DEAD;
+}
+
 void host_work(uint64_t ns) { time_spend(ns); }
 
 void host_done(void)

@@ -18,6 +18,10 @@ bool host_go_on(uint64_t n);
 uint64_t host_option(const char *name);
 /* Is this the scheme of the run (--scheme)? */
 bool host_scheme(const char *name);
+/* Is this its load (--load)? */
+bool host_load(const char *name);
+/* Does that process live? */
+bool host_lives(uint64_t pid);
 /* This process works for so many ns. */
 void host_work(uint64_t ns);
 /* A call was answered that began at `from` (a time of this process); counted and timed for the figures. */

@@ -37,8 +37,8 @@ struct options options = { .seed = 1,
 			   .images = "build/sim/fleet" };
 const struct world *world;
 
-static const struct world *const worlds[] = { &world_echo, &world_stubs, &world_tally,
-					      &world_page, &world_name,  &world_proc };
+static const struct world *const worlds[] = { &world_echo, &world_stubs, &world_tally, &world_page,
+					      &world_name, &world_proc,  &world_pool };
 #define WORLDS (sizeof worlds / sizeof worlds[0])
 
 const struct world *world_find(const char *name)
@@ -60,6 +60,8 @@ const char *replay_command(void)
 
 	if (options.scheme)
 		n += snprintf(text + n, sizeof text - (size_t)n, " --scheme %s", options.scheme);
+	if (options.load)
+		n += snprintf(text + n, sizeof text - (size_t)n, " --load %s", options.load);
 	if (options.skip)
 		n += snprintf(text + n, sizeof text - (size_t)n, " --skip %s", options.skip);
 	if (options.calm)
@@ -127,7 +129,8 @@ static void usage_die(void)
 {
 	fputs("usage: fleetsim [--world NAME] [--cores N] [--members N] [--clients N] [--calls N] [--kills N]\n"
 	      "                [--core-deaths N] [--seed N] [--seeds N] [--jobs N] [--seconds N] [--scheme NAME]\n"
-	      "                [--skip FUNCTION] [--calm] [--all-back] [--trace] [--figures] [--images FOLDER]\n"
+	      "                [--load NAME] [--skip FUNCTION] [--calm] [--all-back] [--trace] [--figures]\n"
+	      "                [--images FOLDER]\n"
 	      "docs/simulator.md says more. Worlds:\n",
 	      stderr);
 	for (unsigned i = 0; i < WORLDS; i++)
@@ -175,6 +178,9 @@ static void flag_read(int c)
 	case 'c':
 		options.scheme = optarg;
 		break;
+	case 'l':
+		options.load = optarg;
+		break;
 	case 'x':
 		options.skip = optarg;
 		break;
@@ -200,14 +206,15 @@ static void flag_read(int c)
 
 static void options_read(int argc, char **argv)
 {
-	struct option known[NUMBERS + 11] = { { "seed", 1, NULL, 'S' },    { "seeds", 1, NULL, 'N' },
-					      { "world", 1, NULL, 'w' },   { "scheme", 1, NULL, 'c' },
-					      { "skip", 1, NULL, 'x' },    { "images", 1, NULL, 'i' },
-					      { "calm", 0, NULL, 'q' },    { "trace", 0, NULL, 't' },
-					      { "figures", 0, NULL, 'f' }, { "all-back", 0, NULL, 'a' } };
+	struct option known[NUMBERS + 12] = { { "load", 1, NULL, 'l' },    { "seed", 1, NULL, 'S' },
+					      { "seeds", 1, NULL, 'N' },   { "world", 1, NULL, 'w' },
+					      { "scheme", 1, NULL, 'c' },  { "skip", 1, NULL, 'x' },
+					      { "images", 1, NULL, 'i' },  { "calm", 0, NULL, 'q' },
+					      { "trace", 0, NULL, 't' },   { "figures", 0, NULL, 'f' },
+					      { "all-back", 0, NULL, 'a' } };
 
 	for (unsigned i = 0; i < NUMBERS; i++)
-		known[10 + i] = (struct option){ numbers[i].name, 1, NULL, 256 + (int)i };
+		known[11 + i] = (struct option){ numbers[i].name, 1, NULL, 256 + (int)i };
 	for (int c; (c = getopt_long(argc, argv, "", known, NULL)) != -1;) {
 		if (c >= 256)
 			*numbers[c - 256].to = (unsigned)number(optarg, numbers[c - 256].least, numbers[c - 256].most);

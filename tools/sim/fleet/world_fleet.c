@@ -119,6 +119,8 @@ static void figures(void)
 	unsigned n = after_death.count ? after_death.count : 1;
 
 	ledger_show();
+	if (*ledger_counter("messages"))
+		printf("%lu messages, %lu elements moved\n", *ledger_counter("messages"), *ledger_counter("elements"));
 	printf("%u members killed, %u cores lost; after a death: seen %lu us, fenced %lu, told %lu, replaced %lu (most "
 	       "%lu)\n",
 	       fate_kills, fate_core_deaths, after_death.seen / n / MICROSECOND, after_death.fenced / n / MICROSECOND,
@@ -146,3 +148,5 @@ FLEET_WORLD(tally, NULL, "counters in the partitioned store of a fleet");
 FLEET_WORLD(page, NULL, "memory: pages, given to one process at a time");
 FLEET_WORLD(name, NULL, "names, a replica in each member");
 FLEET_WORLD(proc, "proc_child", "programs: started once, each with a number of its own");
+FLEET_WORLD(pool, NULL,
+	    "a dPool under --scheme exhaustion, bulk, pull, push or estimate, --load even, skewed or stream");
