@@ -83,7 +83,7 @@ static err_t client_attach(struct rpc_client *c)
 	c->own.tag = c;
 	c->peer = c->own.peer;
 	client_lock(c);
-	c->slow &= ~(RPC_SLOW_CLOSED | RPC_SLOW_CARRIER | RPC_SLOW_CARRIED);
+	c->slow &= ~(RPC_SLOW_LOOK | RPC_SLOW_CLOSED | RPC_SLOW_CARRIER | RPC_SLOW_CARRIED);
 	if (!c->own.urpc.own)
 		c->slow |= RPC_SLOW_CARRIER;
 	if (c->own.ops->settled)

@@ -53,6 +53,8 @@ int bench_name_client(int argc, char **argv);
 extern const struct measure idle_measures[];
 extern const struct measure thread_measures[];
 extern const struct measure process_measures[];
+extern const struct measure proc_measures[];
+extern const struct measure fleet_measures[];
 extern const struct measure shared_measures[];
 extern const struct measure member_measures[];
 extern const struct measure caps_measures[];
@@ -96,6 +98,8 @@ extern unsigned bench_window_ops;
 
 /* Report one record: `n` samples, in ticks per operation. Sorts values[]. `cores` took part. */
 void report_samples(const struct measure *m, const char *name, unsigned cores, double *values, unsigned n);
+/* The same for a figure that is no count of ticks, under a name, a unit and a goal of its own. */
+void report_values(const char *name, const char *unit, double goal, unsigned cores, double *values, unsigned n);
 /* Progress for people: the measure that runs now. */
 void report_progress(const struct measure *m, unsigned index, unsigned count);
 void report_failure(const struct measure *m, err_t error);
@@ -113,3 +117,4 @@ int serve_notify(int argc, char **argv);
 int serve_shared(int argc, char **argv);
 int serve_members(int argc, char **argv);
 int serve_caps(int argc, char **argv);
+int serve_load(int argc, char **argv);

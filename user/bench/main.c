@@ -3,6 +3,7 @@
  *
  *   bench list            the measures, with what they measure
  *   bench NAME...         those; a name that ends in '*' takes all that begin so
+ *   bench fleet           those of fleets and their services
  *   bench all             all of them
  * Options, for the runners: --json (JSON lines only), --meter (a meter in the emulator counts,
  * libos/x86/meter.h), --method M, --accel A, --commit C.  Exit status 0 if every measure gave its figures.
@@ -16,10 +17,15 @@
 
 struct bench_options bench_options = { "tsc", "unknown", "unknown", false, false };
 
-static const struct measure *const tables[] = {
-	kernel_measures, cap_measures,  page_measures,   grant_measures,   message_measures, urpc_measures,
-	stub_measures,   idle_measures, thread_measures, process_measures, shared_measures,  island_measures,
-	member_measures, span_measures, agree_measures,  caps_measures,    name_measures,    mail_measures,
+static const struct {
+	const char *group; /* all of a group can be asked for; NULL: of none */
+	const struct measure *measure;
+} tables[] = {
+	{ NULL, kernel_measures },  { NULL, cap_measures },     { NULL, page_measures },    { "fleet", grant_measures },
+	{ NULL, message_measures }, { NULL, urpc_measures },    { NULL, stub_measures },    { NULL, idle_measures },
+	{ NULL, thread_measures },  { NULL, process_measures }, { "fleet", proc_measures }, { NULL, shared_measures },
+	{ NULL, island_measures },  { NULL, member_measures },  { NULL, span_measures },    { NULL, agree_measures },
+	{ NULL, caps_measures },    { "fleet", name_measures }, { "fleet", mail_measures }, { "fleet", fleet_measures },
 };
 #define TABLES (sizeof tables / sizeof *tables)
 
@@ -43,10 +49,12 @@ static bool name_matches(const char *pattern, const char *name)
 	return strcmp(pattern, name) == 0;
 }
 
-static bool wanted(const struct measure *m, int count, char **patterns)
+static bool wanted(size_t table, const struct measure *m, int count, char **patterns)
 {
+	const char *group = tables[table].group;
+
 	for (int i = 0; i < count; i++)
-		if (name_matches(patterns[i], m->name))
+		if (name_matches(patterns[i], m->name) || (group && strcmp(patterns[i], group) == 0))
 			return true;
 	return false;
 }
@@ -54,7 +62,7 @@ static bool wanted(const struct measure *m, int count, char **patterns)
 static void list_measures(void)
 {
 	for (size_t t = 0; t < TABLES; t++)
-		for (const struct measure *m = tables[t]; m->name; m++)
+		for (const struct measure *m = tables[t].measure; m->name; m++)
 			printf("%-20s %s\n", m->name, m->what);
 }
 
@@ -62,8 +70,8 @@ static unsigned count_wanted(int count, char **patterns)
 {
 	unsigned n = 0;
 	for (size_t t = 0; t < TABLES; t++)
-		for (const struct measure *m = tables[t]; m->name; m++)
-			n += wanted(m, count, patterns);
+		for (const struct measure *m = tables[t].measure; m->name; m++)
+			n += wanted(t, m, count, patterns);
 	return n;
 }
 
@@ -99,8 +107,8 @@ static int run_measures(int count, char **patterns)
 		return status;
 	report_heading();
 	for (size_t t = 0; t < TABLES; t++)
-		for (const struct measure *m = tables[t]; m->name; m++) {
-			if (!wanted(m, count, patterns))
+		for (const struct measure *m = tables[t].measure; m->name; m++) {
+			if (!wanted(t, m, count, patterns))
 				continue;
 			report_progress(m, ++index, total);
 			if (run_one(m))
@@ -141,7 +149,7 @@ int main(int argc, char **argv)
 	int first = parse_options(argc, argv);
 	if (first < 0 || first == argc) {
 		fprintf(stderr,
-			"usage: bench [--json] [--meter] [--method M] [--accel A] [--commit C] list | all | NAME...\n");
+			"usage: bench [--json] [--meter] [--method M] [--accel A] [--commit C] list | all | fleet | NAME...\n");
 		return 2;
 	}
 	if (strcmp(argv[first], "list") == 0) {

@@ -70,20 +70,27 @@ unsigned bench_window_ops = 1;
 
 void report_samples(const struct measure *m, const char *name, unsigned cores, double *values, unsigned n)
 {
-	bool icount = bench_options.method[0] == 'i';
+	char unit[48];
+
+	snprintf(unit, sizeof unit, "%s/%s", bench_options.method[0] == 'i' ? "instructions" : "cycles", m->unit);
 	/* The meter's line comes first, of the windows since the last one; then whose it is. */
 	if (bench_options.meter) {
 		METER(METER_REPORT);
 		printf("{\"meter\":\"%s\",\"cores\":%u,\"ops\":%u}\n", name, cores, bench_window_ops);
 	}
 	bench_window_ops = 1;
+	report_values(name, unit, m->goal, cores, values, n);
+}
+
+void report_values(const char *name, const char *unit, double goal, unsigned cores, double *values, unsigned n)
+{
 	qsort(values, n, sizeof *values, compare);
 	if (!bench_options.json_only)
-		print_row(name, cores, values, n, m->goal);
-	printf("{\"name\":\"%s\",\"unit\":\"%s/%s\",\"method\":\"%s\",\"accelerator\":\"%s\",\"cores\":%u,"
+		print_row(name, cores, values, n, goal);
+	printf("{\"name\":\"%s\",\"unit\":\"%s\",\"method\":\"%s\",\"accelerator\":\"%s\",\"cores\":%u,"
 	       "\"median\":%.1f,\"min\":%.1f,\"max\":%.1f,\"n\":%u,\"commit\":\"%s\"}\n",
-	       name, icount ? "instructions" : "cycles", m->unit, bench_options.method, bench_options.accelerator,
-	       cores, values[n / 2], values[0], values[n - 1], n, bench_options.commit);
+	       name, unit, bench_options.method, bench_options.accelerator, cores, values[n / 2], values[0],
+	       values[n - 1], n, bench_options.commit);
 	fflush(stdout);
 }
 
