@@ -125,10 +125,10 @@ enum cap_op {
 	CAP_OP_KERNEL_DELETE,
 	/*
 	 * rdx = frame: as UNMAP, in any table; stays mapped, with nothing there, until bit 8 says that all have
-	 * flushed
+	 * flushed -> the first shared table on the way there, base | type, or 0
 	 */
 	CAP_OP_KERNEL_UNMAP,
-	CAP_OP_KERNEL_PROTECT, /* rdx = frame, r10 = range, bits 8-15 MAP_ flags: as PROTECT, in shared tables too */
+	CAP_OP_KERNEL_PROTECT, /* rdx = frame, r10 = range, bits 8-15 MAP_ flags: as PROTECT, in any table, likewise */
 	CAP_OP_KERNEL_FLUSH,   /* forget all translations on this core */
 	/*
 	 * rdx = capability -> rdx = 1: the only one here, has no descendant, is no foreign table with entries of ours

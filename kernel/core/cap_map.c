@@ -140,8 +140,8 @@ static inline struct mapping mapping_of(const struct cap *c)
 
 static bool table_marked(const struct cap *t) { return t->flags & (CAP_FLAG_REMOTE | CAP_FLAG_FOREIGN); }
 
-/* Is a table through which t, mapped, is found, shared? */
-static NOINLINE bool table_below_shared(const struct cap *t)
+/* The first table that is shared of t, mapped, and those through which it is found; NULL: none is. */
+static NOINLINE const struct cap *table_below_shared(const struct cap *t)
 {
 	while (t && !table_marked(t))
 		t = t->flags & CAP_FLAG_MAPPED ? mapping_of(t).table : NULL;
@@ -419,6 +419,15 @@ err_t cap_unmap(struct cap *c)
 	if (!(c->flags & CAP_FLAG_MAPPED))
 		return ERR_MAP_UNMAPPED;
 	return cap_unmap_any(c);
+}
+
+uint64_t cap_shared_table(const struct cap *c)
+{
+	const struct cap *t = NULL;
+
+	if (cap_is_frame(c) && c->flags & CAP_FLAG_MAPPED)
+		t = table_below_shared(mapping_of(c).table);
+	return t ? t->base | t->type : 0;
 }
 
 err_t cap_unmap_shared(struct cap *c, bool finish)

@@ -69,6 +69,8 @@ err_t cap_protect(struct cap *c, uint64_t range, unsigned flags);
 /* CAP_OP_KERNEL_UNMAP, _PROTECT and _PLACE. */
 err_t cap_unmap_shared(struct cap *c, bool finish);
 err_t cap_protect_shared(struct cap *c, uint64_t range, unsigned flags);
+/* The first shared table on the way to what c, a frame, maps: base | type; 0: there is none. */
+uint64_t cap_shared_table(const struct cap *c);
 struct sys_result cap_place(struct cap *c);
 
 /* --- cap_share.c: of CAP_OP_KERNEL_, what their names say ------------------------------ */

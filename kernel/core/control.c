@@ -82,6 +82,11 @@ static bool is_object(const struct cap *c, uint64_t info, uint64_t base)
 }
 
 /* The operations on a further capability, which is at `address` in the caller's space. */
+static struct sys_result in_table(const struct cap *c, err_t err)
+{
+	return (struct sys_result){ err, cap_shared_table(c) };
+}
+
 static struct sys_result other_invoke(uint64_t op, cptr_t address, uint64_t a1, uint64_t a2)
 {
 	struct cap *c = cap_lookup(&current->cspace, address);
@@ -104,9 +109,9 @@ static struct sys_result other_invoke(uint64_t op, cptr_t address, uint64_t a1, 
 	case CAP_OP_KERNEL_DELETE:
 		return cap_delete_shared(c, flags);
 	case CAP_OP_KERNEL_UNMAP:
-		return SYS_ERROR(cap_unmap_shared(c, flags & 1));
+		return in_table(c, cap_unmap_shared(c, flags & 1));
 	case CAP_OP_KERNEL_PROTECT:
-		return SYS_ERROR(cap_protect_shared(c, a1, flags));
+		return in_table(c, cap_protect_shared(c, a1, flags));
 	case CAP_OP_KERNEL_SOLE:
 		return SYS_OK(cap_sole(c));
 	case CAP_OP_KERNEL_PLACE:

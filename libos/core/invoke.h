@@ -305,16 +305,24 @@ static inline err_t kernel_delete(cptr_t kernel, cptr_t cap, unsigned flags, uin
 	return r.err;
 }
 
-/* Empties the entries; `finish`, when the cores concerned have flushed: the frame can be mapped again. */
-static inline err_t kernel_unmap(cptr_t kernel, cptr_t frame, bool finish)
+/*
+ * Empties the entries; `finish`, when the cores concerned have flushed: the frame can be mapped again. *table: the
+ * first shared page table on the way to them, base | type; 0: there is none.
+ */
+static inline err_t kernel_unmap(cptr_t kernel, cptr_t frame, bool finish, uint64_t *table)
 {
-	return invoke_simple(kernel, INVOKE(CAP_OP_KERNEL_UNMAP, finish), frame, 0, 0, 0);
+	struct sys_result r = sys_invoke(kernel, INVOKE(CAP_OP_KERNEL_UNMAP, finish), frame, 0, 0, 0);
+
+	*table = r.v0;
+	return r.err;
 }
 
-static inline err_t kernel_protect(cptr_t kernel, cptr_t frame, unsigned first, unsigned count, unsigned flags)
+static inline err_t kernel_protect(cptr_t kernel, cptr_t frame, uint64_t range, unsigned flags, uint64_t *table)
 {
-	return invoke_simple(kernel, INVOKE(CAP_OP_KERNEL_PROTECT, flags), frame,
-			     (uint64_t)first | (uint64_t)count << 16, 0, 0);
+	struct sys_result r = sys_invoke(kernel, INVOKE(CAP_OP_KERNEL_PROTECT, flags), frame, range, 0, 0);
+
+	*table = r.v0;
+	return r.err;
 }
 
 static inline err_t kernel_flush(cptr_t kernel) { return invoke_simple(kernel, CAP_OP_KERNEL_FLUSH, 0, 0, 0, 0); }

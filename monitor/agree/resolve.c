@@ -153,6 +153,12 @@ static bool doubt_hear(coreid_t from, const struct mon_message *m)
 	/* Not known to be dead here yet: it will be asked again. */
 	if (!is_dead(m->word[0]))
 		return true;
+	/*
+	 * A member that has not voted, and has left as the group's work is over: none could commit. Who has voted does
+	 * not leave before it knows (member_end.c).
+	 */
+	if (outcome == OUTCOME_UNKNOWN && !round_find(m->word[0]) && !group_count(m->word[1]))
+		outcome = OUTCOME_ABORTED;
 	if (outcome == OUTCOME_COMMITTED || outcome == OUTCOME_ABORTED)
 		outcome_say(from, m->word[0], m->word[1], outcome == OUTCOME_COMMITTED);
 	else

@@ -64,6 +64,8 @@ void caps_pin(cptr_t cap, coreid_t owner);
 void caps_unpin(cptr_t cap);
 /* MON_WALK: compares what all cores have. */
 void caps_walk_request(struct request *r);
+/* Whose cores may remember what was in a shared page table (base | type); 0: nobody knows. */
+uint64_t caps_table_pid(uint64_t table);
 /* Operations under way; for the checker, which wants none. */
 unsigned caps_busy(void);
 /* Lines from other monitors that made no sense. */

@@ -35,6 +35,33 @@ static err_t deliver(cptr_t source, const struct delivery *d, uint64_t *value)
 
 static bool core_absent(coreid_t core) { return core_gone(core) || (group_formed() && !group_holds(GROUP_ALL, core)); }
 
+static bool is_table(const struct share *s) { return s->object.type != CAP_RAM && s->object.type != CAP_FRAME; }
+
+/*
+ * A page table has copies in one process only, which has a member where the table is made: so its cores
+ * are all that may remember what was in it.
+ */
+static bool table_denied(const struct share *s, const struct delivery *d)
+{
+	if (!is_table(s))
+		return false;
+	return d->target != CAPS_TO_SLOT || (s->pid ? s->pid != d->dest : !group_holds(d->dest, monitor.core));
+}
+
+static void table_belongs(struct share *s, const struct delivery *d)
+{
+	if (is_table(s))
+		s->pid = d->dest;
+}
+
+uint64_t caps_table_pid(uint64_t table)
+{
+	struct object object = { table & ~(uint64_t)(PAGE_SIZE - 1), (uint8_t)table, CAP_PTABLE_BITS };
+	const struct share *s = share_find(&object);
+
+	return s ? s->pid : 0;
+}
+
 /* Counts the copy, and sends it. The keeper is there. */
 static err_t grant_send(struct share *s, coreid_t to, const struct delivery *d, coreid_t asker, uint32_t number)
 {
@@ -44,12 +71,16 @@ static err_t grant_send(struct share *s, coreid_t to, const struct delivery *d, 
 
 	if (core_absent(to))
 		return ERR_CORE_DOWN;
-	if (s->object.type != CAP_RAM && s->object.type != CAP_FRAME)
+	if (table_denied(s, d))
+		return ERR_DENIED;
+	if (is_table(s))
 		err = kernel_place(TASK_KERNEL, s->keeper, &place);
 	if (!err && first)
 		err = kernel_share(TASK_KERNEL, s->keeper, true);
 	if (!err)
 		err = sharer_count(s, to, 1);
+	if (!err)
+		table_belongs(s, d);
 	if (!err)
 		caps_send(to, CAPS_GRANT, ERR_OK, number, &s->object, caps_object(&s->object, d->rights, d->target, to),
 			  asker | (uint64_t)d->slot << 32, d->dest, place);
@@ -152,6 +183,7 @@ void grant_message(coreid_t from, const struct mon_message *m)
 		caps_send(from, CAPS_RELEASE, ERR_OK, 0, &object, caps_object(&object, 0, 0, 0), 0, 1, 0);
 	} else {
 		s->count++;
+		table_belongs(s, &d);
 		err = deliver(s->keeper, &d, &value);
 		if (err)
 			sweep_soon();

@@ -24,8 +24,11 @@ static void thaw(const struct op *o, const struct share *s, coreid_t owner)
 			line(h->core, CAPS_MOVED, o, owner, 0);
 }
 
+/* A giver that was told of the heir hears that nothing came of it: before we say that we know of any death since. */
 static void move_fail(struct op *o, struct share *s)
 {
+	if (o->u.move.told && !core_gone(s->giver))
+		line(s->giver, CAPS_TOLD, o, monitor.core, 0);
 	thaw(o, s, monitor.core);
 	s->stays = true;
 	share_release(s);
@@ -263,11 +266,19 @@ void told_message(coreid_t from, const struct mon_message *m)
 	struct object object = caps_object_of(m);
 	struct share *s = share_find(&object);
 
-	if (!s || !s->given || s->owner != from || caps_core(m) >= monitor.info->cores) {
+	if (!s || !s->given || caps_core(m) >= monitor.info->cores ||
+	    from != (caps_core(m) == from && !s->frozen ? s->teller : s->owner)) {
 		line_drop(from, m);
 		return;
 	}
+	if (caps_core(m) == from) {
+		s->told = false;
+		s->owner = from;
+		s->teller = CORE_NONE;
+		return;
+	}
 	/* Who has a share of it besides hears that it has moved only when it has. */
+	s->teller = from;
 	if (s->frozen)
 		s->told = true;
 	else

@@ -157,6 +157,11 @@ void take_message(coreid_t from, const struct mon_message *m)
 		share_wait(s, from, m);
 		return;
 	}
+	/* It was to be ours, and is not: the giver hears of that from its owner. */
+	if (s && !s->own && !s->given && s->owner != from) {
+		caps_send(from, CAPS_RETRY, ERR_OK, mon_sequence(m->header), NULL, 0, 0, 0, 0);
+		return;
+	}
 	if (op_new(NULL, &o)) {
 		caps_send_done(from, mon_sequence(m->header), ERR_NO_MEMORY, object.base);
 		return;

@@ -38,7 +38,9 @@ struct share {
 	coreid_t heir_giver;     /* ... and its giver then */
 	coreid_t owner;          /* when it is not ours */
 	coreid_t giver;          /* ours: whose it was; CORE_NONE */
+	coreid_t teller;         /* given: whose it was when we were last told of a move; CORE_NONE */
 	uint32_t count;          /* not ours: copies that came from the owner */
+	uint64_t pid;            /* of a page table: whose members have it; 0: it was not sent to any yet */
 	cptr_t keeper;           /* the monitor's own capability; 0: none */
 	struct sharer *sharers;  /* ours */
 	struct op *holder;       /* that is changing it */

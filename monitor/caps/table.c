@@ -95,7 +95,7 @@ err_t share_new(const struct object *o, coreid_t owner, struct share **out)
 	s->object = *o;
 	s->own = owner == monitor.core;
 	s->owner = owner;
-	s->giver = CORE_NONE;
+	s->giver = s->teller = CORE_NONE;
 	s->next = *at;
 	*at = s;
 	shares++;

@@ -115,7 +115,9 @@ CAPS_REGRESSIONS = {
     "members whose home is dead stop before any gives its memory back":
         (("--cores 16 --operations 200", (2750, 3595, 3997)),),
     "who was to join is not asked how that ended; a group goes while requests wait in it":
-        (("--cores 16 --operations 200 --deaths 3", (529, 833)),),
+        (("--cores 16 --operations 200 --deaths 3", (529, 833, 5050, 5105)),
+         ("--cores 16 --operations 200 --deaths 2", (5770,))),
+    "a move is given up whose giver was told of the heir": (("--cores 64 --operations 300 --deaths 1", (5039,)),),
     "a user's revoke overtakes one by the monitors":
         (("--cores 16 --operations 200", (2048,)), ("--cores 4 --operations 600", (61,)),
          ("--cores 5 --operations 300 --deaths 2", (10, 300)), ("--cores 16 --operations 200 --deaths 4", (82, 496))),

@@ -252,6 +252,8 @@ static void test_foreign_into_root(void **state)
 	assert_true(shows(S(1), 7));
 	OK(map(T1, T2, 0));
 	OK(map(F0, T1, 0));
+	/* By way of T2, which nobody shares. */
+	assert_int_equal(cap_shared_table(world_slot(F0)), THERE | CAP_PTABLE3);
 	assert_int_equal(cap_check(), 0);
 	/* A root that was destroyed, and another at its address: neither has the table. */
 	OK(invoke(S(1), CAP_OP_DELETE, 0, 0));
@@ -347,7 +349,9 @@ static void test_shared_unmap(void **state)
 	FAILS(cap_unmap_shared(world_slot(T1), false), ERR_CAP_TYPE);
 	FAILS(cap_unmap_shared(world_slot(F1), false), ERR_MAP_UNMAPPED);
 	FAILS(cap_unmap_shared(world_slot(F0), true), ERR_MAP_MAPPED);
+	assert_int_equal(cap_shared_table(world_slot(T1)) | cap_shared_table(world_slot(F1)), 0);
 	OK(cap_unmap_shared(world_slot(F0), false));
+	assert_int_equal(cap_shared_table(world_slot(F0)), world_slot(T1)->base | CAP_PTABLE1);
 	assert_false(shows(T1, 0));
 	assert_int_equal(hosted.flush_page, 1);
 	/* The frame stays taken till all have flushed; the entry is free at once, for whoever is first. */
@@ -360,6 +364,7 @@ static void test_shared_unmap(void **state)
 	assert_int_equal(arch_pte_paddr(*entry(T1, 0)), world_slot(F1)->base);
 	assert_int_equal(cap_check(), 0);
 	OK(cap_unmap_shared(world_slot(F0), true));
+	assert_int_equal(cap_shared_table(world_slot(F0)), 0);
 	assert_int_equal(arch_pte_paddr(*entry(T1, 0)), world_slot(F1)->base);
 	FAILS(cap_unmap_shared(world_slot(F0), true), ERR_MAP_UNMAPPED);
 	OK(map(F0, T1, 4));

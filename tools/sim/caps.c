@@ -90,6 +90,19 @@ struct member *member_draw_other(const struct member *m)
 	return NULL;
 }
 
+struct member *member_draw_here(const struct member *m)
+{
+	unsigned first = (unsigned)random_below(&dice, member_count);
+
+	for (unsigned i = 0; i < member_count; i++) {
+		struct member *o = &members[(first + i) % member_count];
+
+		if (o->core == m->core && o->belongs != m->belongs && caps_usable(o))
+			return o;
+	}
+	return NULL;
+}
+
 /* A slot that no request names, and that has something of these types (0: nothing) in it. 0: none was found. */
 unsigned slot_draw(const struct member *m, unsigned types, struct island_cap *out)
 {

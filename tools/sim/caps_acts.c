@@ -136,6 +136,24 @@ static bool unmap_act(struct member *m, bool protect)
 	return true;
 }
 
+/* What another process of the core has mapped, by a cnode that both have. That goes on with it meanwhile. */
+static bool unmap_lent_act(struct member *m)
+{
+	struct member *o = member_draw_here(m);
+	struct island_cap c;
+	unsigned slot = o ? slot_draw(o, 1u << CAP_FRAME, &c) : 0;
+	err_t err;
+
+	if (!slot || !(c.flags & CAP_FLAG_MAPPED))
+		return false;
+	cores[m->core].island.isle_lend(o->process, m->process);
+	err = caps_invoke(m, (unsigned)CPTR(LENT_L1, slot), CAP_OP_UNMAP, 0, 0);
+	if (err != ERR_CAP_REMOTE)
+		return count(err);
+	caps_ask(MON_UNMAP, m, 0, &c, (uint64_t[4]){ m->core, CPTR(LENT_L1, slot) });
+	return true;
+}
+
 static bool touch_act(struct member *m)
 {
 	unsigned n = page_draw();
@@ -195,7 +213,7 @@ static bool act(struct member *m, unsigned n)
 	if (n < 60)
 		return map_act(m);
 	if (n < 66)
-		return unmap_act(m, n >= 63);
+		return n == 65 ? unmap_lent_act(m) : unmap_act(m, n >= 63);
 	if (n < 75)
 		return touch_act(m);
 	if (n < 79)

@@ -50,6 +50,8 @@ bool caps_usable(const struct member *m);
 /* A member; another of the same process; one of any. NULL: none that lives. */
 struct member *member_draw(void);
 struct member *member_draw_other(const struct member *m);
+/* One of another process on the same core. */
+struct member *member_draw_here(const struct member *m);
 /* A slot that no request names, and that has something of these types (0: nothing) in it. 0: none was found. */
 unsigned slot_draw(const struct member *m, unsigned types, struct island_cap *out);
 /* Asks the member's monitor, about what is in the slot; of another member, too, whose slot the answer is about. */

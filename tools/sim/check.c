@@ -110,14 +110,16 @@ static void owner_check(size_t at)
 /* RAM that was given away, seen by the giver. */
 static bool tombstone(const struct node *n) { return foreign(n) && n->flags & CAP_FLAG_REMOTE; }
 
-/* What was a dead core's is nobody's till the survivors have agreed on its death, and have forgotten it. */
+/* What was a dead core's, or on its way to one, is nobody's till the survivors have agreed on that, and forget it. */
 static bool orphan(const struct node *n)
 {
-	coreid_t owner = cores[n->core].island.isle_owner(
-		&(struct island_cap){ .type = n->type, .bits = n->bits, .base = n->base });
+	const struct island_cap object = { .type = n->type, .bits = n->bits, .base = n->base };
+	coreid_t owner = cores[n->core].island.isle_owner(&object), heir = cores[n->core].island.isle_heir(&object);
 
 	if (owner == CORES_MAX)
 		return check_orphans_allowed();
+	if (heir < CORES_MAX && !core_alive(heir) && !all_quiet)
+		return true;
 	return !core_alive(owner) && (!all_quiet || cores[n->core].island.isle_group_holds(GROUP_ALL, owner));
 }
 

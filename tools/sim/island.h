@@ -86,6 +86,9 @@ uint32_t isle_member(uint64_t pid);
 /* It ends, as if killed. */
 void isle_process_end(uint32_t process);
 bool isle_process_alive(uint32_t process);
+/* Process `to` gets the cnode with `from`'s slots as its own LENT_L1, as if it had been sent it. */
+#define LENT_L1 8
+void isle_lend(uint32_t from, uint32_t to);
 /* Its root page table; 0: it has none. */
 paddr_t isle_root(uint32_t process);
 /* What the process does by itself: an invocation in its own capability space. */
@@ -104,6 +107,8 @@ void isle_page(paddr_t page, struct island_page *out);
 bool isle_table_marked(paddr_t base);
 /* Whose an object is, as the monitor knows; CORES_MAX: it has no record, or a pinned one. */
 coreid_t isle_owner(const struct island_cap *c);
+/* Whose it is to be, while that changes; CORES_MAX: it does not. */
+coreid_t isle_heir(const struct island_cap *c);
 /* Violations that the CPU driver itself finds. */
 uint64_t isle_check(void);
 /* All capabilities of the core, copies included. */

@@ -23,11 +23,13 @@
 	X(isle_process)        \
 	X(isle_member)         \
 	X(isle_process_end)    \
+	X(isle_lend)           \
 	X(isle_process_alive)  \
 	X(isle_invoke)         \
 	X(isle_page)           \
 	X(isle_table_marked)   \
 	X(isle_owner)          \
+	X(isle_heir)           \
 	X(isle_root)           \
 	X(isle_malformed_caps) \
 	X(isle_run) X(isle_check) X(isle_caps) X(isle_busy) X(isle_show) X(isle_memory_free)

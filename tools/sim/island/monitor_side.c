@@ -274,6 +274,14 @@ void isle_process_end(uint32_t process)
 		process_end(p, MON_KILLED, ERR_KILLED);
 }
 
+void isle_lend(uint32_t from, uint32_t to)
+{
+	cptr_t lent = process_cap(process_table_find(&monitor.processes, to), CPTR_L1(LENT_L1));
+
+	cap_delete(lent);
+	cap_copy(process_cap(process_table_find(&monitor.processes, from), CPTR_L1(0)), lent);
+}
+
 /* --- start and loop ----------------------------------------------------------------------------- */
 
 static void require(err_t err, const char *what)

@@ -41,6 +41,13 @@ coreid_t isle_owner(const struct island_cap *c)
 	return !s || s->pinned ? CORE_NONE : s->owner;
 }
 
+coreid_t isle_heir(const struct island_cap *c)
+{
+	const struct share *s = share_find(&(struct object){ c->base, c->type, c->bits });
+
+	return s && s->frozen ? s->heir : CORE_NONE;
+}
+
 void isle_page(paddr_t page, struct island_page *out)
 {
 	machine_page(page, out);
