@@ -33,7 +33,7 @@ static bool room_make(struct dpool *p, uint32_t more)
 	uint32_t room = p->room ? p->room : 64;
 	uint8_t *larger;
 
-	while (room < p->count + more)
+	while (room < p->count + p->coming + more)
 		room *= 2;
 	if (room == p->room)
 		return true;
@@ -92,7 +92,22 @@ static err_t tell(struct dpool *p, uint32_t member, uint32_t what, const void *e
 	return err;
 }
 
-/* Moves the top `count` elements to that member. If it dies meanwhile they are gone with it. */
+/* Elements that are ours when the user has said so, one by one. There is room for them. */
+static void elements_own(struct dpool *p, const uint8_t *elements, uint32_t count)
+{
+	uint8_t one[DPOOL_BATCH / 2];
+
+	p->coming += count;
+	for (uint32_t i = 0; i < count; i++) {
+		memcpy(one, elements + (size_t)i * p->bytes, p->bytes);
+		if (!p->transport->own(p, one))
+			shard_add(p, one, 1);
+		p->coming--;
+	}
+	cond_broadcast(&p->changed);
+}
+
+/* Moves the top `count` elements to that member. If it dies meanwhile they are gone with it, or their owner knows. */
 static err_t shard_send(struct dpool *p, uint32_t member, uint32_t count)
 {
 	uint8_t batch[DPOOL_BATCH];
@@ -110,6 +125,10 @@ static err_t shard_send(struct dpool *p, uint32_t member, uint32_t count)
 	cond_broadcast(&p->changed);
 	if (err && err != ERR_CLOSED && room_make(p, count)) {
 		shard_add(p, batch, count); /* it was refused: there was no room */
+		return err;
+	}
+	if (err == ERR_CLOSED && p->transport->own && room_make(p, count)) {
+		elements_own(p, batch, count);
 		return err;
 	}
 	p->stats.sent += count;
@@ -258,6 +277,14 @@ err_t dpool_give(struct dpool *p, const void *element)
 	return ERR_OK;
 }
 
+static void coming_await(struct dpool *p)
+{
+	mutex_lock(&p->lock);
+	while (p->coming)
+		cond_wait(&p->changed, &p->lock, 0);
+	mutex_unlock(&p->lock);
+}
+
 err_t dpool_leave(struct dpool *p)
 {
 	uint32_t other[DPOOL_MEMBERS];
@@ -265,6 +292,7 @@ err_t dpool_leave(struct dpool *p)
 	err_t err;
 
 	p->leaving = true;
+	coming_await(p);
 	while (p->count) {
 		if (frozen(p))
 			thaw_await(p);
@@ -390,7 +418,10 @@ static err_t elements_came(struct dpool *p, const void *elements, uint32_t count
 		return ERR_AGAIN;
 	if (p->stopped || p->leaving || !room_make(p, count))
 		return ERR_NO_MEMORY;
-	shard_add(p, elements, count);
+	if (p->transport->own)
+		elements_own(p, elements, count);
+	else
+		shard_add(p, elements, count);
 	p->stats.received += count;
 	work_wake(p);
 	return ERR_OK;

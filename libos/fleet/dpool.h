@@ -50,6 +50,12 @@ struct dpool_transport {
 	unsigned (*others)(struct dpool *p, uint32_t *numbers);
 	/* The calling thread is about to wait for what others do: messages are to be taken meanwhile. May be NULL. */
 	void (*release)(struct dpool *p);
+	/*
+	 * NULL, or: somebody keeps whose each element is, and is told here that this one is ours now; it may be
+	 * changed. Called before it is in our shard, and for what went to a member that died, which may be ours yet.
+	 * May block. An error: it is not ours. Such a pool needs no dpool_rebuild: heirs ask that somebody.
+	 */
+	err_t (*own)(struct dpool *p, void *element);
 };
 
 struct dpool {
@@ -79,10 +85,11 @@ struct dpool {
 	uint32_t turn;      /* whose turn it is to be asked, or pushed to */
 	uint32_t frozen_by; /* member that rebuilds: no element moves between shards; DPOOL_NOBODY */
 	uint32_t moving;    /* messages with elements that are under way from here */
+	uint32_t coming;    /* elements that are to be in our shard as soon as they are ours */
 	bool leaving, stopped;
 	struct event work;
 	struct mutex lock;   /* for what follows only: threads are cooperative */
-	struct cond changed; /* frozen_by, moving */
+	struct cond changed; /* frozen_by, moving, coming */
 	struct {
 		uint32_t member, count;
 	} estimate[DPOOL_MEMBERS];

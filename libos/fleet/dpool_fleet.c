@@ -21,8 +21,9 @@ static unsigned fleet_transport_others(struct dpool *p, uint32_t *numbers)
 
 static void fleet_transport_release(struct dpool *p) { rpc_release(&((struct fleet *)p->tag)->server); }
 
-static const struct dpool_transport fleet_transport = { fleet_transport_tell, fleet_transport_others,
-							fleet_transport_release };
+static const struct dpool_transport fleet_transport = { .tell = fleet_transport_tell,
+							.others = fleet_transport_others,
+							.release = fleet_transport_release };
 
 static err_t arrived(void *arg, uint32_t from, uint32_t what, const void *data, size_t bytes, void *answer,
 		     size_t *answered)

@@ -2,8 +2,8 @@
  * Taking over from a member that died or leaves: its chunks are those that the monitors know as its own.
  *
  * What is granted of a chunk, and by that what is free, the monitor tells.  While it does, all of the chunk counts
- * as taken, so what comes back meanwhile is only noted twice.  Empty chunks may lie in the shard of a third
- * member; dPool's rebuild finds out.
+ * as taken, so what comes back meanwhile is only noted twice.  Empty chunks are theirs in whose shard they lie, so
+ * those of others are not met here.
  */
 #include "services/page/store.h"
 
@@ -37,15 +37,22 @@ err_t granted_read(struct store *s, const struct chunk *c, uint64_t *seen)
 	return err;
 }
 
-static void chunk_read(struct store *s, struct chunk *c)
+/* Of that block of it, which counts as taken as a whole. The chunk is busy. */
+static void block_read(struct store *s, struct chunk *c, paddr_t base, unsigned bits)
 {
-	uint64_t seen[CHUNK_PAGES / 64] = { 0 };
+	uint64_t seen[CHUNK_PAGES / 64] = { 0 }, first = (base - c->base) >> PAGE_BITS;
 	struct shelf *h = s->shelf[c->core];
 	err_t err = granted_read(s, c, seen);
 
-	for (uint64_t n = 0; !err && !c->gone && n < UINT64_C(1) << (c->bits - PAGE_BITS); n++)
+	for (uint64_t n = first; !err && !c->gone && n < first + (UINT64_C(1) << (bits - PAGE_BITS)); n++)
 		if (!(seen[n / 64] >> n % 64 & 1))
 			chunk_give(&h->book, c, c->base + n * PAGE_SIZE, PAGE_BITS);
+}
+
+void store_look(struct store *s, struct chunk *c, paddr_t base, unsigned bits)
+{
+	if (bits > PAGE_BITS && c->bits <= CHUNK_BITS)
+		block_read(s, c, base, bits);
 }
 
 static err_t region_inherit(struct store *s, coreid_t core, const struct mon_region *r)
@@ -69,7 +76,7 @@ static err_t region_inherit(struct store *s, coreid_t core, const struct mon_reg
 	s->stat.chunks++;
 	s->stat.adopted++;
 	if (c->bits <= CHUNK_BITS)
-		chunk_read(s, c);
+		block_read(s, c, c->base, c->bits);
 	store_done(s, c, c->base, PAGE_BITS, STORE_GRANTED);
 	/* What came back before we owned it is not told; look once. */
 	store_collect(s, core, r->base);
@@ -85,59 +92,54 @@ static bool is_dead(const struct store *s, uint64_t owner)
 	return owner != process_self_pid() && !view_find_pid(&s->fleet->view, owner);
 }
 
-/* --- empty ones --------------------------------------------------------------------------------- */
+/* --- an empty one --------------------------------------------------------------------------------- */
 
-static bool element_among(const struct element *held, uint32_t count, paddr_t base)
+static err_t empty_inherit(struct store *s, coreid_t core, const struct mon_region *r)
 {
-	for (uint32_t i = 0; i < count; i++)
-		if (held[i].base == base)
-			return true;
-	return false;
-}
+	struct shelf *h = store_shelf(s, core);
+	struct element e = { .base = r->base, .owner = process_self_pid(), .bits = r->bits };
+	err_t err = h ? ERR_OK : ERR_NO_MEMORY;
 
-/* Those of the dead that are in nobody's shard. */
-static void empty_missing(struct dpool *p, const void *held, uint32_t count)
-{
-	struct shelf *h = p->tag;
-	struct store *s = h->store;
-	struct mon_region r;
-
-	for (unsigned i = 0; !mon_regions(h->core, i, &r); i++) {
-		struct element e = { .base = r.base, .owner = process_self_pid(), .bits = r.bits };
-
-		if (!is_dead(s, r.owner) || r.granted || r.bits != CHUNK_BITS || element_among(held, count, r.base))
-			continue;
-		if (!mon_region_own(h->core, r.base, r.owner, &e.number)) {
-			s->stat.adopted++;
-			dpool_restore(p, &e);
-		}
-	}
+	if (err)
+		return err;
+	rpc_release(&s->fleet->server);
+	err = mon_region_own(core, r->base, r->owner, &e.number);
+	if (err)
+		return err;
+	s->stat.adopted++;
+	shelf_put(h, &e);
+	return ERR_OK;
 }
 
 /* --- all ------------------------------------------------------------------------------------------ */
 
-static err_t core_inherit(struct store *s, coreid_t core, uint64_t pid)
+static err_t core_scan(struct store *s, coreid_t core, uint64_t pid, bool *some)
 {
-	bool empty = false;
 	struct mon_region r;
-	struct shelf *h;
 	err_t err;
 
 	for (unsigned i = 0;; i++) {
 		rpc_release(&s->fleet->server);
 		err = mon_regions(core, i, &r);
 		if (err)
-			break;
+			return err;
 		if (r.owner != pid && !is_dead(s, r.owner))
 			continue;
-		if (r.granted)
-			region_inherit(s, core, &r);
-		else
-			empty = true;
+		if (!(r.granted ? region_inherit(s, core, &r) : empty_inherit(s, core, &r)))
+			*some = true;
 	}
-	h = empty ? store_shelf(s, core) : NULL;
-	if (h)
-		dpool_rebuild(&h->pool, empty_missing);
+}
+
+/* Regions are counted, and one that goes meanwhile has the next one's number pass: so again till none is found. */
+static err_t core_inherit(struct store *s, coreid_t core, uint64_t pid)
+{
+	bool some;
+	err_t err;
+
+	do {
+		some = false;
+		err = core_scan(s, core, pid, &some);
+	} while (some);
 	return err;
 }
 
@@ -147,6 +149,8 @@ void store_inherit(struct store *s, uint64_t pid)
 		if (core_inherit(s, (coreid_t)core, pid) == ERR_CORE_ID)
 			return;
 }
+
+void store_inherit_core(struct store *s, coreid_t core) { core_inherit(s, core, 0); }
 
 /* A member that has left says whom we inherit from. Empty chunks it has given away itself. */
 err_t store_told(struct store *s, uint32_t from, uint32_t what, const void *data, size_t bytes)

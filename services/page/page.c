@@ -38,6 +38,7 @@ static err_t block_grant(struct rpc_call *call, struct mon_grant *g, coreid_t co
 		store_done(&store, c, g->base, g->bits, STORE_GRANTED);
 		return ERR_OK;
 	case ERR_RETYPE_OVERLAP:
+		store_look(&store, c, g->base, g->bits);
 		store_done(&store, c, g->base, g->bits, STORE_GRANTED);
 		return ERR_AGAIN;
 	case ERR_NOT_FOUND:

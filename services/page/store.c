@@ -50,7 +50,24 @@ static void pool_release(struct dpool *p)
 	rpc_release(&h->store->fleet->server);
 }
 
-static const struct dpool_transport transport = { pool_tell, pool_others, pool_release };
+/* At its monitor a chunk in our shard is ours, so that it has an heir when we die. */
+static err_t pool_own(struct dpool *p, void *element)
+{
+	const struct shelf *h = p->tag;
+	struct element e;
+	err_t err;
+
+	memcpy(&e, element, sizeof e);
+	monitor_wait(h->store, h->core);
+	err = mon_region_own(h->core, e.base, e.owner, &e.number);
+	e.owner = process_self_pid();
+	memcpy(element, &e, sizeof e);
+	return err;
+}
+
+static const struct dpool_transport transport = {
+	.tell = pool_tell, .others = pool_others, .release = pool_release, .own = pool_own
+};
 
 /* From another member: in what, the core is above dPool's own. */
 static err_t pool_told(void *arg, uint32_t from, uint32_t what, const void *data, size_t bytes, void *answer,
@@ -128,28 +145,17 @@ static err_t chunk_new(struct shelf *h, const struct element *e)
 	return ERR_OK;
 }
 
-/* An element of the pool is whoever's it was; from now on it is ours. */
-static err_t element_own(struct shelf *h, struct element *e)
-{
-	if (e->owner == process_self_pid())
-		return ERR_OK;
-	monitor_wait(h->store, h->core);
-	return mon_region_own(h->core, e->base, e->owner, &e->number);
-}
-
 static err_t from_pool(struct shelf *h)
 {
 	struct element e;
-	err_t err;
+	err_t err = dpool_take(&h->pool, &e);
 
-	/* What is gone meanwhile is passed over. */
-	do {
-		err = dpool_take(&h->pool, &e);
-		if (err)
-			return err;
-		err = element_own(h, &e);
-	} while (err == ERR_NOT_FOUND || err == ERR_DENIED);
-	return err ? err : chunk_new(h, &e);
+	if (err)
+		return err;
+	err = chunk_new(h, &e);
+	if (err)
+		shelf_put(h, &e);
+	return err;
 }
 
 static err_t from_monitor(struct shelf *h, unsigned bits)
@@ -176,8 +182,6 @@ static void pool_drain(struct shelf *h)
 	struct element e;
 
 	while (!dpool_take(&h->pool, &e)) {
-		if (element_own(h, &e))
-			continue;
 		monitor_wait(h->store, h->core);
 		mon_region_free(h->core, e.base);
 	}
@@ -259,6 +263,7 @@ err_t store_take(struct store *s, coreid_t core, unsigned bits, struct chunk **o
 
 	if (h && err == ERR_NO_MEMORY) {
 		shelf_collect(h);
+		store_inherit_core(s, core);
 		err = shelf_take(h, bits, out, base);
 	}
 	if (!err)
@@ -268,7 +273,7 @@ err_t store_take(struct store *s, coreid_t core, unsigned bits, struct chunk **o
 
 /* --- ... and go ---------------------------------------------------------------------------------- */
 
-static void shelf_put(struct shelf *h, const struct element *e)
+void shelf_put(struct shelf *h, const struct element *e)
 {
 	if (e->bits == CHUNK_BITS && h->pool.count < POOL_KEEP && !dpool_give(&h->pool, e))
 		return;
@@ -304,6 +309,8 @@ void store_done(struct store *s, struct chunk *c, paddr_t base, unsigned bits, e
 		chunk_drop(s, c);
 	else if (!c->gone && outcome == STORE_UNUSED)
 		block_free(h, c, base, bits);
+	else if (!c->gone)
+		chunk_settle(h, c); /* while it was busy the rest of it may have come back */
 }
 void store_collect(struct store *s, coreid_t core, paddr_t base)
 {

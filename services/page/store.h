@@ -52,6 +52,10 @@ enum store_outcome {
 void store_done(struct store *s, struct chunk *c, paddr_t base, unsigned bits, enum store_outcome outcome);
 /* Takes over the chunks that `pid` had, and those of processes that are no members. May block. */
 void store_inherit(struct store *s, uint64_t pid);
+/*
+ * The latter of one core alone: what a member asked for when it died it may have got when its heir had been there.
+ */
+void store_inherit_core(struct store *s, coreid_t core);
 /* Gives away what is empty, and has another member take over the rest. */
 void store_leave(struct store *s);
 /* Words of other members: dPool's, and those of store_leave. */
@@ -60,12 +64,16 @@ err_t store_told(struct store *s, uint32_t from, uint32_t what, const void *data
 void store_member_gone(struct store *s, uint32_t number);
 /* That core's, made if need be; NULL: no memory for it. */
 struct shelf *store_shelf(struct store *s, coreid_t core);
+/* An empty chunk that is ours: into our shard, or back to the monitor if there are enough. May block. */
+void shelf_put(struct shelf *h, const struct element *e);
 /* Takes in what came back to a region. May block. */
 void store_collect(struct store *s, coreid_t core, paddr_t base);
 /* The bases of its chunks, for who goes over them all and asks monitors; returns how many. base may be NULL. */
 unsigned shelf_bases(const struct shelf *h, paddr_t *base);
 /* Marks in *seen, a bit for each page, what is granted of the chunk. May block. */
 err_t granted_read(struct store *s, const struct chunk *c, uint64_t *seen);
+/* Somebody has something of a block that we took for free: the pages of it that nobody has are. May block. */
+void store_look(struct store *s, struct chunk *c, paddr_t base, unsigned bits);
 /* Holds all that we have against what monitors say. May block. */
 void store_check(struct store *s, struct page_faults *out);
 void store_stat(const struct store *s, struct page_stat *out);

@@ -85,16 +85,33 @@ static unsigned others(struct dpool *p, uint32_t *numbers)
 	return n;
 }
 
+/* As page's monitors: an element has one owner, and of one whose owner is dead its heir decides. */
+static uint32_t owner[ELEMENTS];
+
+static err_t own(struct dpool *p, void *element)
+{
+	uint32_t e;
+
+	memcpy(&e, element, sizeof e);
+	if (owner[e] != p->self && !alive[owner[e]])
+		return ERR_DENIED;
+	owner[e] = p->self;
+	return ERR_OK;
+}
+
 static const struct dpool_transport transport = { .tell = tell, .others = others };
+static const struct dpool_transport owning = { .tell = tell, .others = others, .own = own };
+static const struct dpool_transport *carrier = &transport;
 
 static void members_open(const struct dpool_scheme *scheme)
 {
 	for (uint32_t i = 0; i < MEMBERS; i++) {
 		alive[i] = true;
-		assert_int_equal(dpool_open(&pool[i], scheme, &transport, i, sizeof(uint32_t), 10, 80, NULL), ERR_OK);
+		assert_int_equal(dpool_open(&pool[i], scheme, carrier, i, sizeof(uint32_t), 10, 80, NULL), ERR_OK);
 	}
 	for (uint32_t e = 0; e < ELEMENTS; e++) {
 		user[e] = FREE;
+		owner[e] = 0;
 		assert_int_equal(dpool_give(&pool[0], &e), ERR_OK);
 	}
 }
@@ -142,6 +159,14 @@ static void bury(void)
 			user[e] = FREE;
 	while (!alive[heir])
 		heir++;
+	if (carrier == &owning) {
+		for (uint32_t e = 0; e < ELEMENTS; e++)
+			if (!alive[owner[e]]) {
+				owner[e] = heir;
+				assert_int_equal(dpool_restore(&pool[heir], &e), ERR_OK);
+			}
+		return;
+	}
 	assert_int_equal(dpool_rebuild(&pool[heir], missing), ERR_OK);
 }
 
@@ -215,9 +240,8 @@ static void a_take_finds_what_there_is(void **state)
 	}
 }
 
-static void deaths_lose_nothing(void **state)
+static void deaths(void)
 {
-	(void)state;
 	for (unsigned s = 0; s < DPOOL_SCHEMES; s++)
 		for (unsigned run = 0; run < 60; run++) {
 			members_open(&dpool_schemes[s]);
@@ -235,6 +259,20 @@ static void deaths_lose_nothing(void **state)
 			check();
 			members_close();
 		}
+}
+
+static void deaths_lose_nothing(void **state)
+{
+	(void)state;
+	deaths();
+}
+
+static void deaths_lose_nothing_that_is_owned(void **state)
+{
+	(void)state;
+	carrier = &owning;
+	deaths();
+	carrier = &transport;
 }
 
 static void who_leaves_hands_over(void **state)
@@ -267,7 +305,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_scheme_keeps_all), cmocka_unit_test(a_take_finds_what_there_is),
 		cmocka_unit_test(deaths_lose_nothing),    cmocka_unit_test(who_leaves_hands_over),
-		cmocka_unit_test(nonsense_is_refused),
+		cmocka_unit_test(nonsense_is_refused),    cmocka_unit_test(deaths_lose_nothing_that_is_owned),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

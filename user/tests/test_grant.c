@@ -187,10 +187,13 @@ static bool memory_is_there(char *at, size_t bytes)
 	return true;
 }
 
-/* What all members have given. Of two that are equally near each client gets the next one's in turn. */
+/*
+ * What the members have given that were there when it was first called. Of two that are equally near each client gets
+ * the next one's in turn.
+ */
 static err_t members_taken(uint64_t *taken)
 {
-	static struct fleet_client member[MEMBERS_TRIED];
+	static struct rpc_client member[MEMBERS_TRIED];
 	struct page_stat stat;
 	struct fabric *f;
 	err_t err = fabric_here(&f);
@@ -199,12 +202,12 @@ static err_t members_taken(uint64_t *taken)
 	for (unsigned i = 0; i < MEMBERS_TRIED && !err; i++) {
 		bool again = false;
 
-		if (!member[i].rpc.channel)
-			err = fleet_connect(&member[i], f, NULL, PAGE_FLEET);
+		if (!member[i].channel)
+			err = rpc_connect(&member[i], f, NULL, PAGE_FLEET);
 		for (unsigned j = 0; j < i; j++)
-			again |= member[j].rpc.peer == member[i].rpc.peer;
+			again |= member[j].peer == member[i].peer;
 		if (!err && !again)
-			err = page_stat(&member[i].rpc, &stat);
+			err = page_stat(&member[i], &stat);
 		if (!err && !again)
 			*taken += stat.taken;
 	}
@@ -302,6 +305,9 @@ static bool children_die(coreid_t core, unsigned count)
 		EXPECT_OK(child_run(core, "take-pages", "40", &cause, &status));
 		EXPECT(cause == MON_EXITED && status == 0);
 		EXPECT_OK(child_run(core, "heap-of-service", "", &cause, &status));
+		if (cause != MON_EXITED || status)
+			printf("# heap-of-service on core %u: cause %u, status %lu\n", core, cause,
+			       (unsigned long)status);
 		EXPECT(cause == MON_EXITED && status == 0);
 	}
 	return true;
