@@ -1,0 +1,348 @@
+/* What one does to files, request by request: see client.h. Fids are numbers that come back. */
+#include "libos/ninep/client.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define GETATTR_BASIC 0x7ffu
+#define UNLINK_DIRECTORY 0x200u
+#define NO_UID UINT32_MAX
+
+static uint32_t fid_take(struct ninep_client *c) { return c->spares ? c->spare[--c->spares] : c->fids++; }
+
+/* Without memory to remember it the number is not used again; there are enough. */
+static void fid_give(struct ninep_client *c, uint32_t fid)
+{
+	uint32_t room = c->spare_room ? 2 * c->spare_room : 16, *more;
+
+	if (c->spares == c->spare_room) {
+		more = realloc(c->spare, room * sizeof(*more));
+		if (!more)
+			return;
+		c->spare = more;
+		c->spare_room = room;
+	}
+	c->spare[c->spares++] = fid;
+}
+
+unsigned ninep_attach(struct ninep_client *c, const char *user, const char *tree, uint32_t *fid)
+{
+	struct ninep_request r = { .m.type = NINEP_TATTACH };
+	unsigned error;
+
+	*fid = fid_take(c);
+	r.m.tattach.fid = *fid;
+	r.m.tattach.afid = NINEP_NO_FID;
+	r.m.tattach.uname = ninep_text(user);
+	r.m.tattach.aname = ninep_text(tree);
+	r.m.tattach.n_uname = NO_UID;
+	error = ninep_request(c, &r);
+	if (error)
+		fid_give(c, *fid);
+	return error;
+}
+
+/* --- walking ------------------------------------------------------------------------------------ */
+
+/* Takes up to 16 names off the path; ENAMETOOLONG. */
+static unsigned names_take(const char **path, struct ninep_names *names)
+{
+	const char *at = *path;
+
+	names->count = 0;
+	for (at += strspn(at, "/"); *at && names->count < NINEP_NAMES; at += strspn(at, "/")) {
+		size_t length = strcspn(at, "/");
+
+		if (length > NINEP_NAME_MAX)
+			return NINEP_ENAMETOOLONG;
+		names->name[names->count++] = (struct ninep_text){ at, (uint16_t)length };
+		at += length;
+	}
+	*path = at;
+	return 0;
+}
+
+/* One request's worth; a walk that ends on the way has no fid, and no more to say than that. */
+static unsigned walk_some(struct ninep_client *c, uint32_t from, uint32_t to, const char **path)
+{
+	struct ninep_request r = { .m.type = NINEP_TWALK };
+	unsigned error = names_take(path, &r.m.twalk.names);
+	uint16_t names = r.m.twalk.names.count;
+
+	if (error)
+		return error;
+	r.m.twalk.fid = from;
+	r.m.twalk.newfid = to;
+	error = ninep_request(c, &r);
+	if (!error && r.m.rwalk.qids.count != names)
+		error = r.m.rwalk.qids.count > names ? NINEP_EPROTO : NINEP_ENOENT;
+	return error;
+}
+
+unsigned ninep_walk(struct ninep_client *c, uint32_t from, const char *path, uint32_t *fid)
+{
+	uint32_t to = fid_take(c);
+	unsigned error = walk_some(c, from, to, &path);
+
+	if (error) {
+		fid_give(c, to);
+		return error;
+	}
+	while (*path && !error)
+		error = walk_some(c, to, to, &path);
+	if (error)
+		(void)ninep_clunk(c, to);
+	else
+		*fid = to;
+	return error;
+}
+
+unsigned ninep_clunk(struct ninep_client *c, uint32_t fid)
+{
+	struct ninep_request r = { .m.type = NINEP_TCLUNK };
+	unsigned error;
+
+	r.m.tclunk.fid = fid;
+	error = ninep_request(c, &r);
+	if (error != NINEP_EBADF)
+		fid_give(c, fid);
+	return error;
+}
+
+/* --- open, read, write ----------------------------------------------------------------------------- */
+
+unsigned ninep_open(struct ninep_client *c, uint32_t fid, uint32_t flags)
+{
+	struct ninep_request r = { .m.type = NINEP_TLOPEN };
+
+	r.m.tlopen.fid = fid;
+	r.m.tlopen.flags = flags;
+	return ninep_request(c, &r);
+}
+
+unsigned ninep_create(struct ninep_client *c, uint32_t fid, const char *name, uint32_t flags, uint32_t mode)
+{
+	struct ninep_request r = { .m.type = NINEP_TLCREATE };
+
+	r.m.tlcreate.fid = fid;
+	r.m.tlcreate.name = ninep_text(name);
+	r.m.tlcreate.flags = flags;
+	r.m.tlcreate.mode = mode;
+	r.m.tlcreate.gid = 0;
+	return ninep_request(c, &r);
+}
+
+static uint32_t at_most(size_t count) { return count < NINEP_BUFFER_BYTES ? (uint32_t)count : NINEP_BUFFER_BYTES; }
+
+unsigned ninep_read(struct ninep_client *c, uint32_t fid, uint64_t offset, void *into, size_t count, size_t *done)
+{
+	struct ninep_request r;
+	unsigned error = 0;
+
+	for (*done = 0; *done < count; *done += r.m.rread.data.length) {
+		(void)ninep_read_start(c, &r, fid, offset + *done, (char *)into + *done, at_most(count - *done));
+		error = ninep_finish(&r);
+		if (error || !r.m.rread.data.length)
+			break;
+	}
+	return error;
+}
+
+/* One request; *some is how much of `count` the server took. */
+static unsigned write_some(struct ninep_client *c, uint32_t fid, uint64_t offset, const void *from, uint32_t count,
+			   uint32_t *some)
+{
+	struct ninep_request r;
+	unsigned error;
+
+	(void)ninep_write_start(c, &r, fid, offset, from, count);
+	error = ninep_finish(&r);
+	if (!error && r.m.rwrite.count > count)
+		error = NINEP_EPROTO;
+	*some = error ? 0 : r.m.rwrite.count;
+	return error;
+}
+
+unsigned ninep_write(struct ninep_client *c, uint32_t fid, uint64_t offset, const void *from, size_t count,
+		     size_t *done)
+{
+	unsigned error = 0;
+	uint32_t some = 1;
+
+	for (*done = 0; *done < count && some; *done += some)
+		error = write_some(c, fid, offset + *done, (const char *)from + *done, at_most(count - *done), &some);
+	return error;
+}
+
+unsigned ninep_readdir(struct ninep_client *c, uint32_t fid, uint64_t offset, struct ninep_dir_entry *entries,
+		       unsigned room, unsigned *count)
+{
+	uint8_t bytes[4000];
+	struct ninep_request r = { .m.type = NINEP_TREADDIR, .into = bytes, .room = sizeof(bytes) };
+	const uint8_t *at = bytes;
+	struct ninep_dirent d;
+	uint32_t left = sizeof(bytes), some;
+	unsigned error;
+
+	ninep_lend(c, &r, &left);
+	r.m.treaddir.fid = fid;
+	r.m.treaddir.offset = offset;
+	r.m.treaddir.count = left;
+	error = ninep_request(c, &r);
+	left = error ? 0 : r.m.rreaddir.data.length;
+	for (*count = 0; left && *count < room; (*count)++) {
+		some = ninep_dirent_get(&d, at, left);
+		if (!some || d.name.length > NINEP_NAME_MAX)
+			return NINEP_EPROTO;
+		entries[*count] = (struct ninep_dir_entry){ .qid = d.qid, .type = d.type, .next = d.offset };
+		memcpy(entries[*count].name, d.name.at, d.name.length);
+		at += some;
+		left -= some;
+	}
+	return error;
+}
+
+/* --- attributes ------------------------------------------------------------------------------------ */
+
+unsigned ninep_getattr(struct ninep_client *c, uint32_t fid, struct ninep_attr *a)
+{
+	struct ninep_request r = { .m.type = NINEP_TGETATTR };
+	unsigned error;
+
+	r.m.tgetattr.fid = fid;
+	r.m.tgetattr.mask = GETATTR_BASIC;
+	error = ninep_request(c, &r);
+	if (error)
+		return error;
+	*a = (struct ninep_attr){
+		.mode = r.m.rgetattr.mode,
+		.uid = r.m.rgetattr.uid,
+		.gid = r.m.rgetattr.gid,
+		.version = r.m.rgetattr.qid.version,
+		.path = r.m.rgetattr.qid.path,
+		.nlink = r.m.rgetattr.nlink,
+		.size = r.m.rgetattr.size,
+		.mtime = r.m.rgetattr.mtime_sec,
+		.mtime_nsec = r.m.rgetattr.mtime_nsec,
+	};
+	return 0;
+}
+
+unsigned ninep_setattr(struct ninep_client *c, uint32_t fid, uint32_t valid, const struct ninep_attr *a)
+{
+	struct ninep_request r = { .m.type = NINEP_TSETATTR };
+
+	r.m.tsetattr.fid = fid;
+	r.m.tsetattr.valid = valid;
+	r.m.tsetattr.mode = a->mode;
+	r.m.tsetattr.uid = a->uid;
+	r.m.tsetattr.gid = a->gid;
+	r.m.tsetattr.size = a->size;
+	r.m.tsetattr.mtime_sec = a->mtime;
+	r.m.tsetattr.mtime_nsec = a->mtime_nsec;
+	return ninep_request(c, &r);
+}
+
+unsigned ninep_statfs(struct ninep_client *c, uint32_t fid, uint32_t *type, uint64_t *free_bytes)
+{
+	struct ninep_request r = { .m.type = NINEP_TSTATFS };
+	unsigned error;
+
+	r.m.tstatfs.fid = fid;
+	error = ninep_request(c, &r);
+	if (error)
+		return error;
+	*type = r.m.rstatfs.type;
+	*free_bytes = r.m.rstatfs.bavail * r.m.rstatfs.bsize;
+	return 0;
+}
+
+unsigned ninep_fsync(struct ninep_client *c, uint32_t fid)
+{
+	struct ninep_request r = { .m.type = NINEP_TFSYNC };
+
+	r.m.tfsync.fid = fid;
+	return ninep_request(c, &r);
+}
+
+unsigned ninep_lock(struct ninep_client *c, uint32_t fid, const struct ninep_lock *l)
+{
+	struct ninep_request r = { .m.type = NINEP_TLOCK };
+	unsigned error;
+
+	r.m.tlock.fid = fid;
+	r.m.tlock.type = l->type;
+	r.m.tlock.flags = l->flags;
+	r.m.tlock.start = l->start;
+	r.m.tlock.length = l->length;
+	r.m.tlock.proc_id = l->proc_id;
+	r.m.tlock.client_id = l->client_id;
+	error = ninep_request(c, &r);
+	return error ? error : r.m.rlock.status ? NINEP_EAGAIN : 0;
+}
+
+/* --- directories ----------------------------------------------------------------------------------- */
+
+unsigned ninep_mkdir(struct ninep_client *c, uint32_t dir, const char *name, uint32_t mode)
+{
+	struct ninep_request r = { .m.type = NINEP_TMKDIR };
+
+	r.m.tmkdir.fid = dir;
+	r.m.tmkdir.name = ninep_text(name);
+	r.m.tmkdir.mode = mode;
+	return ninep_request(c, &r);
+}
+
+unsigned ninep_symlink(struct ninep_client *c, uint32_t dir, const char *name, const char *target)
+{
+	struct ninep_request r = { .m.type = NINEP_TSYMLINK };
+
+	r.m.tsymlink.fid = dir;
+	r.m.tsymlink.name = ninep_text(name);
+	r.m.tsymlink.target = ninep_text(target);
+	return ninep_request(c, &r);
+}
+
+unsigned ninep_link(struct ninep_client *c, uint32_t dir, const char *name, uint32_t fid)
+{
+	struct ninep_request r = { .m.type = NINEP_TLINK };
+
+	r.m.tlink.dirfid = dir;
+	r.m.tlink.fid = fid;
+	r.m.tlink.name = ninep_text(name);
+	return ninep_request(c, &r);
+}
+
+unsigned ninep_unlink(struct ninep_client *c, uint32_t dir, const char *name, bool directory)
+{
+	struct ninep_request r = { .m.type = NINEP_TUNLINKAT };
+
+	r.m.tunlinkat.fid = dir;
+	r.m.tunlinkat.name = ninep_text(name);
+	r.m.tunlinkat.flags = directory ? UNLINK_DIRECTORY : 0;
+	return ninep_request(c, &r);
+}
+
+unsigned ninep_rename(struct ninep_client *c, uint32_t dir, const char *name, uint32_t newdir, const char *newname)
+{
+	struct ninep_request r = { .m.type = NINEP_TRENAMEAT };
+
+	r.m.trenameat.fid = dir;
+	r.m.trenameat.name = ninep_text(name);
+	r.m.trenameat.newdirfid = newdir;
+	r.m.trenameat.newname = ninep_text(newname);
+	return ninep_request(c, &r);
+}
+
+unsigned ninep_readlink(struct ninep_client *c, uint32_t fid, char *into, size_t room)
+{
+	struct ninep_request r = { .m.type = NINEP_TREADLINK, .into = into };
+	unsigned error;
+
+	r.room = room < NINEP_TARGET_MAX ? (uint32_t)room - 1 : NINEP_TARGET_MAX - 1;
+	r.m.treadlink.fid = fid;
+	error = ninep_request(c, &r);
+	if (!error)
+		into[r.m.rreadlink.target.length] = 0;
+	return error;
+}

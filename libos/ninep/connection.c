@@ -1,0 +1,216 @@
+/*
+ * A client's connection, on the server's side: from messages to handlers and back, and answers that
+ * come later.
+ *
+ * Whatever comes is answered: what is malformed by EPROTO, what is too long by EMSGSIZE, what nobody
+ * knows by EOPNOTSUPP. A buffer that came with a request goes back with its answer.
+ */
+#include "libos/ninep/server.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct ninep_pending {
+	struct ninep_pending *next;
+	struct ninep_connection *from;
+	uint32_t fid, room;
+	uint16_t tag;
+	uint8_t type;
+	bool lent;
+	struct bulk_buffer buffer;
+	void (*cancel)(struct ninep_pending *p, void *arg);
+	void *arg;
+};
+
+void ninep_connection_init(struct ninep_connection *n, const struct ninep_node *root, const struct ninep_link *link)
+{
+	n->root = root;
+	n->link = *link;
+	n->msize_most = link->msize;
+}
+
+/* --- answers ------------------------------------------------------------------------------------- */
+
+void ninep_reply_error(struct ninep_connection *n, uint16_t tag, unsigned error, const struct bulk_buffer *lent)
+{
+	struct ninep_message m = { .type = NINEP_RLERROR, .tag = tag };
+
+	if (n->link.dialect == NINEP_LINUX) {
+		m.rlerror.ecode = error;
+	} else {
+		m.type = NINEP_RERROR;
+		m.rerror.ename = ninep_text(ninep_error_text(error));
+	}
+	if (n->link.ops->send(&n->link, &m, lent))
+		n->dead = true;
+}
+
+void ninep_reply(struct ninep_connection *n, struct ninep_message *m, const struct bulk_buffer *lent)
+{
+	err_t err = n->link.ops->send(&n->link, m, lent);
+
+	if (err == ERR_TOO_LONG)
+		ninep_reply_error(n, m->tag, NINEP_EMSGSIZE, lent);
+	else if (err)
+		n->dead = true;
+}
+
+/* --- later --------------------------------------------------------------------------------------- */
+
+static bool tag_pending(const struct ninep_connection *n, uint16_t tag)
+{
+	const struct ninep_pending *p = n->pending;
+
+	while (p && p->tag != tag)
+		p = p->next;
+	return p;
+}
+
+struct ninep_pending *ninep_later(struct ninep_call *c, void (*cancel)(struct ninep_pending *p, void *arg), void *arg)
+{
+	struct ninep_connection *n = c->from;
+	struct ninep_pending *p = n->pendings < NINEP_PENDING_MAX ? calloc(1, sizeof(*p)) : NULL;
+
+	if (!p)
+		return NULL;
+	*p = (struct ninep_pending){
+		.next = n->pending,
+		.from = n,
+		.fid = c->fid,
+		.tag = c->in.tag,
+		.type = c->in.type,
+		.lent = c->packet->lent,
+		.buffer = c->packet->buffer,
+		.cancel = cancel,
+		.arg = arg,
+	};
+	/* Both are where Tread's count is, and a write's answer has no payload. */
+	p->room = c->in.type == NINEP_TREAD ? c->in.tread.count : 0;
+	n->pending = p;
+	n->pendings++;
+	return p;
+}
+
+static void pending_take(struct ninep_pending *p)
+{
+	struct ninep_pending **at = &p->from->pending;
+
+	while (*at != p)
+		at = &(*at)->next;
+	*at = p->next;
+	p->from->pendings--;
+}
+
+static void pending_end(struct ninep_pending *p, unsigned error)
+{
+	pending_take(p);
+	if (!p->from->dead)
+		ninep_reply_error(p->from, p->tag, error, p->lent ? &p->buffer : NULL);
+	free(p);
+}
+
+void ninep_answer(struct ninep_pending *p, unsigned error, const void *data, uint32_t count)
+{
+	struct ninep_message m = { .type = p->type + 1, .tag = p->tag };
+
+	if (error) {
+		pending_end(p, error);
+		return;
+	}
+	if (p->type == NINEP_TREAD) {
+		count = count < p->room ? count : p->room;
+		if (p->lent)
+			memcpy(p->buffer.data, data, count);
+		p->buffer.length = count;
+		m.rread.data = (struct ninep_bytes){ data, count };
+	} else {
+		m.rwrite.count = count;
+	}
+	pending_take(p);
+	if (!p->from->dead)
+		ninep_reply(p->from, &m, p->lent ? &p->buffer : NULL);
+	free(p);
+}
+
+void ninep_pending_cancel(struct ninep_connection *n, const uint32_t *fid, const uint16_t *tag)
+{
+	struct ninep_pending *p = n->pending, *next;
+
+	for (; p; p = next) {
+		next = p->next;
+		if ((fid && p->fid != *fid) || (tag && p->tag != *tag))
+			continue;
+		p->cancel(p, p->arg);
+		pending_end(p, NINEP_EINTR);
+	}
+}
+
+/* --- requests ------------------------------------------------------------------------------------ */
+
+/* 0, or why it is not handled. */
+static unsigned request_check(struct ninep_call *c, err_t decoded)
+{
+	struct ninep_connection *n = c->from;
+
+	if (c->packet->too_long)
+		return NINEP_EMSGSIZE;
+	if (decoded == ERR_UNSUPPORTED)
+		return NINEP_EOPNOTSUPP;
+	if (decoded)
+		return c->in.type == NINEP_TWALK ? NINEP_EINVAL : NINEP_EPROTO;
+	if (!n->versioned && c->in.type != NINEP_TVERSION)
+		return NINEP_EPROTO;
+	if (n->pending && tag_pending(n, c->in.tag) && c->in.type != NINEP_TVERSION)
+		return NINEP_EINVAL;
+	return ninep_serve_of(c->in.type) ? 0 : NINEP_EOPNOTSUPP;
+}
+
+static void packet_take(struct ninep_connection *n, struct ninep_packet *p)
+{
+	struct ninep_bytes apart = { p->buffer.data, p->payload };
+	struct ninep_call c;
+	unsigned error;
+	err_t err;
+
+	c.from = n;
+	c.packet = p;
+	err = ninep_decode(&c.in, n->link.dialect, p->head, p->length, p->apart ? &apart : NULL);
+	error = request_check(&c, err);
+	if (!error) {
+		c.out.type = c.in.type + 1;
+		c.out.tag = c.in.tag;
+		error = ninep_serve_of(c.in.type)(&c);
+	}
+	if (error == NINEP_LATER)
+		return;
+	if (error)
+		ninep_reply_error(n, c.in.tag, error, p->lent ? &p->buffer : NULL);
+	else
+		ninep_reply(n, &c.out, p->lent ? &p->buffer : NULL);
+}
+
+err_t ninep_connection_serve(struct ninep_connection *n)
+{
+	struct ninep_packet p;
+	err_t err = ERR_OK;
+
+	if (ninep_link_stalled(&n->link))
+		err = n->link.ops->push(&n->link);
+	/* A client that takes no answers gets no more of them. */
+	while (!err && !n->dead && !ninep_link_stalled(&n->link)) {
+		err = n->link.ops->receive(&n->link, &p);
+		if (!err)
+			packet_take(n, &p);
+	}
+	if (err && err != ERR_AGAIN)
+		n->dead = true;
+	return n->dead ? ERR_CLOSED : ERR_OK;
+}
+
+void ninep_connection_close(struct ninep_connection *n)
+{
+	n->dead = true;
+	ninep_pending_cancel(n, NULL, NULL);
+	ninep_fids_clear(n);
+	ninep_link_close(&n->link);
+}

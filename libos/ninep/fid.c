@@ -1,0 +1,85 @@
+/* A client's fids, on the server's side: what each stands for, and whether it is open. */
+#include <stdlib.h>
+
+#include "libos/ninep/server.h"
+
+static struct ninep_fid **bucket_of(struct ninep_connection *n, uint32_t fid)
+{
+	return &n->bucket[fid % NINEP_FID_BUCKETS];
+}
+
+struct ninep_fid *ninep_fid_find(struct ninep_connection *n, uint32_t fid)
+{
+	struct ninep_fid *f = n->recent;
+
+	if (f && f->fid == fid)
+		return f;
+	for (f = *bucket_of(n, fid); f && f->fid != fid; f = f->next)
+		;
+	if (f)
+		n->recent = f;
+	return f;
+}
+
+unsigned ninep_fid_add(struct ninep_connection *n, uint32_t fid, const struct ninep_file *file)
+{
+	struct ninep_fid *f;
+
+	if (fid == NINEP_NO_FID || ninep_fid_find(n, fid))
+		return NINEP_EBADF;
+	if (n->fids == NINEP_FIDS_MAX)
+		return NINEP_EMFILE;
+	f = calloc(1, sizeof(*f));
+	if (!f)
+		return NINEP_ENOMEM;
+	f->fid = fid;
+	f->file = *file;
+	f->next = *bucket_of(n, fid);
+	*bucket_of(n, fid) = f;
+	n->fids++;
+	if (ninep_handlers_of(file)->hold)
+		ninep_handlers_of(file)->hold(file);
+	return 0;
+}
+
+void ninep_fid_move(struct ninep_fid *f, const struct ninep_file *to)
+{
+	struct ninep_file old = f->file;
+
+	if (ninep_handlers_of(to)->hold)
+		ninep_handlers_of(to)->hold(to);
+	f->file = *to;
+	if (ninep_handlers_of(&old)->drop)
+		ninep_handlers_of(&old)->drop(&old);
+}
+
+void ninep_fid_close(struct ninep_fid *f)
+{
+	if (f->open && ninep_handlers_of(&f->file)->close)
+		ninep_handlers_of(&f->file)->close(&f->file);
+	free(f->text);
+	f->text = NULL;
+	f->open = false;
+}
+
+void ninep_fid_remove(struct ninep_connection *n, struct ninep_fid *f)
+{
+	struct ninep_fid **at = bucket_of(n, f->fid);
+
+	while (*at != f)
+		at = &(*at)->next;
+	*at = f->next;
+	n->fids--;
+	n->recent = NULL;
+	ninep_fid_close(f);
+	if (ninep_handlers_of(&f->file)->drop)
+		ninep_handlers_of(&f->file)->drop(&f->file);
+	free(f);
+}
+
+void ninep_fids_clear(struct ninep_connection *n)
+{
+	for (unsigned i = 0; i < NINEP_FID_BUCKETS; i++)
+		while (n->bucket[i])
+			ninep_fid_remove(n, n->bucket[i]);
+}

@@ -1,0 +1,9 @@
+/* Requests by name: libos/ninep's own, for the table in serve_change.c. */
+#pragma once
+
+#include "libos/ninep/server.h"
+
+ninep_serve_t ninep_serve_version, ninep_serve_auth, ninep_serve_attach, ninep_serve_flush, ninep_serve_clunk;
+ninep_serve_t ninep_serve_remove, ninep_serve_walk, ninep_serve_lopen, ninep_serve_open, ninep_serve_lcreate;
+ninep_serve_t ninep_serve_create, ninep_serve_readdir, ninep_serve_read, ninep_serve_write, ninep_serve_getattr;
+ninep_serve_t ninep_serve_setattr, ninep_serve_stat, ninep_serve_wstat, ninep_serve_statfs, ninep_serve_xattrwalk;

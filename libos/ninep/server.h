@@ -1,0 +1,224 @@
+/*
+ * Serving 9P: a tree of files is a table of names and handlers.
+ *
+ * One tree is served in both dialects, over any fabric and over streams. Handlers are
+ * straight-line code without locks, called by the thread that runs ninep_serve or
+ * ninep_connection_serve. A handler that cannot answer yet (a console that nobody has typed at) says
+ * ninep_later and NINEP_LATER, and the others go on. All errors are those of error.h.
+ *
+ * What is not in a file's handlers is answered as it should be: EOPNOTSUPP, EPERM, EROFS; truncation of a
+ * file that has no setattr does nothing, as a shell's > ctl asks for it.
+ */
+#pragma once
+
+#include "libos/ninep/link.h"
+
+#define NINEP_NAME_MAX 255
+#define NINEP_FIDS_MAX 16384   /* of one client; then EMFILE */
+#define NINEP_PENDING_MAX 64   /* answers of one client that are put off; then EAGAIN */
+#define NINEP_TEXT_MAX 16384   /* of a file that is a text */
+#define NINEP_LATER UINT32_MAX /* what a handler returns after ninep_later */
+#define NINEP_FID_BUCKETS 64
+
+#define NINEP_DIR 0040000u
+#define NINEP_FILE 0100000u
+#define NINEP_SYMLINK 0120000u
+#define NINEP_FORMAT 0170000u
+
+/* Flags of open, Linux's numbers. */
+#define NINEP_RDONLY 0u
+#define NINEP_WRONLY 1u
+#define NINEP_RDWR 2u
+#define NINEP_ACCESS 3u
+#define NINEP_CREAT 0100u
+#define NINEP_EXCL 0200u
+#define NINEP_TRUNC 01000u
+
+/* Bits of Tsetattr's valid. */
+#define NINEP_SET_MODE 1u
+#define NINEP_SET_UID 2u
+#define NINEP_SET_GID 4u
+#define NINEP_SET_SIZE 8u
+
+struct ninep_node;
+struct ninep_connection;
+struct ninep_pending;
+struct ninep_call;
+
+/* What a fid stands for. Children of a node in a table have their parent's key. */
+struct ninep_file {
+	const struct ninep_node *node;
+	uint64_t key; /* which of many with this node: a process, a core */
+	void *open;   /* the handlers', from open to close */
+};
+
+struct ninep_attr {
+	uint32_t mode, uid, gid, version;
+	uint64_t path, nlink, size, mtime, mtime_nsec;
+};
+
+/* What is to be made in a directory: by the format in `mode` a file, a directory or a link to `target`. */
+struct ninep_creation {
+	struct ninep_text name, target;
+	uint32_t mode, gid, flags;
+};
+
+struct ninep_lock {
+	uint8_t type; /* 0: to read, 1: to write, 2: unlock */
+	uint32_t flags, proc_id;
+	uint64_t start, length;
+	struct ninep_text client_id;
+};
+
+/* All may be NULL. They return 0 or an error. */
+struct ninep_handlers {
+	/* Of a directory: what is in it beside its table. */
+	unsigned (*lookup)(const struct ninep_file *dir, struct ninep_text name, struct ninep_file *out);
+	/* ... the entry of that number from 0, ENOENT after the last; `name` has NINEP_NAME_MAX + 1 bytes. */
+	unsigned (*entry)(const struct ninep_file *dir, uint64_t index, struct ninep_file *out, char *name);
+	/* What is above it, for nodes that are in no table. */
+	unsigned (*parent)(const struct ninep_file *f, struct ninep_file *out);
+	/* Changes what the table says. */
+	unsigned (*attr)(const struct ninep_file *f, struct ninep_attr *a);
+	unsigned (*open)(struct ninep_file *f, uint32_t flags);
+	void (*close)(struct ninep_file *f);
+	/* A file that is a text made when it is opened: writes up to `room` bytes. */
+	unsigned (*text)(const struct ninep_file *f, char *into, size_t room, size_t *length);
+	/* Up to *count bytes to where the client will find them; *count becomes how many. 0: the end. */
+	unsigned (*read)(struct ninep_call *c, struct ninep_file *f, uint64_t offset, void *into, uint32_t *count);
+	/* The client may change `from` meanwhile: what one parses one copies first. It is good till the return. */
+	unsigned (*write)(struct ninep_call *c, struct ninep_file *f, uint64_t offset, const void *from,
+			  uint32_t *count);
+	unsigned (*create)(const struct ninep_file *dir, const struct ninep_creation *what, struct ninep_file *out);
+	unsigned (*link)(const struct ninep_file *dir, struct ninep_text name, const struct ninep_file *f);
+	unsigned (*remove)(const struct ninep_file *dir, struct ninep_text name, bool directory);
+	unsigned (*rename)(const struct ninep_file *dir, struct ninep_text name, const struct ninep_file *newdir,
+			   struct ninep_text newname);
+	unsigned (*readlink)(const struct ninep_file *f, char *into, uint32_t *length);
+	/* `valid` says which of a's mode, uid, gid, size are to be set. */
+	unsigned (*setattr)(const struct ninep_file *f, uint32_t valid, const struct ninep_attr *a);
+	unsigned (*sync)(const struct ninep_file *f);
+	/* *status: 0 done, 1 blocked. */
+	unsigned (*lock)(const struct ninep_file *f, const struct ninep_lock *l, uint8_t *status);
+	/* A fid more or less stands for it. */
+	void (*hold)(const struct ninep_file *f);
+	void (*drop)(const struct ninep_file *f);
+};
+
+struct ninep_node {
+	const char *name; /* NULL: the table ends */
+	uint32_t mode;    /* format and permissions */
+	const struct ninep_handlers *handlers;
+	const struct ninep_node *children; /* of a directory, or NULL */
+	void *arg;                         /* the handlers' */
+};
+
+struct ninep_fid {
+	struct ninep_fid *next;
+	uint32_t fid;
+	uint32_t flags;
+	bool open;
+	struct ninep_file file;
+	char *text; /* of a file that is one */
+	size_t text_length;
+	uint64_t dir_offset, dir_index; /* 9P2000: how far a directory was read */
+};
+
+struct ninep_server {
+	struct fabric *fabric;
+	const struct ninep_node *root;
+	struct service service;
+	struct wait_set set;
+	struct ninep_connection *connections;
+	uint32_t stalled; /* connections that wait for room */
+	bool stop;        /* ninep_serve is to return */
+};
+
+struct ninep_connection {
+	struct channel channel; /* of those that ninep_serve accepted */
+	struct ninep_connection *next;
+	struct ninep_server *server; /* NULL: it is nobody's */
+	const struct ninep_node *root;
+	struct ninep_link link;
+	uint32_t msize_most; /* what a client may ask for */
+	bool versioned;
+	bool waits; /* for room */
+	bool dead;
+	uint32_t fids;
+	struct ninep_fid *recent; /* the one used last */
+	struct ninep_fid *bucket[NINEP_FID_BUCKETS];
+	struct ninep_pending *pending;
+	uint32_t pendings;
+};
+
+/* A request that is being handled. */
+struct ninep_call {
+	struct ninep_connection *from;
+	struct ninep_packet *packet;
+	uint32_t fid;
+	struct ninep_message in, out;
+};
+
+/* --- services on a fabric ------------------------------------------------------------------------ */
+
+err_t ninep_server_init(struct ninep_server *s, struct fabric *f, const struct ninep_node *root);
+/* Announces it; `name` NULL: by its mailbox alone. */
+err_t ninep_server_export(struct ninep_server *s, const char *name);
+/* Serves till s->stop is set by a handler. */
+err_t ninep_serve(struct ninep_server *s);
+/* Closes all connections. */
+void ninep_server_destroy(struct ninep_server *s);
+
+/* --- one connection, over a link of the caller's ---------------------------------------------------- */
+
+/* Takes the link over. */
+void ninep_connection_init(struct ninep_connection *n, const struct ninep_node *root, const struct ninep_link *link);
+/* Handles all that is there. ERR_OK: look again when there may be more, or room; else it is over. */
+err_t ninep_connection_serve(struct ninep_connection *n);
+/* Cancels what is put off, closes what is open. */
+void ninep_connection_close(struct ninep_connection *n);
+
+/* --- answers that come later --------------------------------------------------------------------- */
+
+/*
+ * In a read or write handler, which then returns NINEP_LATER. NULL: too many (return EAGAIN). `cancel` is called when
+ * the answer is not wanted any more (flush, clunk, the client is gone): then it must not be given.
+ */
+struct ninep_pending *ninep_later(struct ninep_call *c, void (*cancel)(struct ninep_pending *p, void *arg), void *arg);
+/* Of a read: up to `count` bytes of data, no more than were asked for. Of a write: how many were taken. */
+void ninep_answer(struct ninep_pending *p, unsigned error, const void *data, uint32_t count);
+
+/* --- for the parts of the server ------------------------------------------------------------------- */
+
+/* By type of request: fills c->out, or returns an error, or NINEP_LATER. */
+typedef unsigned ninep_serve_t(struct ninep_call *c);
+ninep_serve_t *ninep_serve_of(unsigned type);
+/* Sends c->out's like with the buffer that came with the request. */
+void ninep_reply(struct ninep_connection *n, struct ninep_message *m, const struct bulk_buffer *lent);
+void ninep_reply_error(struct ninep_connection *n, uint16_t tag, unsigned error, const struct bulk_buffer *lent);
+/* With EINTR; fid or tag NULL: any. */
+void ninep_pending_cancel(struct ninep_connection *n, const uint32_t *fid, const uint16_t *tag);
+
+struct ninep_fid *ninep_fid_find(struct ninep_connection *n, uint32_t fid);
+/* EBADF: in use. EMFILE. */
+unsigned ninep_fid_add(struct ninep_connection *n, uint32_t fid, const struct ninep_file *file);
+/* From now on it stands for another file; it is not open. */
+void ninep_fid_move(struct ninep_fid *f, const struct ninep_file *to);
+void ninep_fid_remove(struct ninep_connection *n, struct ninep_fid *f);
+void ninep_fid_close(struct ninep_fid *f);
+void ninep_fids_clear(struct ninep_connection *n);
+
+/* The tree: what a table says, and handlers beside it. */
+unsigned ninep_tree_walk(const struct ninep_node *root, const struct ninep_file *from, struct ninep_text name,
+			 struct ninep_file *out);
+unsigned ninep_tree_entry(const struct ninep_node *root, const struct ninep_file *dir, uint64_t index,
+			  struct ninep_file *out, char *name);
+unsigned ninep_tree_attr(const struct ninep_node *root, const struct ninep_file *f, struct ninep_attr *a);
+struct ninep_qid ninep_attr_qid(const struct ninep_attr *a);
+static inline bool ninep_is_dir(const struct ninep_file *f) { return (f->node->mode & NINEP_FORMAT) == NINEP_DIR; }
+static inline const struct ninep_handlers *ninep_handlers_of(const struct ninep_file *f)
+{
+	static const struct ninep_handlers none;
+
+	return f->node->handlers ? f->node->handlers : &none;
+}
