@@ -31,6 +31,7 @@ static const struct group {
 	{ "span", span_tests },
 	{ "migrate", migrate_tests },
 	{ "proc", proc_tests },
+	{ "ninep", ninep_tests },
 	{ "fleet", fleet_tests },
 	{ "load", load_tests },
 	{ "pthread", pthread_tests },
