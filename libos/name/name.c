@@ -132,12 +132,15 @@ static void entry_watch(struct name_client *n, struct name_cached *e)
 static void entry_put(struct name_client *n, const struct key *k, const struct name_answer *answer)
 {
 	struct name_cached *e = entry_at(n, k);
+	bool same = entry_is(e, k);
 
 	/* A watch that was asked for before this answer came stays. */
-	if (!entry_is(e, k) || (e->watched && rpc_done(&e->watch)))
+	if (!same || (e->watched && rpc_done(&e->watch)))
 		entry_free(n, e);
 	e->hash = k->hash;
 	e->answer = *answer;
+	if (same)
+		return;
 	memset(e->word, 0, sizeof e->word);
 	memcpy(e->word, k->word, k->words * sizeof k->word[0]);
 }

@@ -80,13 +80,55 @@ static err_t handle_resolve(struct rpc_call *call, const char *path, uint32_t co
 	return bad ? bad : err;
 }
 
+/* Where short paths led, as long as the table does not change. */
+#define SHORTS 256
+#define SHORT_WORDS (sizeof((struct name_short *)0)->word / sizeof(uint64_t))
+static struct {
+	uint64_t word[SHORT_WORDS];
+	uint64_t version;
+	uint32_t clears; /* of the replica */
+	uint32_t node;   /* TABLE_ROOT: nothing is known */
+} shorts[SHORTS];
+
+static inline uint32_t short_place(const struct name_short *name)
+{
+	uint64_t h = 0;
+
+	for (unsigned i = 0; i < SHORT_WORDS; i++)
+		h = (h ^ name->word[i]) * UINT64_C(0x9e3779b97f4a7c15);
+	return (uint32_t)(h >> 32) % SHORTS;
+}
+
+static inline bool short_known(uint32_t at, const struct name_short *name)
+{
+	uint64_t differ = shorts[at].version ^ replica.table.version;
+
+	for (unsigned i = 0; i < SHORT_WORDS; i++)
+		differ |= shorts[at].word[i] ^ name->word[i];
+	return !differ && shorts[at].node != TABLE_ROOT && shorts[at].clears == replica.clears;
+}
+
 static err_t handle_resolve_short(struct rpc_call *call, const struct name_short *name, struct name_answer *answer)
 {
 	const char *path = (const char *)name->word;
+	uint32_t at = short_place(name);
+	err_t err;
 
+	if (short_known(at, name)) {
+		fleet_note(fleet, call);
+		answer->version = replica.table.version;
+		return table_resolve_node(&replica.table, shorts[at].node, name->core, 0, &answer->mailbox);
+	}
 	if (path[NAME_SHORT])
 		return ERR_MESSAGE;
-	return handle_resolve(call, path, name->core, 0, answer);
+	err = handle_resolve(call, path, name->core, 0, answer);
+	if (err)
+		return err;
+	memcpy(shorts[at].word, name->word, sizeof name->word);
+	shorts[at].version = replica.table.version;
+	shorts[at].clears = replica.clears;
+	shorts[at].node = table_find(&replica.table, path);
+	return ERR_OK;
 }
 
 static uint32_t entry_pack(unsigned char *to, uint32_t room, const struct name_entry *e, const char *name)

@@ -212,6 +212,7 @@ static err_t replica_clear(void *store, uint64_t sequence)
 	err_t err;
 
 	table_destroy(&r->table);
+	r->clears++;
 	err = table_init(&r->table);
 	r->table.version = sequence;
 	watches_fire_all(&r->watches, sequence);

@@ -20,6 +20,7 @@ struct name_change {
 struct replica {
 	struct name_table table;
 	struct name_watches watches;
+	uint32_t clears; /* how often all was thrown away */
 	/* A mailbox of that process has been put into the table. May be NULL. */
 	void (*put)(struct replica *r, uint64_t pid);
 	void *tag;

@@ -468,7 +468,11 @@ void table_entry(const struct name_table *t, uint32_t node, struct name_entry *o
 
 err_t table_resolve(struct name_table *t, const char *path, coreid_t core, uint64_t avoid, struct mailbox *out)
 {
-	uint32_t node = table_find(t, path);
+	return table_resolve_node(t, table_find(t, path), core, avoid, out);
+}
+
+err_t table_resolve_node(struct name_table *t, uint32_t node, coreid_t core, uint64_t avoid, struct mailbox *out)
+{
 	err_t err = ERR_OK;
 
 	if (node != TABLE_NONE && node_at(t, node)->policy)

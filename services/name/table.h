@@ -64,6 +64,8 @@ void table_entry(const struct name_table *t, uint32_t node, struct name_entry *o
  * below, not that of process `avoid` if there is another. ERR_NOT_FOUND; ERR_NO_MEMORY.
  */
 err_t table_resolve(struct name_table *t, const char *path, coreid_t core, uint64_t avoid, struct mailbox *out);
+/* The same when table_find has said which node that is, or TABLE_NONE. */
+err_t table_resolve_node(struct name_table *t, uint32_t node, coreid_t core, uint64_t avoid, struct mailbox *out);
 /* The path with one '/' before each component and none at the end; `out` has NAME_PATH + 1 bytes. */
 void table_path_normal(const char *path, char *out);
 

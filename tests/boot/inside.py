@@ -41,6 +41,11 @@ def test_fabric(report):
     run_tap(report, "fabtest/4 cores", "fabtest", 120, cores=4)
 
 
+def test_table(report):
+    """100,000 names, 2 cores"""
+    run_tap(report, "tests table/2 cores", "tests table", 240, cores=2)
+
+
 def test_invocations(report):
     """random invocations: a million steps, invariants walked each thousand"""
     steps = max(1_000_000, report.soak * 500_000)

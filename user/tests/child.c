@@ -252,6 +252,7 @@ static const struct {
 	{ "watch-and-go", deed_watch_and_go },
 	{ "name-and-stay", deed_name_and_stay },
 	{ "name-and-do-not-read", deed_name_and_do_not_read },
+	{ "name-the-table", deed_name_the_table },
 	{ "mail-deaf", deed_mail_deaf },
 	{ "call-later", deed_call_later },
 	{ "serve-never", deed_serve_never },

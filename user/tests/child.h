@@ -41,6 +41,7 @@ int deed_heap_of_service(const char *arg);
 /* test_name.c */
 int deed_name_and_stay(const char *arg);
 int deed_name_and_do_not_read(const char *arg);
+int deed_name_the_table(const char *arg);
 
 /* test_mail.c */
 int deed_mail_deaf(const char *arg);

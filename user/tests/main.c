@@ -1,5 +1,5 @@
 /*
- * tests [GROUP...]: the in-guest tests of the system, all or the named groups (pthread
+ * tests [GROUP...]: the in-guest tests of the system, all or the named groups (pthread and table
  * only by name).
  *
  * Prints a TAP plan and a line per test.  Exit status 0 if all passed.
@@ -26,6 +26,7 @@ static const struct group {
 	{ "grant", grant_tests },
 	{ "name", name_tests },
 	{ "mail", mail_tests },
+	{ "table", table_tests },
 	{ "rpc", rpc_tests },
 	{ "agreement", agreement_tests },
 	{ "span", span_tests },
@@ -45,8 +46,8 @@ static bool wanted(const struct group *g, int argc, char **argv)
 	for (int i = 1; i < argc; i++)
 		if (strcmp(argv[i], g->name) == 0)
 			return true;
-	/* A process that has spread over cores stays so: not in one with the others. */
-	return argc < 2 && g->tests != pthread_tests;
+	/* A process that has spread over cores stays so: not in one with the others. The table takes long. */
+	return argc < 2 && g->tests != pthread_tests && g->tests != table_tests;
 }
 
 static unsigned count_tests(int argc, char **argv)

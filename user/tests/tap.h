@@ -32,6 +32,7 @@ extern const struct test monitor_tests[];
 extern const struct test mailbox_tests[];
 extern const struct test name_tests[];
 extern const struct test mail_tests[];
+extern const struct test table_tests[];
 extern const struct test rpc_tests[];
 extern const struct test agreement_tests[];
 extern const struct test span_tests[];

@@ -487,11 +487,14 @@ static bool clients_of_a_fleet_follow_its_policy(void)
 	const char *argv[] = { "drill" };
 	struct fleet_policy policy = { .least = 1, .most = 2 };
 	struct fleet_client late;
+	struct mon_core core;
 	uint32_t members, member;
 	struct fabric *f;
 	uint64_t pid;
 
 	EXPECT(begin());
+	if (mon_core(1, &core) || core.state != MON_CORE_UP)
+		return true; /* members do not share a core */
 	EXPECT_OK(fabric_here(&f));
 	EXPECT_OK(mon_spawn(process_self_core(), 1, argv, &pid));
 	for (unsigned i = 0; i < FOLLOWERS; i++)
@@ -559,6 +562,83 @@ static bool many_names(void)
 	EXPECT(after < before + MANY / 2);
 	return true;
 }
+
+/* --- a full-sized table; a group of its own, for it takes its time ------------------------------ */
+
+#define TABLE_NAMES 100000
+#define FILL_SECONDS 100
+
+static void table_path(char *path, size_t room, unsigned i) { snprintf(path, room, "/tests/table/%u/%u", i % 331, i); }
+
+/* Registers them all, then a last one, and waits to be killed. */
+int deed_name_the_table(const char *arg)
+{
+	char path[40];
+
+	if (!begin())
+		return 1;
+	for (unsigned i = 0; i < TABLE_NAMES; i++) {
+		table_path(path, sizeof path, i);
+		if (name_register(&names.rpc, path, &mine, 0))
+			return 2;
+	}
+	if (name_register(&names.rpc, arg, &mine, 0))
+		return 3;
+	thread_sleep_until(context_now() + 2 * FILL_SECONDS * dispatcher_tsc_hz());
+	return 4;
+}
+
+/* Waits till there are so many names, or fewer. */
+static bool names_shrink_to(uint64_t most)
+{
+	cycles_t deadline = context_now() + FILL_SECONDS * dispatcher_tsc_hz();
+	uint64_t count, version;
+
+	do
+		EXPECT_OK(name_count(&names.rpc, &count, &version));
+	while (count > most && context_now() < deadline &&
+	       (thread_sleep_until(context_now() + dispatcher_tsc_hz() / 10), true));
+	EXPECT(count <= most);
+	return true;
+}
+
+static bool the_table_has_100000_names(void)
+{
+	cycles_t deadline = context_now() + FILL_SECONDS * dispatcher_tsc_hz();
+	uint64_t pid, before, count, version;
+	struct mailbox found = { 0 };
+	char path[40];
+
+	EXPECT(begin());
+	EXPECT_OK(name_count(&names.rpc, &before, &version));
+	EXPECT_OK(child_start(dispatcher_core(), "name-the-table", "/tests/filled", &pid));
+	while (name_find_other(&names, "/tests/filled", 0, &found) && context_now() < deadline)
+		thread_sleep_until(context_now() + dispatcher_tsc_hz() / 10);
+	EXPECT(found.pid == pid);
+	EXPECT_OK(name_count(&names.rpc, &count, &version));
+	EXPECT(count > TABLE_NAMES);
+	for (unsigned i = 0; i < TABLE_NAMES; i += 97) {
+		table_path(path, sizeof path, i);
+		EXPECT_OK(name_find(&names, path, &found));
+		EXPECT(found.pid == pid);
+	}
+	table_path(path, sizeof path, TABLE_NAMES);
+	EXPECT(finds_nothing(path));
+	/* They go with their process; who looks meanwhile is answered. */
+	EXPECT_OK(mon_kill(pid));
+	EXPECT_OK(name_register(&names.rpc, "/tests/meanwhile", &mine, 0));
+	EXPECT(names_shrink_to(before + TABLE_NAMES / 100));
+	table_path(path, sizeof path, 4711);
+	EXPECT(finds_nothing(path));
+	EXPECT(finds("/tests/meanwhile", &mine));
+	EXPECT_OK(name_remove(&names.rpc, "/tests/meanwhile"));
+	return true;
+}
+
+const struct test table_tests[] = {
+	{ "the table has 100,000 names", the_table_has_100000_names },
+	{ NULL, NULL },
+};
 
 const struct test name_tests[] = {
 	{ "names are registered and removed", names_are_registered_and_removed },
