@@ -14,6 +14,29 @@
 #include <stdio.h>
 #include <string.h>
 
+/* A member that came has its name: a policy may choose it now. */
+static err_t named(void *arg, uint32_t from, uint32_t what, const void *data, size_t bytes, void *answer,
+		   size_t *answered)
+{
+	struct fleet *f = arg;
+
+	(void)from, (void)what, (void)data, (void)bytes, (void)answer;
+	*answered = 0;
+	rpc_server_look(&f->server);
+	return ERR_OK;
+}
+
+static void others_tell(struct fleet *f)
+{
+	uint32_t number[FLEET_MEMBERS], count = f->view.count;
+
+	for (uint32_t i = 0; i < count; i++)
+		number[i] = f->view.member[i].number;
+	for (uint32_t i = 0; i < count; i++)
+		if (number[i] != f->number)
+			fleet_ask(f, number[i], FLEET_PORT_NAMED, 0, NULL, 0, NULL, NULL);
+}
+
 static void *name_tell(void *arg)
 {
 	struct fleet *f = arg;
@@ -24,11 +47,13 @@ static void *name_tell(void *arg)
 	/* Without a name service there is nobody to tell. */
 	if (rpc_client_open(&names.rpc, NAME_SERVICE))
 		return NULL;
-	snprintf(path, sizeof path, "/fleet/%s/%" PRIu32, f->ops->name, f->number);
-	if (!name_register(&names.rpc, path, &f->at, NAME_REPLACE) && f->number == 0) {
-		snprintf(path, sizeof path, "/fleet/%s", f->ops->name);
+	/* The policy comes first: who sees a member's name may set another. */
+	snprintf(path, sizeof path, "/fleet/%s", f->ops->name);
+	if (f->number == 0)
 		name_policy(&names.rpc, path, NAME_NEAR);
-	}
+	snprintf(path, sizeof path, "/fleet/%s/%" PRIu32, f->ops->name, f->number);
+	if (!name_register(&names.rpc, path, &f->at, NAME_REPLACE))
+		others_tell(f);
 	name_client_close(&names);
 	return NULL;
 }
@@ -38,6 +63,7 @@ err_t announce_member(struct fleet *f)
 	err_t err = service_name(&f->server.service, f->ops->name, SERVICE_SHARED);
 	struct thread *teller;
 
+	fleet_listen(f, FLEET_PORT_NAMED, named, f);
 	if (!err && strcmp(f->ops->name, NAME_SERVICE) != 0 && !thread_create(&teller, name_tell, f))
 		thread_detach(teller);
 	return err;

@@ -97,6 +97,7 @@ enum fleet_port {
 	FLEET_PORT_REPLICA,
 	FLEET_PORT_DPOOL,
 	FLEET_PORT_OWN,
+	FLEET_PORT_NAMED, /* the library's own: a member that came has its name */
 	FLEET_PORTS = 8
 };
 #define FLEET_WORDS 6000  /* the most bytes there */

@@ -134,10 +134,8 @@ static err_t go_over(struct fleet_self *s, const struct fleet_view *v)
 		if (f->ops->changed)
 			f->ops->changed(f, old);
 		inherit(f, old);
-		if (anyone_new(old, v)) {
+		if (anyone_new(old, v))
 			rpc_server_look(&f->server);
-			s->look_at = fabric_now(f->fabric) + LOOK_MS * s->ms;
-		}
 	}
 	free(old);
 	event_signal(&s->work);

@@ -42,7 +42,6 @@ struct fleet_newcomer {
 };
 
 #define FLEET_NEWCOMERS 8 /* at a time */
-#define LOOK_MS 100       /* after which a member that came has its name */
 #define FLEET_ENDS 64     /* deaths told and not yet looked at */
 
 struct fleet_self {
@@ -82,8 +81,6 @@ struct fleet_self {
 	bool adapted;    /* the policy, or how many are wanted, has changed: tell the others */
 	cycles_t retry;  /* no newcomer before: the last could not be started */
 	struct fleet_times times;
-
-	cycles_t look_at; /* then clients look once more who serves them, for a member has come; 0: they need not */
 
 	/* load */
 	struct fleet_scale scale;

@@ -181,10 +181,6 @@ static void tick(struct fleet_self *s, cycles_t now, bool in_time)
 	look_at_load(s, now);
 	if (!s->serving)
 		return;
-	if (s->look_at && now >= s->look_at) {
-		s->look_at = 0;
-		rpc_server_look(&s->fleet->server);
-	}
 	if (!s->coordinator) {
 		listen(s, in_time);
 		return;
