@@ -180,6 +180,16 @@ struct chunk *chunk_take(struct book *b, unsigned bits, paddr_t *base)
 	return NULL;
 }
 
+bool chunk_room(const struct book *b, unsigned bits)
+{
+	unsigned pages = 1u << (bits - PAGE_BITS);
+
+	for (const struct chunk *c = b->open; c; c = c->next)
+		if (c->free >= pages && run_find(c, pages) != CHUNK_PAGES)
+			return true;
+	return false;
+}
+
 void chunk_give(struct book *b, struct chunk *c, paddr_t base, unsigned bits)
 {
 	if (!block_in(c, base, bits))

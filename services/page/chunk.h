@@ -39,6 +39,8 @@ void chunk_remove(struct chunk *c);
 struct chunk *chunk_find(coreid_t core, paddr_t base);
 /* A block of 1 << bits bytes out of the book: its chunk, or NULL. */
 struct chunk *chunk_take(struct book *b, unsigned bits, paddr_t *base);
+/* Could chunk_take give such a block? */
+bool chunk_room(const struct book *b, unsigned bits);
 /* The pages of that block are taken, as we learn. */
 void chunk_mark(struct book *b, struct chunk *c, paddr_t base, unsigned bits);
 /* The pages of that block are free. */

@@ -10,7 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PAGE_INHERIT = 1 }; /* told: a pid, whose chunks are to be taken over */
+enum {
+	PAGE_INHERIT = 1, /* told: a pid, whose chunks are to be taken over */
+	PAGE_ROOM,        /* struct room: is there such a block in a chunk? */
+};
+
+struct room {
+	uint32_t core, bits;
+};
 
 /* --- a chunk of which something is granted --------------------------------------------------- */
 
@@ -152,12 +159,53 @@ void store_inherit(struct store *s, uint64_t pid)
 
 void store_inherit_core(struct store *s, coreid_t core) { core_inherit(s, core, 0); }
 
+/* The numbers of those that serve beside us. */
+static unsigned others_of(const struct store *s, uint32_t number[FLEET_MEMBERS])
+{
+	const struct fleet_view *v = &s->fleet->view;
+	unsigned n = 0;
+
+	for (uint32_t i = 0; i < v->count; i++)
+		if (v->member[i].number != s->fleet->number && v->member[i].state == FLEET_SERVING)
+			number[n++] = v->member[i].number;
+	return n;
+}
+
+static err_t room_told(const struct store *s, const void *data, size_t bytes)
+{
+	struct room r;
+	const struct shelf *h;
+
+	if (bytes != sizeof r)
+		return ERR_MESSAGE;
+	memcpy(&r, data, sizeof r);
+	h = r.core < CORES_MAX ? s->shelf[r.core] : NULL;
+	return h && r.bits >= PAGE_BITS && r.bits <= CHUNK_BITS && chunk_room(&h->book, r.bits) ? ERR_OK
+												: ERR_NOT_FOUND;
+}
+
+err_t store_elsewhere(struct store *s, coreid_t core, unsigned bits, uint32_t *number)
+{
+	const struct room r = { .core = core, .bits = bits };
+	uint32_t other[FLEET_MEMBERS];
+	unsigned n = others_of(s, other);
+
+	for (unsigned i = 0; i < n; i++) {
+		*number = other[i];
+		if (!fleet_tell(s->fleet, other[i], PAGE_ROOM, &r, sizeof r))
+			return ERR_OK;
+	}
+	return ERR_NO_MEMORY;
+}
+
 /* A member that has left says whom we inherit from. Empty chunks it has given away itself. */
 err_t store_told(struct store *s, uint32_t from, uint32_t what, const void *data, size_t bytes)
 {
 	uint64_t pid;
 
 	(void)from;
+	if (what == PAGE_ROOM)
+		return room_told(s, data, bytes);
 	if (what != PAGE_INHERIT || bytes != sizeof pid)
 		return ERR_MESSAGE;
 	memcpy(&pid, data, sizeof pid);
@@ -167,17 +215,15 @@ err_t store_told(struct store *s, uint32_t from, uint32_t what, const void *data
 
 void store_leave(struct store *s)
 {
-	const struct fleet_view *v = &s->fleet->view;
 	uint64_t pid = process_self_pid();
-	uint32_t heir[FLEET_MEMBERS], count = 0;
+	uint32_t heir[FLEET_MEMBERS];
+	unsigned count;
 
 	for (unsigned core = 0; core < CORES_MAX; core++)
 		if (s->shelf[core])
 			dpool_leave(&s->shelf[core]->pool);
-	for (uint32_t i = 0; i < v->count; i++)
-		if (v->member[i].number != s->fleet->number && v->member[i].state == FLEET_SERVING)
-			heir[count++] = v->member[i].number;
-	for (uint32_t i = 0; i < count; i++)
+	count = others_of(s, heir);
+	for (unsigned i = 0; i < count; i++)
 		if (!fleet_tell(s->fleet, heir[i], PAGE_INHERIT, &pid, sizeof pid))
 			return;
 }

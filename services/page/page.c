@@ -55,6 +55,7 @@ static err_t take(struct rpc_call *call, uint32_t bits, uint32_t kind, uint64_t 
 {
 	struct mon_grant g = { .slot = slot, .type = kind == PAGE_RAM ? CAP_RAM : CAP_FRAME, .bits = bits };
 	err_t err = ERR_AGAIN;
+	uint32_t other;
 
 	if (bits < PAGE_BITS || bits > 47 || kind >= PAGE_KINDS || slot > UINT32_MAX || core >= CORES_MAX)
 		return ERR_ARGUMENT;
@@ -63,6 +64,8 @@ static err_t take(struct rpc_call *call, uint32_t bits, uint32_t kind, uint64_t 
 		err = block_grant(call, &g, (coreid_t)core, base);
 	if (err == ERR_AGAIN)
 		err = ERR_NO_MEMORY;
+	if (err == ERR_NO_MEMORY && !store_elsewhere(&store, (coreid_t)core, bits, &other))
+		return fleet_redirect(store.fleet, call, other);
 	if (err == ERR_EXISTS) {
 		store.stat.repeated++;
 		return ERR_OK;

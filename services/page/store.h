@@ -58,6 +58,8 @@ void store_inherit(struct store *s, uint64_t pid);
 void store_inherit_core(struct store *s, coreid_t core);
 /* Gives away what is empty, and has another member take over the rest. */
 void store_leave(struct store *s);
+/* A member that has such a block in a chunk of that core, when we have none. ERR_NO_MEMORY: nobody has. May block. */
+err_t store_elsewhere(struct store *s, coreid_t core, unsigned bits, uint32_t *number);
 /* Words of other members: dPool's, and those of store_leave. */
 err_t store_told(struct store *s, uint32_t from, uint32_t what, const void *data, size_t bytes);
 /* A member is in the view no more. */
