@@ -49,7 +49,8 @@ extern const struct measure stub_measures[];
 extern const struct measure name_measures[];
 extern const struct measure mail_measures[];
 /* In a child of one of them. */
-int bench_name_client(int argc, char **argv);
+int serve_names(int argc, char **argv);
+int serve_pages(int argc, char **argv);
 extern const struct measure idle_measures[];
 extern const struct measure thread_measures[];
 extern const struct measure process_measures[];
@@ -61,6 +62,7 @@ extern const struct measure caps_measures[];
 extern const struct measure span_measures[];
 extern const struct measure island_measures[];
 extern const struct measure agree_measures[];
+extern const struct measure rate_measures[];
 
 /* Number of cores that are up, as the monitors say; asked once. */
 unsigned bench_cores(void);

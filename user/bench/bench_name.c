@@ -3,15 +3,12 @@
  *
  * Without the service (services=none) these measures say so and fail.
  */
-#include <stdlib.h>
 #include <string.h>
 
-#include "libos/core/dispatcher.h"
-#include "libos/core/monitor_client.h"
 #include "libos/name/name.h"
-#include "libos/x86/context.h"
 #include "services/name/name_client.h"
 #include "user/bench/bench.h"
+#include "user/bench/crowd.h"
 
 #define PATH "/bench/a/name"
 #define SAMPLES 16
@@ -85,42 +82,17 @@ static err_t run_register(const struct measure *m)
 
 /* --- clients on other cores, each asking for as long as it is told ----------------------- */
 
-int bench_name_client(int argc, char **argv)
+static struct name_client *asking;
+
+static err_t ask(void) { return find(asking, false); }
+
+int serve_names(int argc, char **argv)
 {
-	uint64_t ms = argc > 0 ? strtoull(argv[0], NULL, 10) : 0, answers = 0;
-	cycles_t end = context_now() + ms * (dispatcher_tsc_hz() / 1000);
-	struct name_client *n;
-
-	if (begin(&n) && find(n, false))
-		return 255;
-	while (context_now() < end && !find(n, false))
-		answers++;
-	return (int)(answers < INT32_MAX ? answers : INT32_MAX);
-}
-
-#define CLIENTS_MS 200
-
-static err_t clients_run(unsigned clients, uint64_t *answers)
-{
-	const char *argv[] = { "bench", "--name-client", "200" };
-	uint64_t pid[16], status;
-	unsigned started = 0;
-	err_t err = ERR_OK;
-
-	while (started < clients && !err) {
-		err = mon_spawn((coreid_t)(started % bench_cores()), 3, argv, &pid[started]);
-		started += !err;
-	}
-	*answers = 0;
-	for (unsigned i = 0; i < started; i++) {
-		unsigned cause;
-
-		if (mon_wait(pid[i], &cause, &status) || cause != MON_EXITED)
-			err = err ? err : ERR_FAULTED;
-		else
-			*answers += status;
-	}
-	return err;
+	(void)argc;
+	/* Whoever came first has registered the name. */
+	if (begin(&asking) && ask())
+		return 0;
+	return crowd_ask(argv[1], ask);
 }
 
 /* Ticks between two answers, all clients together. */
@@ -130,15 +102,8 @@ static err_t clients_measure(const struct measure *m, unsigned clients)
 	struct name_client *n;
 	err_t err = begin(&n);
 
-	for (unsigned i = 0; i < 3 && !err; i++) {
-		uint64_t answers;
-
-		err = clients_run(clients, &answers);
-		if (!err && !answers)
-			err = ERR_TIMEOUT;
-		if (!err)
-			values[i] = (double)CLIENTS_MS * ((double)dispatcher_tsc_hz() / 1000) / (double)answers;
-	}
+	for (unsigned i = 0; i < 3 && !err; i++)
+		err = crowd_run("names", clients, 0, (coreid_t)(bench_cores() - 1), &values[i]);
 	if (!err)
 		report_samples(m, m->name, clients, values, 3);
 	return err;

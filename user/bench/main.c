@@ -26,6 +26,7 @@ static const struct {
 	{ NULL, thread_measures },  { NULL, process_measures }, { "fleet", proc_measures }, { NULL, shared_measures },
 	{ NULL, island_measures },  { NULL, member_measures },  { NULL, span_measures },    { NULL, agree_measures },
 	{ NULL, caps_measures },    { "fleet", name_measures }, { "fleet", mail_measures }, { "fleet", fleet_measures },
+	{ "fleet", rate_measures },
 };
 #define TABLES (sizeof tables / sizeof *tables)
 
@@ -144,8 +145,6 @@ int main(int argc, char **argv)
 {
 	if (argc > 2 && strcmp(argv[1], "--serve") == 0)
 		return bench_serve(argc - 2, argv + 2);
-	if (argc > 2 && strcmp(argv[1], "--name-client") == 0)
-		return bench_name_client(argc - 2, argv + 2);
 	int first = parse_options(argc, argv);
 	if (first < 0 || first == argc) {
 		fprintf(stderr,
