@@ -3,7 +3,8 @@
  *
  * What moves are its threads, and the libOS moves them (libos/core/span.c): it has the
  * process span the other core and all of them go on there.  The home, the pid and the channels stay.
- * One move at a time.
+ * One move at a time.  Services stay: their channels and devices are of their core (a fleet moves a member by
+ * a new one, libos/fleet).
  */
 #include "monitor/cores.h"
 #include "monitor/monitor.h"
@@ -22,6 +23,8 @@ void process_migrate(struct request *r)
 
 	if (!process_alive(p) || p->pid != r->m.word[0])
 		err = ERR_NO_PROCESS;
+	else if (p->stays)
+		err = ERR_DENIED;
 	else if (r->m.word[1] >= CORES_MAX)
 		err = ERR_CORE_ID;
 	else if (p->moving)

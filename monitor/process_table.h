@@ -52,6 +52,7 @@ struct process {
 	uint8_t cause;      /* enum mon_cause, when dead */
 	uint8_t block_bits; /* of the RAM block that it is made of */
 	bool collected;     /* dead, and somebody has its status */
+	bool stays;         /* is not moved: a service, or has the devices of its core */
 	bool service;       /* monitor 0 started it as a service, or a service its own program again */
 	bool watches;       /* it has asked to be told of the ends of others */
 	uint32_t offered;   /* connections that it has not accepted yet */

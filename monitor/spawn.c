@@ -367,6 +367,7 @@ err_t process_spawn(const struct spawn_args *args, struct process **out)
 	s.p->ticket = args->ticket;
 	s.p->id = args->id;
 	s.p->service = args->service;
+	s.p->stays = args->service || args->devices;
 	err = spawn_make(&s, args);
 	if (err) {
 		process_table_drop(&monitor.processes, s.p);

@@ -105,7 +105,10 @@ struct mon_start {
 	uint64_t ticket; /* however often it is asked for with the same on that core, it starts once; 0: each time */
 };
 err_t mon_start(coreid_t core, const struct mon_start *s, uint64_t *pid);
-/* Has all threads of a process go on on `core`, which it spans from then on; returns when they do, or why not. */
+/*
+ * Has all threads of a process go on on `core`, which it spans from then on; returns when they do, or why not.
+ * ERR_DENIED: a service, which stays.
+ */
 err_t mon_migrate(uint64_t pid, coreid_t core);
 /* Waits until `pid`, on any core, has ended. cause: enum mon_cause. Either output may be NULL. */
 err_t mon_wait(uint64_t pid, unsigned *cause, uint64_t *status);

@@ -36,6 +36,8 @@ def test_commands(report):
         report.result("boot processes: a program that spins is moved", bool(listed), log=g.log[-2000:])
         refused = g.shell(f"migrate {number[1]} 99")
         report.result("boot processes: not to a core that there is not", "99" in refused or "core" in refused, refused)
+        refused = g.shell("migrate 0.1 2")
+        report.result("boot processes: the console stays", "not permitted" in refused and "console" in g.shell("ps"), refused)
         g.shell(f"kill {number[1]}")
         gone = "spin" not in g.shell("ps")
         again = g.shell(f"kill {number[1]}")
