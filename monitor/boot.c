@@ -118,4 +118,6 @@ void boot_step(cycles_t *next)
 		step = BOOT_DONE;
 		init_start();
 	}
+	if (step == BOOT_DONE)
+		services_step(next);
 }

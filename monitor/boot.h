@@ -18,3 +18,7 @@ void services_start(void);
 /* Starts the next ones when it is their time; true when the first program may start. */
 bool services_ready(void);
 void services_process_gone(const struct process *p);
+/* A name went with its process: a service may have nobody left. */
+void services_name_gone(void);
+/* Starts again those that have nobody left, when it is time. `next`: as in boot_step. */
+void services_step(cycles_t *next);

@@ -8,6 +8,7 @@
  * The table is for what everything else needs to start: the console, the members of the
  * name service.  All other names are with those (services/name).
  */
+#include "monitor/boot.h"
 #include "monitor/monitor.h"
 #include "monitor/secret.h"
 
@@ -121,9 +122,19 @@ void name_lookup(struct request *r)
 	request_reply(r, err, words);
 }
 
-void name_forget(struct request *r) { names_forget(&monitor.names, r->from.core, (uint32_t)r->m.word[1]); }
+static void forget(coreid_t core, uint32_t process)
+{
+	names_forget(&monitor.names, core, process);
+	services_name_gone();
+}
 
-void name_core_gone(coreid_t core) { names_forget_core(&monitor.names, core); }
+void name_forget(struct request *r) { forget(r->from.core, (uint32_t)r->m.word[1]); }
+
+void name_core_gone(coreid_t core)
+{
+	names_forget_core(&monitor.names, core);
+	services_name_gone();
+}
 
 void name_process_gone(struct process *p)
 {
@@ -132,7 +143,7 @@ void name_process_gone(struct process *p)
 	if (p->exports == 0)
 		return;
 	if (monitor.core == MON_SERVICE_CORE)
-		names_forget(&monitor.names, monitor.core, p->number);
+		forget(monitor.core, p->number);
 	else
 		link_send(MON_SERVICE_CORE, &m);
 }

@@ -5,9 +5,11 @@
  * in the boot archive; services=none: none.  They go to the cores from the last one down, where
  * there are enough of them, for programs start at the other end.  `name` comes first, then the rest, then
  * the first program, each when those before have announced themselves or have ended: they ask for
- * each other.  A fleet lives on by itself; what ends here is not started again.
+ * each other.  A fleet lives on by itself; one whose name nobody has any more, since all its members are dead, is
+ * started again, and waits longer each time if it does not last.
  */
 #include "libos/core/error_text.h"
+#include "libos/x86/context.h"
 #include "monitor/archive.h"
 #include "monitor/boot.h"
 #include "monitor/cores.h"
@@ -18,13 +20,22 @@
 #define NAME_SERVICE "name"
 #define CORES_ENOUGH 4
 #define SERVICES_MAX 16
+#define AGAIN_FIRST_MS 10 /* from the last member's death to the first new one; doubled each time */
+#define AGAIN_DOUBLED 9   /* times at most */
+#define START_MS 5000     /* it has so long to announce itself */
+#define LASTED_MS 10000   /* who has answered so long starts from the first pause again */
 
 static struct started {
 	const char *name;
 	uint32_t number; /* its process here; 0: it is elsewhere */
 	bool ended;
+	bool announced;  /* it has been there */
+	unsigned starts; /* again, in a row */
+	cycles_t since;  /* of the last start */
+	cycles_t due;    /* of the next; 0: its name is there */
 } services[SERVICES_MAX];
 static unsigned started;
+static bool name_went; /* whose, is to be looked for */
 
 static char names[BOOT_CMDLINE];
 static size_t names_length, at; /* words of `names`, each with its NUL; the next to be started */
@@ -66,9 +77,9 @@ void services_process_gone(const struct process *p)
 		services[i].ended |= services[i].number && p->number == services[i].number;
 }
 
-static coreid_t place(void)
+static coreid_t place(const struct started *s)
 {
-	coreid_t core = monitor.info->cores - 1 - started % monitor.info->cores;
+	coreid_t core = monitor.info->cores - 1 - (coreid_t)(s - services) % monitor.info->cores;
 
 	return monitor.info->cores >= CORES_ENOUGH && core_is_up(core) ? core : 0;
 }
@@ -97,20 +108,17 @@ static err_t start_there(coreid_t core, struct started *s)
 	return request_forward(core, &m, &text, &pending);
 }
 
-static void service_start(const char *name)
+static void service_start(struct started *s)
 {
-	struct started *s = &services[started];
-	coreid_t core = place();
+	coreid_t core = place(s);
 	err_t err;
 
-	if (started == SERVICES_MAX)
-		return;
-	started++;
-	s->name = name;
+	s->number = 0;
+	s->since = context_now();
 	err = core == monitor.core ? start_here(s) : start_there(core, s);
 	if (!err)
 		return;
-	report("cannot start %s: %s", name, error_text(err));
+	report("cannot start %s: %s", s->name, error_text(err));
 	s->ended = true;
 }
 
@@ -129,12 +137,18 @@ void services_start(void)
 			memset(names + i, 0, strlen(names + i));
 }
 
-static bool answers(const struct started *s)
+static bool is_there(const struct started *s)
 {
 	struct service_name found;
 	uint64_t name[2];
 
-	return s->ended || mon_name_pack(s->name, name) || !name_find(name, monitor.core, &found);
+	return !mon_name_pack(s->name, name) && !name_find(name, monitor.core, &found);
+}
+
+static bool answers(struct started *s)
+{
+	s->announced |= is_there(s);
+	return s->ended || s->announced;
 }
 
 static bool all_answer(void)
@@ -151,9 +165,62 @@ bool services_ready(void)
 		/* The rest ask the name service for each other, so they wait for it alone. */
 		if (started && !strcmp(services[0].name, NAME_SERVICE) && !answers(&services[0]))
 			return false;
-		if (names[at])
-			service_start(names + at);
+		if (names[at] && started < SERVICES_MAX) {
+			services[started].name = names + at;
+			service_start(&services[started++]);
+		}
 		at += strlen(names + at) + 1;
 	}
 	return all_answer();
+}
+
+/* --- fleets that have died out ------------------------------------------------------------------- */
+
+void services_name_gone(void) { name_went = true; }
+
+static cycles_t ticks(uint64_t ms) { return ms * (monitor.info->tsc_hz / 1000); }
+
+/* Its name is gone: when it is to be started. */
+static cycles_t due_first(struct started *s, cycles_t now)
+{
+	if (now - s->since > ticks(LASTED_MS))
+		s->starts = 0;
+	return now + (ticks(AGAIN_FIRST_MS) << s->starts);
+}
+
+/* True: it is there, or never was. */
+static bool service_look(struct started *s, cycles_t now)
+{
+	if (!s->announced || is_there(s)) {
+		s->due = 0;
+		return true;
+	}
+	if (!s->due)
+		s->due = due_first(s, now);
+	if (now >= s->due) {
+		report("%s has died out, and is started again", s->name);
+		s->starts += s->starts < AGAIN_DOUBLED;
+		service_start(s);
+		s->due = now + ticks(START_MS);
+	}
+	return false;
+}
+
+void services_step(cycles_t *next)
+{
+	cycles_t now;
+
+	if (!name_went)
+		return;
+	name_went = false;
+	now = context_now();
+	for (unsigned i = 0; i < started; i++) {
+		struct started *s = &services[i];
+
+		if (service_look(s, now))
+			continue;
+		name_went = true;
+		if (!*next || s->due < *next)
+			*next = s->due;
+	}
 }

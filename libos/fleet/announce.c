@@ -4,7 +4,8 @@
  * By a name of the monitors' that all of them share: who opens it gets the nearest that lives. And, where
  * there is a name service, as "/fleet/NAME/NUMBER" below a name that gives the nearest, for all who want another
  * policy, or a list. That name needs calls, which must not hold up a member that is to serve: a
- * thread makes them. The name service forgets a member when its process has ended.
+ * thread makes them. The name service forgets a member when its process has ended; when the member of the name
+ * service that was told ends, the thread tells another, for all may have died, and others know nothing.
  */
 #include "libos/fleet/private.h"
 #include "libos/name/name.h"
@@ -13,6 +14,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+
+#define TELL_MS 50      /* between two looks for a name service that was there */
+#define TELL_LOOKS 1000 /* looks */
 
 /* A member that came has its name: a policy may choose it now. */
 static err_t named(void *arg, uint32_t from, uint32_t what, const void *data, size_t bytes, void *answer,
@@ -37,24 +41,64 @@ static void others_tell(struct fleet *f)
 			fleet_ask(f, number[i], FLEET_PORT_NAMED, 0, NULL, 0, NULL, NULL);
 }
 
-static void *name_tell(void *arg)
+/* Does the name service know the fleet's name? Who has set a policy meant it. */
+static bool has_policy(struct rpc_client *names, const char *path)
 {
-	struct fleet *f = arg;
-	static struct name_client names; /* one fleet in a process */
-	char path[FLEET_NAME + 32];
+	struct name_answer answer;
 
-	name_client_init(&names, f->fabric, &f->server);
-	/* Without a name service there is nobody to tell. */
-	if (rpc_client_open(&names.rpc, NAME_SERVICE))
-		return NULL;
-	/* The policy comes first: who sees a member's name may set another. */
+	return name_resolve(names, path, process_self_core(), 0, &answer) != ERR_NOT_FOUND;
+}
+
+/*
+ * Tells a member of the name service: of the policy first, for who sees a member's name may set another. `again`:
+ * another member was told before.
+ */
+static err_t name_tell(struct fleet *f, struct rpc_client *names, bool again)
+{
+	char path[FLEET_NAME + 32];
+	err_t err = ERR_OK;
+
 	snprintf(path, sizeof path, "/fleet/%s", f->ops->name);
-	if (f->number == 0)
-		name_policy(&names.rpc, path, NAME_NEAR);
+	if (again ? !has_policy(names, path) : f->number == 0)
+		err = name_policy(names, path, NAME_NEAR);
 	snprintf(path, sizeof path, "/fleet/%s/%" PRIu32, f->ops->name, f->number);
-	if (!name_register(&names.rpc, path, &f->at, NAME_REPLACE))
+	if (!err || err == ERR_EXISTS)
+		err = name_register(names, path, &f->at, NAME_REPLACE);
+	if (!err && !again)
 		others_tell(f);
-	name_client_close(&names);
+	return err;
+}
+
+/* Until that member has ended. A watch that nothing can fire but now and then is what waits. */
+static void name_wait(struct fleet *f, struct rpc_client *names)
+{
+	char path[FLEET_NAME + 32];
+	uint64_t version = UINT64_MAX;
+
+	snprintf(path, sizeof path, "/fleet/%s/%" PRIu32, f->ops->name, f->number);
+	while (!name_watch(names, path, version, &version))
+		version = UINT64_MAX;
+}
+
+/* A client that is not renewed: it is to hear of that member's end. */
+static void *announcer(void *arg)
+{
+	static struct rpc_client names; /* one fleet in a process */
+	struct fleet *f = arg;
+	bool first = true;
+
+	rpc_client_init(&names, f->fabric, &f->server);
+	for (unsigned looks = 0; looks < TELL_LOOKS; looks++) {
+		if (!rpc_client_open(&names, NAME_SERVICE) && !name_tell(f, &names, !first)) {
+			first = false;
+			looks = 0;
+			name_wait(f, &names);
+		} else if (first) {
+			break; /* without a name service there is nobody to tell */
+		}
+		thread_sleep_until(fabric_now(f->fabric) + fleet_ms(f, TELL_MS));
+	}
+	rpc_client_close(&names);
 	return NULL;
 }
 
@@ -64,7 +108,7 @@ err_t announce_member(struct fleet *f)
 	struct thread *teller;
 
 	fleet_listen(f, FLEET_PORT_NAMED, named, f);
-	if (!err && strcmp(f->ops->name, NAME_SERVICE) != 0 && !thread_create(&teller, name_tell, f))
+	if (!err && strcmp(f->ops->name, NAME_SERVICE) != 0 && !thread_create(&teller, announcer, f))
 		thread_detach(teller);
 	return err;
 }

@@ -39,14 +39,28 @@ err_t ids_init(struct fleet *f)
 	return dpool_whole_open(&ids, f, dpool_scheme_find(SCHEME), sizeof(uint32_t), 0, 1, books, missing);
 }
 
+/* All that no record has; the lowest are taken first. */
+static err_t fill(void)
+{
+	static uint64_t used[PROC_ID_MAX / 64 + 1];
+	static uint32_t have[PROC_ID_MAX];
+	uint32_t count = records_ids(have, PROC_ID_MAX);
+	err_t err = ERR_OK;
+
+	for (uint32_t i = 0; i < count; i++)
+		if (have[i] <= PROC_ID_MAX)
+			used[have[i] / 64] |= UINT64_C(1) << have[i] % 64;
+	for (uint32_t id = PROC_ID_MAX; id && !err; id--)
+		if (!(used[id / 64] >> id % 64 & 1))
+			err = dpool_restore(&ids.pool, &id);
+	return err;
+}
+
 err_t ids_start(struct fleet *f)
 {
 	err_t err = dpool_whole_start(&ids);
 
-	/* The lowest are taken first. */
-	for (uint32_t id = f->view.count == 1 ? PROC_ID_MAX : 0; id && !err; id--)
-		err = dpool_restore(&ids.pool, &id);
-	return err;
+	return err || f->view.count > 1 ? err : fill();
 }
 
 void ids_changed(const struct fleet_view *old) { dpool_whole_changed(&ids, old); }

@@ -256,9 +256,12 @@ static err_t init(struct fleet *f)
 
 static err_t begin(struct fleet *f)
 {
-	err_t err = ids_start(f);
+	err_t err = processes_open(f);
 
-	return err ? err : processes_open(f);
+	/* The first: numbers of an earlier fleet's processes are in use. */
+	if (!err && f->view.count == 1)
+		err = processes_find();
+	return err ? err : ids_start(f);
 }
 
 static void changed(struct fleet *f, const struct fleet_view *old)

@@ -313,6 +313,31 @@ void processes_adopt(void)
 	event_signal(&processes.news);
 }
 
+/* What an earlier fleet knew of it beyond that died with it. */
+static err_t process_find(coreid_t core, const struct mon_process *p)
+{
+	struct record r = { .ticket = p->ticket, .pid = p->pid, .id = p->id, .core = core };
+	uint32_t id = p->id;
+	err_t err = process_watch(&r);
+
+	if (!err && p->ticket)
+		err = ticket_take(p->ticket, &id);
+	return err == ERR_EXISTS ? ERR_OK : err;
+}
+
+err_t processes_find(void)
+{
+	struct mon_process p;
+	struct mon_core c;
+	err_t err = ERR_OK;
+
+	for (coreid_t core = 0; core < CORES_MAX && !err && !mon_core(core, &c); core++)
+		for (unsigned i = 0; c.state == MON_CORE_UP && !err && !mon_ps_id(core, i, &p); i++)
+			if (p.id)
+				err = process_find(core, &p);
+	return err;
+}
+
 void processes_count(struct proc_statistics *out)
 {
 	*out = processes.count;

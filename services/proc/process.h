@@ -21,4 +21,6 @@ bool process_await(uint32_t id, struct rpc_call *call);
 void process_adopt(const struct record *r);
 /* The view has changed: records whose watchers have gone are watched here from now on. */
 void processes_adopt(void);
+/* A new fleet: those that an earlier one started, and that live, as the monitors say. Others are forgotten. */
+err_t processes_find(void);
 void processes_count(struct proc_statistics *out);

@@ -88,3 +88,36 @@ def test_command(report):
         report.result("boot fleets: policy", "high=600 " in output and "least=2 " in output, output)
         output = g.shell(f"fleet kill tally/{left[-1]}0") + g.shell("fleet list nobody") + g.shell("fleet grow")
         report.result("boot fleets: errors are told", output.count("no such name") == 2 and "usage: " in output, output)
+
+
+def test_died_out(report):
+    """fleets all of whose members die are started again, and go on"""
+    def serves(g, fleet):
+        """Lists it till somebody serves; the members' pids."""
+        for _ in range(50):
+            pids = set(re.findall(r"pid (\S+) .*serving", g.shell(f"fleet list {fleet}")))
+            if pids:
+                return pids
+        raise guest.Failure(f"{fleet} has not come back", g.log[-3000:])
+
+    with guest.boot(150, cores=4) as g:
+        g.prompt()
+        number = re.search(r"^spin runs as (\d+)$", g.shell("run --core 1 spin &"), re.MULTILINE)
+        before = {fleet: serves(g, fleet) for fleet in ("proc", "page", "name")}
+        for fleet in before:
+            g.shell(f"fleet kill {fleet}")
+            report.result(f"boot fleets: {fleet}: others serve", not serves(g, fleet) & before[fleet],
+                          log=g.log[-3000:])
+        found = re.search(rf"^{number[1]} .*spin", g.shell("ps"), re.MULTILINE)
+        report.result("boot fleets: proc has found what runs", bool(found), log=g.log[-3000:])
+        again = re.search(r"^spin runs as (\d+)$", g.shell("run --core 1 spin &"), re.MULTILINE)
+        report.result("boot fleets: a number that is in use is not given again", again and again[1] != number[1],
+                      log=g.log[-3000:])
+        g.shell(f"kill {number[1]}")
+        report.result("boot fleets: and ends it", f"\n{number[1]} " not in g.shell("ps"), log=g.log[-3000:])
+        g.shell(f"kill {again[1]}")
+        held = re.findall(r"(\d+) pages, (\d+) lost, (\d+) doubled, (\d+) strange, (\d+) orphans",
+                          g.shell("hoard 2 1 4"))
+        report.result("boot fleets: page has found what is taken", len(held) == 2 and int(held[0][0]) > 0 and
+                      all(n == "0" for one in held for n in one[1:]), log=g.log[-3000:])
+

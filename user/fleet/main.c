@@ -3,7 +3,7 @@
  *
  *     fleet [list [NAME...]]
  *     fleet grow NAME, fleet shrink NAME
- *     fleet kill NAME/NUMBER, fleet move NAME/NUMBER
+ *     fleet kill NAME/NUMBER, fleet kill NAME (all of them), fleet move NAME/NUMBER
  *     fleet policy NAME [FIELD=VALUE...]
  */
 #include "libos/core/error_text.h"
@@ -155,6 +155,18 @@ static err_t member_kill(const struct listed *l, uint32_t number)
 	return ERR_NOT_FOUND;
 }
 
+/* At once, so that nobody can be started for another. */
+static int kill_all(const char *name)
+{
+	static struct listed l;
+	struct fleet_client c;
+	err_t err = fleet_find(name, &c, &l);
+
+	for (uint32_t i = 0; i < l.count && !err; i++)
+		err = mon_kill(l.member[i].at.pid);
+	return err ? complain(name, err) : 0;
+}
+
 static int one_member(const char *text, bool kill)
 {
 	static struct listed l;
@@ -235,11 +247,14 @@ int main(int argc, char **argv)
 		return resize(argv[2], 1);
 	if (argc == 3 && !strcmp(verb, "shrink"))
 		return resize(argv[2], -1);
+	if (argc == 3 && !strcmp(verb, "kill") && !strchr(argv[2], '/'))
+		return kill_all(argv[2]);
 	if (argc == 3 && (!strcmp(verb, "kill") || !strcmp(verb, "move")))
 		return one_member(argv[2], *verb == 'k');
 	if (argc >= 3 && !strcmp(verb, "policy"))
 		return policy(argv[2], argc - 3, argv + 3);
-	fprintf(stderr, "usage: fleet [list [NAME...] | grow NAME | shrink NAME | kill NAME/NUMBER | move NAME/NUMBER |"
-			" policy NAME [FIELD=VALUE...]]\n");
+	fprintf(stderr,
+		"usage: fleet [list [NAME...] | grow NAME | shrink NAME | kill NAME[/NUMBER] | move NAME/NUMBER |"
+		" policy NAME [FIELD=VALUE...]]\n");
 	return 1;
 }
