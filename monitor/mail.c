@@ -3,7 +3,7 @@
  *
  * The sender's monitor adds the secret of the address for answers, which is one of the sender's own; the
  * receiver's monitor checks the secret of the address written to.  So both directions are the same, and a monitor keeps
- * nothing of a line but that the process has not taken it yet: MAIL_UNTAKEN of those, and the next is refused.
+ * nothing of a line but that the process has not taken it yet: MON_MAIL_UNTAKEN of those, and the next is refused.
  * Who asks is answered when the line is at the process, or with the reason why not.
  *
  * Sender and receiver hear of each other's end as watchers do: the receiver's monitor notes it with each line.
@@ -64,7 +64,7 @@ static err_t mail_deliver(const struct request *r, struct origin from, const str
 		return ERR_DENIED;
 	if (p->mails >= MON_MAIL_UNTAKEN || !process_room(p, 2))
 		return ERR_MAILBOX_FULL;
-	err = watch_note(from, p);
+	err = watch_mail(from, p);
 	if (!err)
 		line_give(p, r, from, text);
 	return err;

@@ -278,8 +278,8 @@ void connections_process_gone(struct process *p);
 /* --- watch.c: who is told of a process's end ------------------------------------------------------ */
 
 void watch_request(struct request *r);
-/* `who` hears of the end of `p`, a process of this core. ERR_WATCHERS. */
-err_t watch_note(struct origin who, struct process *p);
+/* `who`, who has sent it mail, hears of the end of `p`, a process of this core. ERR_WATCHERS. */
+err_t watch_mail(struct origin who, struct process *p);
 void watch_gone(struct request *r);
 void watch_forget(struct request *r);
 void watch_process_gone(struct process *p);

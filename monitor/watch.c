@@ -11,22 +11,23 @@
  */
 #include "monitor/monitor.h"
 
-#define WATCHERS_MAX 64 /* bits of process.watchers */
+#define WATCHERS_MAX 64  /* bits of process.watchers */
+#define WATCHERS_MAIL 48 /* of those, that senders of mail may get; services watch more, and are fewer */
 
 static struct watcher {
 	struct origin who; /* number 0: free */
 } watchers[WATCHERS_MAX];
 
-/* The bit of who watches, made if need be; WATCHERS_MAX when there is none left. */
-static unsigned watcher_bit(struct origin who)
+/* The bit of who watches, made if need be, among the first `most`; WATCHERS_MAX when there is none left. */
+static unsigned watcher_bit(struct origin who, unsigned most)
 {
 	unsigned bit = WATCHERS_MAX;
 
 	for (unsigned i = 0; i < WATCHERS_MAX; i++) {
 		if (origin_same(watchers[i].who, who))
 			return i;
-		if (bit == WATCHERS_MAX && !watchers[i].who.number)
-			bit = i;
+		if (i < most && !watchers[i].who.number)
+			bit = i; /* the last: those that only some may have are left to others */
 	}
 	if (bit < WATCHERS_MAX)
 		watchers[bit].who = who;
@@ -40,9 +41,9 @@ static void watcher_drop(unsigned bit)
 		monitor.processes.entry[i].watchers &= ~(UINT64_C(1) << bit);
 }
 
-err_t watch_note(struct origin who, struct process *p)
+static err_t watch_set(struct origin who, struct process *p, unsigned most)
 {
-	unsigned bit = watcher_bit(who);
+	unsigned bit = watcher_bit(who, most);
 
 	if (bit == WATCHERS_MAX)
 		return ERR_WATCHERS;
@@ -50,11 +51,13 @@ err_t watch_note(struct origin who, struct process *p)
 	return ERR_OK;
 }
 
+err_t watch_mail(struct origin who, struct process *p) { return watch_set(who, p, WATCHERS_MAIL); }
+
 static err_t watch_here(struct origin who, uint64_t pid)
 {
 	struct process *p = process_table_find(&monitor.processes, (uint32_t)pid);
 
-	return process_alive(p) && p->pid == pid ? watch_note(who, p) : ERR_NO_PROCESS;
+	return process_alive(p) && p->pid == pid ? watch_set(who, p, WATCHERS_MAX) : ERR_NO_PROCESS;
 }
 
 /* From a process, w0 = pid; from its monitor with its number in w1. */

@@ -113,6 +113,13 @@ err_t announce_member(struct fleet *f)
 	return err;
 }
 
+/* What monitors do not carry goes by a channel. */
+static err_t names_refused(struct rpc_client *names, unsigned words, err_t refused)
+{
+	(void)words;
+	return refused ? rpc_client_promote(names, names->tag) : ERR_OK;
+}
+
 /* The member that the policy chooses. One question does not pay for a channel: monitors carry it, where they can. */
 static err_t policy_ask(struct rpc_client *c, const char *name, uint64_t avoid, struct mailbox *out)
 {
@@ -126,6 +133,8 @@ static err_t policy_ask(struct rpc_client *c, const char *name, uint64_t avoid, 
 		return err;
 	snprintf(path, sizeof path, "/fleet/%s", name);
 	rpc_client_init(&names, c->fabric, c->server);
+	names.carried = names_refused;
+	names.tag = &at;
 	err = rpc_client_open_carried(&names, &at);
 	if (!err)
 		err = name_resolve(&names, path, process_self_core(), avoid, &answer);
