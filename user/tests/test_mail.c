@@ -40,7 +40,8 @@ static bool begin(void)
 /* Starts a sample service with that path, and waits till it is there. */
 static bool sample_begin(coreid_t core, const char *path, uint64_t *pid)
 {
-	static unsigned started; /* each has a name of its own among the monitors': the one before may be on its way out */
+	/* Each has a name of its own among the monitors': the one before may be on its way out. */
+	static unsigned started;
 	char name[MON_NAME + 1];
 	const char *argv[] = { "sample", name, path };
 	cycles_t deadline;
