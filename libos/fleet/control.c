@@ -200,6 +200,7 @@ static err_t handle_dismiss(struct rpc_call *call, uint32_t number)
 	if (s->dismissing && s->dismissed != number)
 		return ERR_AGAIN;
 	s->dismissed = number;
+	s->near = CORES_MAX;
 	s->dismissing = true;
 	event_signal(&s->work);
 	return ERR_OK;

@@ -218,7 +218,7 @@ static bool start_one(struct fleet_self *s, struct fleet_newcomer *n)
 	const struct mailbox *at = &s->fleet->at;
 	char member[24], parent[64];
 	const char *argv[] = { s->fleet->ops->name, member, parent };
-	coreid_t core = place_choose(s, s->fleet->caller);
+	coreid_t core = place_choose(s, s->dismissing && s->near != CORES_MAX ? s->near : s->fleet->caller);
 
 	if (core == CORES_MAX)
 		return false;

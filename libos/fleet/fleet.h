@@ -68,6 +68,7 @@ struct fleet {
 	struct mailbox at;       /* ... */
 	void *tag;               /* the service's */
 	coreid_t caller;         /* of the last call that fleet_note was told of */
+	uint32_t noted;          /* such calls */
 	struct fleet_self *self; /* the library's own */
 };
 
@@ -127,7 +128,11 @@ bool fleet_still(const struct fleet *f);
 void fleet_wait_still(struct fleet *f);
 /* The handler returns what this returns: the caller is sent to that member. ERR_NOT_FOUND. */
 err_t fleet_redirect(struct fleet *f, struct rpc_call *call, uint32_t number);
-/* Handlers may say so of their calls: new members are placed near those who call. */
-static inline void fleet_note(struct fleet *f, const struct rpc_call *call) { f->caller = rpc_call_core(call); }
+/* Handlers may say so of their calls: new members are placed near those who call, and move there. */
+static inline void fleet_note(struct fleet *f, const struct rpc_call *call)
+{
+	f->caller = rpc_call_core(call);
+	f->noted++;
+}
 /* Milliseconds of fabric time, in its unit. */
 cycles_t fleet_ms(const struct fleet *f, uint64_t ms);

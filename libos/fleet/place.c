@@ -40,6 +40,26 @@ coreid_t place_choose(const struct fleet_self *s, uint32_t near)
 	return best;
 }
 
+/* How many trailing bits of the APIC identities the two differ in. */
+static unsigned level(const struct mon_core *a, const struct mon_core *b)
+{
+	uint32_t differ = a->apic_id ^ b->apic_id;
+	unsigned bits = 0;
+
+	while (differ >> bits)
+		bits++;
+	return bits;
+}
+
+bool place_nearer(coreid_t to, coreid_t from, coreid_t near)
+{
+	struct mon_core there, here, caller;
+
+	if (mon_core(to, &there) || mon_core(from, &here) || mon_core(near, &caller))
+		return false;
+	return !there.processes && level(&there, &caller) < level(&here, &caller);
+}
+
 unsigned place_cores(void)
 {
 	struct mon_core core;

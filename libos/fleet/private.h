@@ -13,6 +13,14 @@
 #include "libos/fleet/fleet_server.h"
 #include "libos/fleet/scale.h"
 
+/* At the coordinator: where a member's calls have come from, all of them, for a while. */
+struct fleet_drift {
+	uint32_t near;  /* core */
+	uint32_t calls; /* at the last look */
+	cycles_t since;
+	uint32_t vain; /* there was no better place, so many times in a row */
+};
+
 /* What we know of another member, beyond the view. */
 struct fleet_peer {
 	struct fleet_peer *next;
@@ -29,6 +37,7 @@ struct fleet_peer {
 	struct rpc_pending beat;
 	uint32_t missed; /* heartbeats */
 	struct fleet_pulse told;
+	struct fleet_drift drift;
 };
 
 /* A process that we have started and that has not joined yet. */
@@ -78,9 +87,14 @@ struct fleet_self {
 	uint32_t next; /* number of the next newcomer */
 	uint32_t dismissed;
 	bool dismissing; /* ... `dismissed` is to go */
+	uint32_t near;   /* who comes for it goes near this core; CORES_MAX: near our last caller */
 	bool adapted;    /* the policy, or how many are wanted, has changed: tell the others */
 	cycles_t retry;  /* no newcomer before: the last could not be started */
 	struct fleet_times times;
+
+	/* drift.c */
+	struct fleet_drift drift;
+	cycles_t drift_at;
 
 	/* load */
 	struct fleet_scale scale;
@@ -139,8 +153,15 @@ void pulse_collect(struct fleet_self *s);
  * not got a member.
  */
 coreid_t place_choose(const struct fleet_self *s, uint32_t near);
+/* Is `to` empty, and in a smaller neighbourhood (thread, core, package) of `near` than `from` is? */
+bool place_nearer(coreid_t to, coreid_t from, coreid_t near);
 /* How many cores are up. */
 unsigned place_cores(void);
+
+/* --- drift.c -------------------------------------------------------------------------------------- */
+
+/* At the coordinator, now and then: does a member belong elsewhere? It is dismissed, and another started there. */
+void drift_look(struct fleet_self *s, cycles_t now);
 
 /* --- announce.c: how clients find members ----------------------------------------------------------- */
 

@@ -58,7 +58,8 @@ struct fleet_pulse pulse_own(struct fleet_self *s)
 	return (struct fleet_pulse){ .version = s->fleet->view.head.version,
 				     .load = s->load,
 				     .queue = stats->paused + (stats->busy ? stats->busy - 1 : 0),
-				     .near = s->fleet->caller };
+				     .near = s->fleet->caller,
+				     .calls = s->fleet->noted };
 }
 
 void pulse_collect(struct fleet_self *s)
@@ -187,6 +188,7 @@ static void tick(struct fleet_self *s, cycles_t now, bool in_time)
 	}
 	beat_all(s, in_time);
 	scale(s, now);
+	drift_look(s, now);
 }
 
 void *pulse_main(void *self)

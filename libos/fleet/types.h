@@ -51,8 +51,8 @@ struct fleet_head {
 struct fleet_pulse {
 	uint64_t version; /* of its view */
 	uint32_t load, queue;
-	uint32_t near; /* core where most of its calls came from lately, or CORES_MAX */
-	uint32_t unused;
+	uint32_t near;  /* core where its last call came from */
+	uint32_t calls; /* that were noted, since it lives */
 };
 
 /*

@@ -196,6 +196,69 @@ static bool a_member_moves(void)
 	return true;
 }
 
+/* How far a core is from this one, in bits of the APIC identity. */
+static unsigned level(coreid_t core)
+{
+	struct mon_core here, there;
+	unsigned bits = 0;
+
+	if (mon_core(process_self_core(), &here) || mon_core(core, &there))
+		return 99;
+	while ((here.apic_id ^ there.apic_id) >> bits)
+		bits++;
+	return bits;
+}
+
+/* Calls for so long; fewer than a move needs when they come from somebody else, too. */
+static bool call_for(uint64_t time)
+{
+	cycles_t end = fabric_now(fabric) + ms(time);
+	uint32_t member;
+
+	while (fabric_now(fabric) < end) {
+		EXPECT_OK(drill_work(&client.rpc, 10, &member));
+		pause_ms(1);
+	}
+	return true;
+}
+
+/* All calls come from this core, and an empty one is nearer: it goes there, and stays. */
+static bool a_member_moves_to_its_callers(void)
+{
+	const char *argv[] = { "drill" };
+	coreid_t far = (coreid_t)(mon_cores_up(CORES_MAX) - 1);
+	cycles_t deadline;
+	uint32_t number;
+	uint64_t pid;
+
+	if (far < 3 || level(far) < 2)
+		return true; /* none is nearer than another */
+	EXPECT_OK(fabric_here(&fabric));
+	EXPECT_OK(mon_spawn(far, 1, argv, &pid));
+	EXPECT_OK(fleet_client_init(&client, fabric, NULL, "drill"));
+	EXPECT_OK(fleet_resize(&client.rpc, 1));
+	EXPECT_OK(fleet_adapt(&client.rpc, &(struct fleet_policy){ .least = 1, .most = 1, .fall = 300 }));
+	EXPECT(await(1));
+	number = now.member[0].number;
+	/* Nobody calls: it stays. */
+	pause_ms(1000);
+	EXPECT(await(1));
+	EXPECT(now.member[0].number == number);
+	deadline = fabric_now(fabric) + ms(WAIT_MS);
+	while (now.member[0].number == number) {
+		EXPECT(call_for(100));
+		EXPECT(fabric_now(fabric) < deadline);
+		EXPECT(await(1));
+	}
+	EXPECT(level(mailbox_core(&now.member[0].at)) < level(far));
+	number = now.member[0].number;
+	EXPECT(call_for(1500));
+	EXPECT(await(1));
+	EXPECT(now.member[0].number == number);
+	EXPECT(end());
+	return true;
+}
+
 enum way { KILL, TRAP, HANG };
 
 /* The index-th member goes wrong; the first answer of another, and the times, in microseconds. */
@@ -304,6 +367,7 @@ const struct test fleet_tests[] = {
 	{ "a fleet is resized", a_fleet_is_resized },
 	{ "a call is redirected", a_call_is_redirected },
 	{ "a member moves", a_member_moves },
+	{ "a member moves to its callers", a_member_moves_to_its_callers },
 	{ "the killed are replaced", the_killed_are_replaced },
 	{ "the trapped are replaced", the_trapped_are_replaced },
 	{ "the hung are ended and replaced", the_hung_are_ended_and_replaced },
