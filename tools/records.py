@@ -9,7 +9,7 @@ import qemu
 BASELINE = os.path.join(qemu.ROOT, "bench/baseline.json")
 GROWTH = 0.02  # by so much a figure may exceed the baseline
 OF_PAGES = ["page_take", "page_get", "page_need"]
-CROSS_CORE = ["urpc_rt", "urpc_stream", "notify_ipi"]
+CROSS_CORE = ["urpc_rt", "urpc_stream", "notify_ipi", "ninep_far_1", "ninep_far_65536"]
 
 
 def commit():

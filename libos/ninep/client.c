@@ -269,8 +269,8 @@ void ninep_lend(struct ninep_client *c, struct ninep_request *r, uint32_t *count
 	r->buffer.length = *count;
 }
 
-unsigned ninep_read_start(struct ninep_client *c, struct ninep_request *r, uint32_t fid, uint64_t offset, void *into,
-			  uint32_t count)
+void ninep_read_prepare(struct ninep_client *c, struct ninep_request *r, uint32_t fid, uint64_t offset, void *into,
+			uint32_t count)
 {
 	ninep_lend(c, r, &count);
 	r->into = into;
@@ -279,11 +279,17 @@ unsigned ninep_read_start(struct ninep_client *c, struct ninep_request *r, uint3
 	r->m.tread.fid = fid;
 	r->m.tread.offset = offset;
 	r->m.tread.count = count;
+}
+
+unsigned ninep_read_start(struct ninep_client *c, struct ninep_request *r, uint32_t fid, uint64_t offset, void *into,
+			  uint32_t count)
+{
+	ninep_read_prepare(c, r, fid, offset, into, count);
 	return ninep_start(c, r);
 }
 
-unsigned ninep_write_start(struct ninep_client *c, struct ninep_request *r, uint32_t fid, uint64_t offset,
-			   const void *from, uint32_t count)
+void ninep_write_prepare(struct ninep_client *c, struct ninep_request *r, uint32_t fid, uint64_t offset,
+			 const void *from, uint32_t count)
 {
 	ninep_lend(c, r, &count);
 	if (r->lent)
@@ -296,6 +302,12 @@ unsigned ninep_write_start(struct ninep_client *c, struct ninep_request *r, uint
 	r->m.twrite.fid = fid;
 	r->m.twrite.offset = offset;
 	r->m.twrite.data = (struct ninep_bytes){ from, count };
+}
+
+unsigned ninep_write_start(struct ninep_client *c, struct ninep_request *r, uint32_t fid, uint64_t offset,
+			   const void *from, uint32_t count)
+{
+	ninep_write_prepare(c, r, fid, offset, from, count);
 	return ninep_start(c, r);
 }
 

@@ -78,6 +78,11 @@ unsigned ninep_flush(struct ninep_request *r);
 
 unsigned ninep_read_start(struct ninep_client *c, struct ninep_request *r, uint32_t fid, uint64_t offset, void *into,
 			  uint32_t count);
+/* They fill r, for ninep_start or ninep_request. */
+void ninep_read_prepare(struct ninep_client *c, struct ninep_request *r, uint32_t fid, uint64_t offset, void *into,
+			uint32_t count);
+void ninep_write_prepare(struct ninep_client *c, struct ninep_request *r, uint32_t fid, uint64_t offset,
+			 const void *from, uint32_t count);
 /* Lends a buffer for `count` bytes if that is worth it; *count becomes what one request can carry. */
 void ninep_lend(struct ninep_client *c, struct ninep_request *r, uint32_t *count);
 

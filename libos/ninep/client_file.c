@@ -140,8 +140,8 @@ unsigned ninep_read(struct ninep_client *c, uint32_t fid, uint64_t offset, void 
 	unsigned error = 0;
 
 	for (*done = 0; *done < count; *done += r.m.rread.data.length) {
-		(void)ninep_read_start(c, &r, fid, offset + *done, (char *)into + *done, at_most(count - *done));
-		error = ninep_finish(&r);
+		ninep_read_prepare(c, &r, fid, offset + *done, (char *)into + *done, at_most(count - *done));
+		error = ninep_request(c, &r);
 		if (error || !r.m.rread.data.length)
 			break;
 	}
@@ -155,8 +155,8 @@ static unsigned write_some(struct ninep_client *c, uint32_t fid, uint64_t offset
 	struct ninep_request r;
 	unsigned error;
 
-	(void)ninep_write_start(c, &r, fid, offset, from, count);
-	error = ninep_finish(&r);
+	ninep_write_prepare(c, &r, fid, offset, from, count);
+	error = ninep_request(c, &r);
 	if (!error && r.m.rwrite.count > count)
 		error = NINEP_EPROTO;
 	*some = error ? 0 : r.m.rwrite.count;

@@ -59,7 +59,8 @@ struct writer {
 	bool bad;
 };
 
-static void put(struct writer *w, const void *bytes, uint32_t n)
+/* Inlined, so that numbers are single moves and not calls of memcpy. */
+static inline __attribute__((always_inline)) void put(struct writer *w, const void *bytes, uint32_t n)
 {
 	if (n > (size_t)(w->end - w->at)) {
 		w->bad = true;
@@ -70,13 +71,13 @@ static void put(struct writer *w, const void *bytes, uint32_t n)
 	w->at += n;
 }
 
-static void put_text(struct writer *w, const struct ninep_text *t)
+static __attribute__((noinline)) void put_text(struct writer *w, const struct ninep_text *t)
 {
 	put(w, &t->length, sizeof(t->length));
 	put(w, t->at, t->length);
 }
 
-static void put_qid(struct writer *w, const struct ninep_qid *q)
+static __attribute__((noinline)) void put_qid(struct writer *w, const struct ninep_qid *q)
 {
 	put(w, &q->type, sizeof(q->type));
 	put(w, &q->version, sizeof(q->version));
@@ -92,7 +93,7 @@ static void put_data(struct writer *w, const struct ninep_bytes *b, bool apart)
 		put(w, b->at, b->length);
 }
 
-static void put_stat(struct writer *w, const struct ninep_bytes *b)
+static __attribute__((noinline)) void put_stat(struct writer *w, const struct ninep_bytes *b)
 {
 	uint16_t length = (uint16_t)b->length;
 
@@ -101,7 +102,7 @@ static void put_stat(struct writer *w, const struct ninep_bytes *b)
 	put(w, b->at, b->length);
 }
 
-static void put_names(struct writer *w, const struct ninep_names *n)
+static __attribute__((noinline)) void put_names(struct writer *w, const struct ninep_names *n)
 {
 	w->bad |= n->count > NINEP_NAMES;
 	put(w, &n->count, sizeof(n->count));
@@ -109,7 +110,7 @@ static void put_names(struct writer *w, const struct ninep_names *n)
 		put_text(w, &n->name[i]);
 }
 
-static void put_qids(struct writer *w, const struct ninep_qids *q)
+static __attribute__((noinline)) void put_qids(struct writer *w, const struct ninep_qids *q)
 {
 	w->bad |= q->count > NINEP_NAMES;
 	put(w, &q->count, sizeof(q->count));
@@ -117,7 +118,8 @@ static void put_qids(struct writer *w, const struct ninep_qids *q)
 		put_qid(w, &q->qid[i]);
 }
 
-static void put_field(struct writer *w, unsigned kind, const void *from, enum ninep_dialect dialect, bool apart)
+static inline __attribute__((always_inline)) void put_field(struct writer *w, unsigned kind, const void *from,
+							    enum ninep_dialect dialect, bool apart)
 {
 	switch (kind) {
 	case U8:
@@ -200,7 +202,7 @@ struct reader {
 	bool bad;
 };
 
-static const uint8_t *skip(struct reader *r, uint32_t n)
+static inline __attribute__((always_inline)) const uint8_t *skip(struct reader *r, uint32_t n)
 {
 	const uint8_t *at = r->at;
 
@@ -212,7 +214,7 @@ static const uint8_t *skip(struct reader *r, uint32_t n)
 	return at;
 }
 
-static void get(struct reader *r, void *into, uint32_t n)
+static inline __attribute__((always_inline)) void get(struct reader *r, void *into, uint32_t n)
 {
 	const uint8_t *at = skip(r, n);
 
@@ -222,7 +224,7 @@ static void get(struct reader *r, void *into, uint32_t n)
 		memset(into, 0, n);
 }
 
-static void get_text(struct reader *r, struct ninep_text *t)
+static __attribute__((noinline)) void get_text(struct reader *r, struct ninep_text *t)
 {
 	get(r, &t->length, sizeof(t->length));
 	t->at = (const char *)skip(r, t->length);
@@ -231,7 +233,7 @@ static void get_text(struct reader *r, struct ninep_text *t)
 		r->bad = true;
 }
 
-static void get_qid(struct reader *r, struct ninep_qid *q)
+static __attribute__((noinline)) void get_qid(struct reader *r, struct ninep_qid *q)
 {
 	get(r, &q->type, sizeof(q->type));
 	get(r, &q->version, sizeof(q->version));
@@ -250,7 +252,7 @@ static void get_data(struct reader *r, struct ninep_bytes *b)
 	}
 }
 
-static void get_stat(struct reader *r, struct ninep_bytes *b)
+static __attribute__((noinline)) void get_stat(struct reader *r, struct ninep_bytes *b)
 {
 	uint16_t length;
 
@@ -259,7 +261,7 @@ static void get_stat(struct reader *r, struct ninep_bytes *b)
 	b->at = skip(r, length);
 }
 
-static void get_names(struct reader *r, struct ninep_names *n)
+static __attribute__((noinline)) void get_names(struct reader *r, struct ninep_names *n)
 {
 	get(r, &n->count, sizeof(n->count));
 	r->bad |= n->count > NINEP_NAMES;
@@ -267,7 +269,7 @@ static void get_names(struct reader *r, struct ninep_names *n)
 		get_text(r, &n->name[i]);
 }
 
-static void get_qids(struct reader *r, struct ninep_qids *q)
+static __attribute__((noinline)) void get_qids(struct reader *r, struct ninep_qids *q)
 {
 	get(r, &q->count, sizeof(q->count));
 	r->bad |= q->count > NINEP_NAMES;
@@ -275,7 +277,8 @@ static void get_qids(struct reader *r, struct ninep_qids *q)
 		get_qid(r, &q->qid[i]);
 }
 
-static void get_field(struct reader *r, unsigned kind, void *into, enum ninep_dialect dialect)
+static inline __attribute__((always_inline)) void get_field(struct reader *r, unsigned kind, void *into,
+							    enum ninep_dialect dialect)
 {
 	switch (kind) {
 	case U8:

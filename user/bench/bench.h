@@ -51,6 +51,7 @@ extern const struct measure mail_measures[];
 /* In a child of one of them. */
 int serve_names(int argc, char **argv);
 int serve_pages(int argc, char **argv);
+extern const struct measure ninep_measures[];
 extern const struct measure idle_measures[];
 extern const struct measure thread_measures[];
 extern const struct measure process_measures[];
