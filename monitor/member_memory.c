@@ -97,8 +97,8 @@ static void flush_all(struct process *p, struct flush *f)
 }
 
 /*
- * Is an unmap under way that one of `pid` has to wait for? In another's address space it is alone. `f`: its own; NULL: it
- * is new, and lets those pass that wait to be alone.
+ * Is an unmap under way that one of `pid` has to wait for? In another's address space it is alone. `f`: its own;
+ * NULL: it is new, and lets those pass that wait to be alone.
  */
 static bool unmap_blocked(const struct flush *f, uint64_t pid)
 {

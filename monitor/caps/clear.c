@@ -127,6 +127,7 @@ static void below_done(uint64_t context, err_t err, uint64_t value)
 	(void)value;
 	if (!o)
 		return;
+	o->u.clear.failed |= err == ERR_NO_MEMORY;
 	if (err)
 		report("monitor %u: a revoke found what it could not take: error %u", monitor.core, (unsigned)err);
 	op_ready(o);
@@ -138,6 +139,7 @@ static void take_reply(struct op *o, coreid_t from, err_t err, uint64_t value)
 
 	(void)value;
 	o->peer = CORE_NONE;
+	o->u.clear.failed |= err == ERR_NO_MEMORY;
 	if (!err && s && s->given && s->owner == from)
 		tombstone_undo(s);
 	op_ready(o);
@@ -226,6 +228,7 @@ void dropped_message(coreid_t from, const struct mon_message *m)
 		return;
 	}
 	h->awaited = false;
+	o->u.clear.failed |= caps_err(m->header) == ERR_NO_MEMORY;
 	if (!m->word[3])
 		sharer_remove(s, from);
 	if (--o->u.clear.awaited == 0)
@@ -359,11 +362,26 @@ static err_t sharers_gone(struct op *o, struct share *s)
 	return ERR_AGAIN;
 }
 
+/* Somebody has no memory to do its part. Who asks hears of it; what the monitor does for itself it tries again. */
+static err_t try_later(struct op *o)
+{
+	struct clear_op *c = &o->u.clear;
+
+	if (o->process || o->answer.to == TO_CORE)
+		return ERR_NO_MEMORY;
+	c->failed = c->asked = false;
+	o->step = STEP_BELOW;
+	op_later(o);
+	return ERR_AGAIN;
+}
+
 static err_t step(struct op *o, struct share *s)
 {
 	struct clear_op *c = &o->u.clear;
 	err_t err = ERR_OK;
 
+	if (c->failed && !c->awaited)
+		return ERR_NO_MEMORY;
 	switch (o->step) {
 	case STEP_BELOW:
 		/* In another's block what is ours was given to us: its owner asks for it in so many words. */
@@ -414,6 +432,8 @@ void clear_run(struct op *o)
 		o->step = STEP_BELOW;
 	while (o->step <= STEP_DELETE) {
 		err = step(o, s);
+		if (err == ERR_NO_MEMORY)
+			err = try_later(o);
 		if (err == ERR_AGAIN)
 			return;
 		if (err)

@@ -158,6 +158,15 @@ static err_t share_foreign(const struct object *object, coreid_t owner, uint64_t
 	return err;
 }
 
+void grant_refuse(coreid_t from, const struct mon_message *m)
+{
+	struct object object = caps_object_of(m);
+
+	caps_send(from, CAPS_RELEASE, ERR_OK, 0, &object, caps_object(&object, 0, 0, 0), 0, 1, 0);
+	if ((coreid_t)m->word[2] < monitor.info->cores)
+		asker_tell((coreid_t)m->word[2], from, mon_sequence(m->header), ERR_NO_MEMORY, 0);
+}
+
 void grant_message(coreid_t from, const struct mon_message *m)
 {
 	struct object object = caps_object_of(m);

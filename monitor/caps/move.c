@@ -89,7 +89,7 @@ static void move_run(struct op *o)
 		if (v->awaited)
 			return;
 		/* It may have let go, or be dead. */
-		if (!sharer_find(s, v->heir) || core_gone(v->heir)) {
+		if (v->refused || !sharer_find(s, v->heir) || core_gone(v->heir)) {
 			move_fail(o, s);
 			s->stays = false;
 			return;
@@ -151,6 +151,7 @@ void frozen_message(coreid_t from, const struct mon_message *m)
 		return;
 	}
 	h->awaited = false;
+	o->u.move.refused |= caps_err(m->header) == ERR_NO_MEMORY;
 	if (!h->count)
 		sharer_remove(s, from);
 	if (--o->u.move.awaited == 0)
@@ -247,10 +248,21 @@ void adopt_message(coreid_t from, const struct mon_message *m)
 	share_thaw(s);
 }
 
+/* It stays where it is, and this core was not frozen for want of memory. */
+static bool stays_said(coreid_t from, const struct mon_message *m)
+{
+	struct object object = caps_object_of(m);
+	const struct share *s = share_find(&object);
+
+	return caps_core(m) == from && s && !s->frozen && !s->own && s->owner == from;
+}
+
 void moved_message(coreid_t from, const struct mon_message *m)
 {
 	struct share *s = frozen_of(from, m);
 
+	if (stays_said(from, m))
+		return;
 	if (!s || caps_core(m) >= monitor.info->cores) {
 		line_drop(from, m);
 		return;

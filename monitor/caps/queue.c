@@ -213,13 +213,30 @@ static void waited_run(struct op *o)
 		message_handle(from, &m);
 }
 
+/* There is no memory for a message to wait in: whoever waits for its answer has that now. */
+static void waiter_refuse(coreid_t from, const struct mon_message *m)
+{
+	struct object object = caps_object_of(m);
+	unsigned what = caps_what(m->header);
+	uint32_t number = mon_sequence(m->header);
+
+	report("monitor %u: no memory for what core %u asks to wait in", monitor.core, from);
+	if (what == CAPS_DROP)
+		drop_refuse(from, m);
+	else if (what == CAPS_GRANT)
+		grant_refuse(from, m);
+	else if (what == CAPS_FREEZE)
+		caps_send(from, CAPS_FROZEN, ERR_NO_MEMORY, number, &object, caps_object(&object, 0, 0, 0), 0, 0, 0);
+	else
+		caps_send_done(from, number, ERR_NO_MEMORY, 0);
+}
+
 void share_wait(struct share *s, coreid_t from, const struct mon_message *m)
 {
 	struct op *o;
 
-	/* Without memory: the asker asks again. What an owner says is not lost: see message.c. */
 	if (op_new(NULL, &o)) {
-		line_drop(from, m);
+		waiter_refuse(from, m);
 		return;
 	}
 	o->run = waited_run;

@@ -120,6 +120,14 @@ void revoke_message(coreid_t from, const struct mon_message *m)
 	}
 }
 
+void drop_refuse(coreid_t from, const struct mon_message *m)
+{
+	struct object object = caps_object_of(m);
+
+	caps_send(from, CAPS_DROPPED, ERR_NO_MEMORY, mon_sequence(m->header), &object, caps_object(&object, 0, 0, 0), 0,
+		  1, 0);
+}
+
 void drop_message(coreid_t from, const struct mon_message *m)
 {
 	struct object object = caps_object_of(m);
@@ -136,6 +144,7 @@ void drop_message(coreid_t from, const struct mon_message *m)
 	}
 	if (op_new(NULL, &o)) {
 		report("monitor %u: no memory to drop what core %u revokes", monitor.core, from);
+		drop_refuse(from, m);
 		return;
 	}
 	clear_begin(o, &object, CLEAR_DROP);

@@ -89,6 +89,7 @@ struct clear_op {
 	uint8_t tries;
 	bool asked, again;   /* the sharers; the CPU driver has found something shared below */
 	bool kept;           /* the asker's capability is still there */
+	bool failed;         /* somebody has no memory to do its part */
 	struct object taken; /* given block that is awaited */
 	uint64_t place;      /* of a page table, when its keeper is to be made anew */
 };
@@ -97,6 +98,7 @@ struct move_op {
 	coreid_t heir;
 	uint16_t awaited;
 	bool told;
+	bool refused; /* somebody has no memory to wait till it can freeze */
 };
 
 struct reclaim_op {
@@ -226,6 +228,9 @@ void return_message(coreid_t from, const struct mon_message *m);
 void release_message(coreid_t from, const struct mon_message *m);
 void revoke_message(coreid_t from, const struct mon_message *m);
 void drop_message(coreid_t from, const struct mon_message *m);
+/* There is no memory to do what it says: who has sent it hears so. */
+void drop_refuse(coreid_t from, const struct mon_message *m);
+void grant_refuse(coreid_t from, const struct mon_message *m);
 void dropped_message(coreid_t from, const struct mon_message *m);
 void take_message(coreid_t from, const struct mon_message *m);
 void freeze_message(coreid_t from, const struct mon_message *m);

@@ -87,6 +87,12 @@ def test_capabilities(report):
         seeds(report, cores, operations, count, "--only", "caps", "--deaths", deaths, "--check-every", every)
 
 
+def test_no_memory(report):
+    """every other core's monitor has no more memory for records: all is answered, and nothing breaks"""
+    seeds(report, 4, 800, 200, "--only", "caps", "--deaths", 0, "--fault", "memory:2")
+    seeds(report, 16, 400, 50, "--only", "caps", "--deaths", 0, "--fault", "memory:2")
+
+
 def test_garbage(report):
     """cores that stall, cores that die, and one line in three that makes no sense"""
     seeds(report, 16, 200, 300, "--stalls", 5, "--garbage", 100)

@@ -504,12 +504,13 @@ void caps_end(void)
 			process_end_unknown(i);
 }
 
+/* A monitor that has no memory to take a process's back with reports that, and has lost it. */
 void caps_check(void)
 {
 	for (coreid_t core = 0; core < options.cores; core++) {
 		uint64_t pools = 0, lost;
 
-		if (!core_alive(core))
+		if (!core_alive(core) || options.fault == FAULT_MEMORY)
 			continue;
 		cores[core].island.isle_caps(pool_see, &pools);
 		lost = free_before[core] - cores[core].island.isle_memory_free();

@@ -23,6 +23,7 @@ uint64_t fabric_steps;
 static cycles_t now;
 static struct queue queue = { .bytes = sizeof(struct event) };
 static uint64_t lines_sent, lines_faulty;
+static bool begun; /* the machine is started, a run goes on from there */
 
 static struct event *event_at(uint32_t place) { return queue_event(&queue, place); }
 
@@ -43,6 +44,7 @@ void fabric_calm(void) { memset(&weather, 0, sizeof weather); }
 
 void fabric_weather(void)
 {
+	begun = true;
 	lines_faulty = 0;
 	weather_draw(&weather, &dice);
 }
@@ -58,10 +60,14 @@ static cycles_t *channel(coreid_t from, coreid_t to)
 	return &arrival[(size_t)from * machine_info.cores + to];
 }
 
+/* Each N-th core's has what it begins with, and no more. */
+bool sim_poor(coreid_t core) { return begun && options.fault == FAULT_MEMORY && core % options.fault_at == 0; }
+
 /* A fault that is wanted happens to this message; true when it is lost. */
 static bool fault_line(struct event *e)
 {
-	if (options.fault == FAULT_NONE || options.fault == FAULT_FLUSH || ++lines_faulty != options.fault_at)
+	if (options.fault == FAULT_NONE || options.fault == FAULT_FLUSH || options.fault == FAULT_MEMORY ||
+	    ++lines_faulty != options.fault_at)
 		return false;
 	trace_note(e->core, "a fault is made here");
 	if (options.fault == FAULT_OVERTAKE)

@@ -129,6 +129,8 @@ void sim_send(coreid_t from, coreid_t to, const uint64_t line[SIM_WORDS]);
 void sim_answered(coreid_t core, uint32_t process, const uint64_t line[SIM_WORDS]);
 void sim_answer(coreid_t core, uint32_t process, const uint64_t line[SIM_WORDS]);
 void sim_log(coreid_t core, const char *text);
+/* Has the core's monitor no more memory for its records? */
+bool sim_poor(coreid_t core);
 /* The run is over: something must not be. */
 void sim_violation(coreid_t core, const char *format, ...) __attribute__((noreturn, format(printf, 2, 3)));
 /* A page of translations, or (SIM_FLUSH_ALL) all, is forgotten. */

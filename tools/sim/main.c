@@ -39,7 +39,7 @@ struct options options = { .seed = 1,
 			   .check_every = 500,
 			   .silence = SILENCE };
 
-static const char *const fault_names[FAULTS] = { "none", "drop", "twice", "overtake", "flush" };
+static const char *const fault_names[FAULTS] = { "none", "drop", "twice", "overtake", "flush", "memory" };
 static const char *image_path = "build/sim/island.so";
 
 const char *replay_command(void)
@@ -179,7 +179,7 @@ static const char usage[] =
 	"usage: sim [--cores N] [--seeds N] [--seed N] [--operations N] [--jobs N] [--seconds N] [--deaths N]\n"
 	"           [--stalls N] [--garbage N] [--silence MS] [--heartbeat MS]\n"
 	"           [--only WORK] [--trace] [--figures] [--check-every N] [--trace-model FILE]\n"
-	"           [--fault drop|twice|overtake|flush:N] [--image FILE]\n"
+	"           [--fault drop|twice|overtake|flush|memory:N] [--image FILE]\n"
 	"docs/simulator.md says more.\n";
 
 static void usage_die(void)

@@ -19,7 +19,7 @@
 #include "tools/sim/base/random.h"
 #include "tools/sim/base/weather.h"
 
-enum fault { FAULT_NONE, FAULT_DROP, FAULT_TWICE, FAULT_OVERTAKE, FAULT_FLUSH, FAULTS };
+enum fault { FAULT_NONE, FAULT_DROP, FAULT_TWICE, FAULT_OVERTAKE, FAULT_FLUSH, FAULT_MEMORY, FAULTS };
 
 struct options {
 	uint64_t seed, seeds;

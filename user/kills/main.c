@@ -5,16 +5,19 @@
  *
  * The victims make random capability invocations, span cores with threads, or spin. Each is killed
  * after a time of up to some milliseconds. When all are gone there is as much free memory as there
- * was, once monitors had what they keep, and no CPU driver finds anything wrong. All cores together, and more will
- * do: a service's member that was starved for long is replaced on another core, and fleets shrink.
+ * was, once monitors had what they keep (a link for each two of them among it), and no CPU driver
+ * finds anything wrong. All cores together, and more will do: a service's member that was starved for
+ * long is replaced on another core, and fleets shrink.
  */
 #include "kernel/abi/error.h"
+#include "kernel/abi/syscall.h"
 #include "libos/core/error_text.h"
 #include "libos/core/monitor_client.h"
 
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #define CORES 64
@@ -79,6 +82,33 @@ static err_t kill_many(unsigned count, unsigned cores)
 	return ERR_OK;
 }
 
+/* Each two monitors make a link, which stays, when the one first has something to ask the other. */
+static int introduce(unsigned cores)
+{
+	uint64_t caps;
+
+	for (unsigned core = 0; core < cores; core++)
+		if (mon_stat((coreid_t)core, STAT_CAPS, &caps))
+			return 1;
+	return 0;
+}
+
+static err_t introduce_all(unsigned cores)
+{
+	static const char *const argv[] = { "kills", "introduce" };
+	err_t err = ERR_OK;
+
+	for (unsigned core = 0; core < cores && !err; core++) {
+		unsigned cause;
+		uint64_t pid, status;
+
+		err = mon_spawn((coreid_t)core, 2, argv, &pid);
+		if (!err)
+			err = mon_wait(pid, &cause, &status);
+	}
+	return err;
+}
+
 /* What a monitor does after a process has ended, it does soon. */
 static bool memory_is_back(const uint64_t *before, unsigned cores)
 {
@@ -114,8 +144,10 @@ int main(int argc, char **argv)
 	uint64_t before[CORES];
 	bool back;
 
+	if (argc > 1 && !strcmp(argv[1], "introduce"))
+		return introduce(cores);
 	state = (argc > 2 ? strtoull(argv[2], NULL, 0) : 1) * 0x9e3779b97f4a7c15 + 1;
-	if (kill_many(WARM_UP * cores, cores))
+	if (introduce_all(cores) || kill_many(WARM_UP * cores, cores))
 		return 1;
 	for (unsigned core = 0; core < cores; core++)
 		before[core] = memory((coreid_t)core);

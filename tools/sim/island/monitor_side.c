@@ -45,7 +45,7 @@ err_t frame_alloc_map(unsigned bits, cptr_t *frame, vaddr_t *va)
 {
 	struct cap_info info;
 	cptr_t cap;
-	err_t err = slot_alloc(&cap);
+	err_t err = sim_poor(monitor.core) ? ERR_NO_MEMORY : slot_alloc(&cap);
 
 	if (!err)
 		err = ram_object_at(CAP_FRAME, bits, cap);
