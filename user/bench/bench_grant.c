@@ -100,13 +100,6 @@ static err_t measure_get(const struct measure *m) { return measure_pages(m, true
 #define NEEDS 16
 #define NEED_PAGES 128
 
-static uint64_t taken_by(struct pages *p)
-{
-	struct page_stat stat;
-
-	return page_stat(&p->fleet.rpc, &stat) ? 0 : stat.taken;
-}
-
 static err_t pages_need(cptr_t *frame, vaddr_t *at, double *ticks)
 {
 	cycles_t start;
@@ -140,17 +133,14 @@ static err_t measure_need(const struct measure *m)
 	static cptr_t frame[(ROUNDS + NEEDS) * NEED_PAGES];
 	static vaddr_t at[(ROUNDS + NEEDS) * NEED_PAGES];
 	double values[ROUNDS + NEEDS], mean = 0, most = 0;
-	uint64_t before = 0;
 	err_t err = pages_open(&p);
 
 	for (unsigned i = 0; i < ROUNDS + NEEDS && !err; i++) {
 		free(malloc(1)); /* after the first round the libOS opens its channel */
-		if (i == ROUNDS)
-			before = taken_by(&p);
 		err = pages_need(frame + i * NEED_PAGES, at + i * NEED_PAGES, &values[i]);
 	}
 	/* Without blocks of the service it would be another figure. */
-	if (!err && taken_by(&p) == before)
+	if (!err && ram_source == mon_ram_alloc)
 		err = ERR_NOT_FOUND;
 	for (unsigned i = ROUNDS; i < ROUNDS + NEEDS && !err; i++) {
 		mean += values[i] / NEEDS;
