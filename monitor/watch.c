@@ -18,16 +18,19 @@ static struct watcher {
 	struct origin who; /* number 0: free */
 } watchers[WATCHERS_MAX];
 
-/* The bit of who watches, made if need be, among the first `most`; WATCHERS_MAX when there is none left. */
-static unsigned watcher_bit(struct origin who, unsigned most)
+/*
+ * The bit of who watches, made if need be; WATCHERS_MAX when there is none left. Mail, which asks with every line, gets
+ * the first that is free, others the last: so it is found soon, and those that only others may have are taken first.
+ */
+static unsigned watcher_bit(struct origin who, bool mail)
 {
 	unsigned bit = WATCHERS_MAX;
 
 	for (unsigned i = 0; i < WATCHERS_MAX; i++) {
 		if (origin_same(watchers[i].who, who))
 			return i;
-		if (i < most && !watchers[i].who.number)
-			bit = i; /* the last: those that only some may have are left to others */
+		if (!watchers[i].who.number && (!mail || (bit == WATCHERS_MAX && i < WATCHERS_MAIL)))
+			bit = i;
 	}
 	if (bit < WATCHERS_MAX)
 		watchers[bit].who = who;
@@ -41,9 +44,9 @@ static void watcher_drop(unsigned bit)
 		monitor.processes.entry[i].watchers &= ~(UINT64_C(1) << bit);
 }
 
-static err_t watch_set(struct origin who, struct process *p, unsigned most)
+static err_t watch_set(struct origin who, struct process *p, bool mail)
 {
-	unsigned bit = watcher_bit(who, most);
+	unsigned bit = watcher_bit(who, mail);
 
 	if (bit == WATCHERS_MAX)
 		return ERR_WATCHERS;
@@ -51,13 +54,13 @@ static err_t watch_set(struct origin who, struct process *p, unsigned most)
 	return ERR_OK;
 }
 
-err_t watch_mail(struct origin who, struct process *p) { return watch_set(who, p, WATCHERS_MAIL); }
+err_t watch_mail(struct origin who, struct process *p) { return watch_set(who, p, true); }
 
 static err_t watch_here(struct origin who, uint64_t pid)
 {
 	struct process *p = process_table_find(&monitor.processes, (uint32_t)pid);
 
-	return process_alive(p) && p->pid == pid ? watch_set(who, p, WATCHERS_MAX) : ERR_NO_PROCESS;
+	return process_alive(p) && p->pid == pid ? watch_set(who, p, false) : ERR_NO_PROCESS;
 }
 
 /* From a process, w0 = pid; from its monitor with its number in w1. */
