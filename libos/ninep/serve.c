@@ -222,7 +222,9 @@ static unsigned fid_create(struct ninep_call *c, uint32_t fid, const struct nine
 	h = ninep_handlers_of(&f->file);
 	if (f->open || !ninep_is_dir(&f->file) || !h->create)
 		return f->open ? NINEP_EBUSY : h->create ? NINEP_ENOTDIR : NINEP_EROFS;
-	error = h->create(&f->file, what, &made);
+	error = ninep_name_check(what->name);
+	if (!error)
+		error = h->create(&f->file, what, &made);
 	if (error)
 		return error;
 	ninep_fid_move(f, &made);
@@ -470,6 +472,8 @@ unsigned ninep_serve_setattr(struct ninep_call *c)
 		.uid = c->in.tsetattr.uid,
 		.gid = c->in.tsetattr.gid,
 		.size = c->in.tsetattr.size,
+		.mtime = c->in.tsetattr.mtime_sec,
+		.mtime_nsec = c->in.tsetattr.mtime_nsec,
 	};
 
 	return f ? attr_set(f, c->in.tsetattr.valid, &a) : NINEP_EBADF;

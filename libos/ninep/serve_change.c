@@ -15,6 +15,14 @@ static const struct ninep_handlers *dir_of(struct ninep_call *c, uint32_t fid, s
 	return ninep_handlers_of(dir);
 }
 
+/* With names that go into directories, or out of them. */
+static unsigned names_check(struct ninep_text name, struct ninep_text other)
+{
+	unsigned error = ninep_name_check(name);
+
+	return error ? error : ninep_name_check(other);
+}
+
 static unsigned make(struct ninep_call *c, uint32_t fid, const struct ninep_creation *what, struct ninep_qid *qid)
 {
 	struct ninep_file dir, made = { 0 };
@@ -24,7 +32,9 @@ static unsigned make(struct ninep_call *c, uint32_t fid, const struct ninep_crea
 
 	if (!h)
 		return error;
-	error = h->create ? h->create(&dir, what, &made) : NINEP_EROFS;
+	error = ninep_name_check(what->name);
+	if (!error)
+		error = h->create ? h->create(&dir, what, &made) : NINEP_EROFS;
 	if (!error)
 		error = ninep_tree_attr(c->from->root, &made, &a);
 	if (!error)
@@ -64,6 +74,9 @@ static unsigned serve_link(struct ninep_call *c)
 
 	if (!h || !f)
 		return h ? NINEP_EBADF : error;
+	error = ninep_name_check(c->in.tlink.name);
+	if (error)
+		return error;
 	return h->link ? h->link(&dir, c->in.tlink.name, &f->file) : NINEP_EROFS;
 }
 
@@ -75,6 +88,9 @@ static unsigned serve_unlinkat(struct ninep_call *c)
 
 	if (!h)
 		return error;
+	error = ninep_name_check(c->in.tunlinkat.name);
+	if (error)
+		return error;
 	return h->remove ? h->remove(&dir, c->in.tunlinkat.name, c->in.tunlinkat.flags & 0x200) : NINEP_EROFS;
 }
 
@@ -85,6 +101,9 @@ static unsigned serve_renameat(struct ninep_call *c)
 	const struct ninep_handlers *h = dir_of(c, c->in.trenameat.fid, &dir, &error);
 
 	if (!h || !dir_of(c, c->in.trenameat.newdirfid, &newdir, &error))
+		return error;
+	error = names_check(c->in.trenameat.name, c->in.trenameat.newname);
+	if (error)
 		return error;
 	return h->rename ? h->rename(&dir, c->in.trenameat.name, &newdir, c->in.trenameat.newname) : NINEP_EROFS;
 }

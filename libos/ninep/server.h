@@ -95,7 +95,7 @@ struct ninep_handlers {
 	unsigned (*rename)(const struct ninep_file *dir, struct ninep_text name, const struct ninep_file *newdir,
 			   struct ninep_text newname);
 	unsigned (*readlink)(const struct ninep_file *f, char *into, uint32_t *length);
-	/* `valid` says which of a's mode, uid, gid, size are to be set. */
+	/* `valid` (Tsetattr's bits) says which of a's mode, uid, gid, size, mtime are to be set. */
 	unsigned (*setattr)(const struct ninep_file *f, uint32_t valid, const struct ninep_attr *a);
 	unsigned (*sync)(const struct ninep_file *f);
 	/* *status: 0 done, 1 blocked. */
@@ -209,6 +209,8 @@ void ninep_fid_close(struct ninep_fid *f);
 void ninep_fids_clear(struct ninep_connection *n);
 
 /* The tree: what a table says, and handlers beside it. */
+/* EINVAL for what is no name of a file: empty, ".", "..", with a slash. ENAMETOOLONG. */
+unsigned ninep_name_check(struct ninep_text name);
 unsigned ninep_tree_walk(const struct ninep_node *root, const struct ninep_file *from, struct ninep_text name,
 			 struct ninep_file *out);
 unsigned ninep_tree_entry(const struct ninep_node *root, const struct ninep_file *dir, uint64_t index,

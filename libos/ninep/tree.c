@@ -38,11 +38,21 @@ static unsigned file_parent(const struct ninep_node *root, const struct ninep_fi
 	return 0;
 }
 
+unsigned ninep_name_check(struct ninep_text name)
+{
+	if (name.length > NINEP_NAME_MAX)
+		return NINEP_ENAMETOOLONG;
+	if (!name.length || ninep_text_is(name, ".") || ninep_text_is(name, "..") || memchr(name.at, '/', name.length))
+		return NINEP_EINVAL;
+	return 0;
+}
+
 unsigned ninep_tree_walk(const struct ninep_node *root, const struct ninep_file *from, struct ninep_text name,
 			 struct ninep_file *out)
 {
 	const struct ninep_handlers *h = ninep_handlers_of(from);
 	const struct ninep_node *child;
+	unsigned error;
 
 	if (!ninep_is_dir(from))
 		return NINEP_ENOTDIR;
@@ -52,8 +62,9 @@ unsigned ninep_tree_walk(const struct ninep_node *root, const struct ninep_file 
 	}
 	if (ninep_text_is(name, ".."))
 		return file_parent(root, from, out);
-	if (name.length > NINEP_NAME_MAX)
-		return NINEP_ENAMETOOLONG;
+	error = ninep_name_check(name);
+	if (error)
+		return error;
 	child = child_named(from->node, name);
 	if (child) {
 		*out = (struct ninep_file){ child, from->key, NULL };

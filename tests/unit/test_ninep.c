@@ -248,6 +248,12 @@ static void changes_go(struct ninep_client *c, uint32_t root)
 	assert_int_equal(ninep_link(c, dir, "two", fid), 0);
 	assert_int_equal(ninep_clunk(c, fid), 0);
 	assert_int_equal(ninep_mkdir(c, dir, "one", 0755), NINEP_EEXIST);
+	assert_int_equal(ninep_mkdir(c, dir, "..", 0755), NINEP_EINVAL);
+	assert_int_equal(ninep_mkdir(c, dir, "", 0755), NINEP_EINVAL);
+	assert_int_equal(ninep_symlink(c, dir, "a/b", "one"), NINEP_EINVAL);
+	assert_int_equal(ninep_link(c, dir, "a/b", fid), NINEP_EBADF);
+	assert_int_equal(ninep_rename(c, dir, "one", dir, "."), NINEP_EINVAL);
+	assert_int_equal(ninep_unlink(c, dir, ".", true), NINEP_EINVAL);
 	assert_int_equal(ninep_mkdir(c, dir, "sub", 0755), 0);
 	assert_int_equal(ninep_symlink(c, dir, "sym", "one"), 0);
 	assert_int_equal(ninep_rename(c, dir, "two", dir, "three"), 0);
