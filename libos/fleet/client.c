@@ -95,7 +95,10 @@ err_t fleet_connect(struct fleet_client *c, struct fabric *f, struct rpc_server 
 {
 	err_t err = fleet_client_init(c, f, server, name);
 
-	return err ? err : announce_open(&c->rpc, name, 0);
+	if (!err)
+		err = announce_open(&c->rpc, name, 0);
+	/* There is such a fleet, and the member that was named has just died. */
+	return err == ERR_CLOSED ? client_renew(&c->rpc) : err;
 }
 
 void fleet_client_close(struct fleet_client *c) { rpc_client_close(&c->rpc); }

@@ -122,6 +122,8 @@ static err_t handle_carry(struct rpc_call *call, uint32_t port, uint32_t what, u
 
 	if (!m && s->serving)
 		return ERR_DENIED;
+	if (m)
+		peer_heard(s, from);
 	if (port == FLEET_PORT_SERVICE)
 		err = told(s->fleet, from, what, data, bytes, &room);
 	else if (port < FLEET_PORTS && s->port[port].fn)

@@ -220,6 +220,27 @@ static err_t serve_write(struct kvp *k, const struct kvp_head *h, const unsigned
 	return ERR_OK;
 }
 
+/*
+ * They wait for each other, for mirrors, for views. So many may, and no more: a thread must be left for the view that
+ * they wait for.
+ */
+#define SERVED_MOST (RPC_THREADS_INNER * 3 / 4)
+
+static err_t serve(struct kvp *k, uint32_t what, const struct kvp_message *m, void *answer, size_t *answered)
+{
+	err_t err;
+
+	if (k->serving >= SERVED_MOST)
+		return ERR_AGAIN;
+	k->serving++;
+	if (what == KVP_GET)
+		err = serve_get(k, &m->head, m->byte, answer, answered);
+	else
+		err = serve_write(k, &m->head, m->byte, what == KVP_REMOVE, answer, answered);
+	k->serving--;
+	return err;
+}
+
 static err_t port(void *arg, uint32_t from, uint32_t what, const void *data, size_t bytes, void *answer,
 		  size_t *answered)
 {
@@ -231,10 +252,8 @@ static err_t port(void *arg, uint32_t from, uint32_t what, const void *data, siz
 	if (bytes < sizeof(*h) || h->key_bytes > KVP_KEY || h->value_bytes > KVP_VALUE || h->tags > KVP_TAGS ||
 	    bytes != sizeof(*h) + h->key_bytes + h->value_bytes + h->tags * sizeof(struct kvp_tag))
 		return ERR_MESSAGE;
-	if (what == KVP_GET)
-		return serve_get(k, h, m->byte, answer, answered);
-	if (what == KVP_PUT || what == KVP_REMOVE)
-		return serve_write(k, h, m->byte, what == KVP_REMOVE, answer, answered);
+	if (what == KVP_GET || what == KVP_PUT || what == KVP_REMOVE)
+		return serve(k, what, m, answer, answered);
 	*answered = 0;
 	return what == KVP_MIRROR ? kvp_mirrored(k, h, m->byte) : ERR_UNSUPPORTED;
 }

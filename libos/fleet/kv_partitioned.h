@@ -23,6 +23,7 @@ struct kvp {
 	struct fleet_view base; /* the last that was settled before the present one; none in a newcomer */
 	uint64_t clock;         /* the highest version seen */
 	bool moving;            /* entries are being handed over */
+	uint32_t serving;       /* reads and writes that are not answered yet */
 	uint64_t pushed;        /* entries, counted */
 	uint64_t sweep_at;      /* so many removed keys */
 };

@@ -68,6 +68,17 @@ struct rpc_client *fleet_peer(struct fleet *f, uint32_t number)
 	return &p->client;
 }
 
+void peer_heard(struct fleet_self *s, uint32_t number)
+{
+	const struct fleet_member *first = view_coordinator(&s->fleet->view);
+	struct fleet_peer *p = peer_find(s, number);
+
+	if (p)
+		p->missed = 0;
+	if (first && first->number == number)
+		s->beats++;
+}
+
 void peers_prune(struct fleet_self *s)
 {
 	struct fleet_peer **at = &s->peers, *p;
@@ -139,6 +150,8 @@ err_t fleet_ask(struct fleet *f, uint32_t number, enum fleet_port port, uint32_t
 	p->users++;
 	err = fleet_carry(&p->client, port, what, (uint32_t)bytes, data, &length, answer ? answer : &nothing);
 	p->users--;
+	if (err != ERR_CLOSED)
+		peer_heard(f->self, number);
 	if (!err && answer)
 		*answered = length;
 	return err;

@@ -35,7 +35,7 @@ struct fleet_peer {
 	bool fencing;   /* a thread is at it */
 	bool beating;   /* `beat` is under way */
 	struct rpc_pending beat;
-	uint32_t missed; /* heartbeats */
+	uint32_t missed; /* heartbeats, since it was heard of */
 	struct fleet_pulse told;
 	struct fleet_drift drift;
 };
@@ -81,6 +81,7 @@ struct fleet_self {
 	} ends;
 	bool coordinator;           /* we act as such */
 	bool changing;              /* ... and tell another view */
+	uint64_t mourned;           /* view in which somebody was fenced because it was silent; 0: none */
 	uint32_t rank_waits;        /* ticks without a heartbeat */
 	uint64_t beats, beats_seen; /* that came; ... until the last tick */
 	struct fleet_newcomer newcomer[FLEET_NEWCOMERS];
@@ -119,6 +120,8 @@ void self_end(struct fleet_self *s, const char *why);
 struct fleet_peer *peer_of(struct fleet_self *s, uint32_t number);
 /* Forgets those that are not in the view any more and that nobody uses. */
 void peers_prune(struct fleet_self *s);
+/* A message of that member's has come: it lives. */
+void peer_heard(struct fleet_self *s, uint32_t number);
 /* Sees to it that the member is surely dead. False: it could not be done now. */
 bool peer_fence(struct fleet_self *s, struct fleet_peer *p);
 

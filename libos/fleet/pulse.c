@@ -2,9 +2,13 @@
  * The pulse: heartbeats, and the load of late.
  *
  * The coordinator asks each member every few milliseconds, one call at a time to each; who lets `patience`
- * of them go by is hung, and fenced. The others expect those calls; when they stay away the second in
- * line fences the coordinator, the third waits thrice as long for the second, and so on.
- * Only ticks that came in time count: a machine that stood still has not been waiting.
+ * of them go by, and says nothing else meanwhile, is hung, and fenced. The others expect those calls; when they and
+ * all else stay away the second in line fences the coordinator, the third waits thrice as long for the second, and
+ * so on. Only ticks that came in time count: a machine that stood still has not been waiting. The pulse itself waits for
+ * nobody: who has no room for its heartbeat has missed it.
+ *
+ * A second one is fenced only when a view without the first is settled, lest what both had is lost; or when it is silent
+ * for so long that nothing can be settled with it.
  * A fleet of one has no heartbeats.
  */
 #include "libos/fleet/private.h"
@@ -99,8 +103,18 @@ static void scale(struct fleet_self *s, cycles_t now)
 
 /* --- heartbeats ------------------------------------------------------------------------------------ */
 
+#define STUCK 4 /* times its patience */
+
+static bool may_fence(const struct fleet_self *s, const struct fleet_peer *p)
+{
+	bool mourning = s->mourned && (!fleet_settled(s->fleet) || s->fleet->view.head.version == s->mourned);
+
+	return !mourning || p->missed >= STUCK * s->fleet->view.head.policy.patience;
+}
+
 static void hung(struct fleet_self *s, struct fleet_peer *p)
 {
+	s->mourned = s->fleet->view.head.version;
 	s->times.seen = fabric_now(s->fleet->fabric);
 	p->users++;
 	peer_fence(s, p);
@@ -128,11 +142,11 @@ static void beat(struct fleet_self *s, uint32_t number, bool in_time)
 	if (!p || p->dead)
 		return;
 	beat_take(s, p);
-	if (p->beating || p->opening)
+	if (p->beating || p->opening || !rpc_client_has_room(&p->client))
 		p->missed += in_time;
 	else if (p->client.channel)
 		p->beating = !fleet_beat_start(&p->client, &p->beat, s->settled);
-	if (p->missed >= s->fleet->view.head.policy.patience)
+	if (p->missed >= s->fleet->view.head.policy.patience && may_fence(s, p))
 		hung(s, p);
 }
 

@@ -357,6 +357,11 @@ static void pending_wait(struct rpc_pending *p)
 
 bool rpc_client_is_open(const struct rpc_client *c) { return !(c->slow & RPC_SLOW_CLOSED); }
 
+bool rpc_client_has_room(const struct rpc_client *c)
+{
+	return !(c->slow & RPC_SLOW_SENDING) && (!c->channel || c->channel->ops->room(c->channel));
+}
+
 bool rpc_done(const struct rpc_pending *p) { return p->done; }
 
 /* --- sending ---------------------------------------------------------------------------------- */

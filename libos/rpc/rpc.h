@@ -99,6 +99,8 @@ err_t rpc_client_promote(struct rpc_client *c, const struct mailbox *at);
 err_t rpc_connect(struct rpc_client *c, struct fabric *f, struct rpc_server *server, const char *name);
 /* It has a peer that is not known to be gone. */
 bool rpc_client_is_open(const struct rpc_client *c);
+/* Would a call of one line go out without waiting for room, or for another message that does? */
+bool rpc_client_has_room(const struct rpc_client *c);
 /* Calls under way end with ERR_CLOSED, without renewal. */
 void rpc_client_close(struct rpc_client *c);
 

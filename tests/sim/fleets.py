@@ -65,9 +65,9 @@ def test_trace(report):
         raise guest.Failure("the traces differ", first[:2000])
 
 
-def kills(report, world, members, count, kills_each=40, core_deaths=0):
+def kills(report, world, members, count, kills_each=40, core_deaths=0, clients=4):
     """Members die while clients with a ledger call them: none failed, none doubled, none lost."""
-    seeds(report, world, count, "--members", members, "--clients", 4, "--calls", 50, "--kills", kills_each,
+    seeds(report, world, count, "--members", members, "--clients", clients, "--calls", 50, "--kills", kills_each,
           "--core-deaths", core_deaths)
 
 
@@ -92,7 +92,7 @@ def test_page_kills(report):
 def test_proc_kills(report):
     """4,000 kills of proc's members: no start fails, none is done twice, no number is two programs' or lost"""
     for members in (2, 3, 5, 8):
-        kills(report, "proc", members, 25)
+        kills(report, "proc", members, 25, clients=2)
 
 
 def test_pool_kills(report):
@@ -125,9 +125,18 @@ def test_core_deaths(report):
         kills(report, world, 3, 20, 4, 4)
 
 
+def test_weather(report):
+    """64 members with 512 clients in all weathers, 10 of them die: nobody is taken for hung, the ledger is whole"""
+    out = seeds(report, "tally", 2, "--cores", 1024, "--members", 64, "--clients", 512, "--calls", 50, "--kills", 10,
+                "--figures")
+    if any(int(found) for found in re.findall(r"(\d+) fenced alive", out)):
+        raise guest.Failure("members that lived were fenced", out)
+
+
 def test_large(report):
-    """64 members at 1,024 cores, 5 of them die"""
-    seeds(report, "tally", 1, "--cores", 1024, "--members", 64, "--clients", 60, "--calls", 20, "--kills", 5, "--calm")
+    """128 members at 1,024 cores, 3 of them and the cores of 2 die"""
+    seeds(report, "tally", 1, "--cores", 1024, "--members", 128, "--clients", 64, "--calls", 20, "--kills", 3,
+          "--core-deaths", 2)
 
 
 def rate(world, members, calls, *options):

@@ -181,8 +181,9 @@ static void closed_come(struct moment *m)
 	l->end[side].told = true;
 	if (l->end[side].channel)
 		l->end[side].channel->closed = 1;
+	/* All: one may wait for room in a set of its own. */
 	if (l->end[side].process)
-		end_wake(l, side);
+		sets_wake(l->end[side].process);
 	link_release(l);
 }
 

@@ -10,6 +10,7 @@
 
 static bool whole, grown, finished;
 static unsigned deaths_seen;
+static unsigned killed; /* members, by whomever, whose core lives */
 static cycles_t died; /* when a member did last */
 static struct {
 	unsigned count;
@@ -110,6 +111,7 @@ static void ended(const struct process *p)
 	}
 	whole = false;
 	died = time_now();
+	killed += p->cause == MON_KILLED && cores[p->core].life == CORE_ALIVE;
 	if (p->cause == MON_EXITED && p->status)
 		violation("member %lx fails with status %lu", p->pid, p->status);
 }
@@ -121,6 +123,7 @@ static void figures(void)
 	ledger_show();
 	if (*ledger_counter("messages"))
 		printf("%lu messages, %lu elements moved\n", *ledger_counter("messages"), *ledger_counter("elements"));
+	printf("%u fenced alive\n", killed - fate_kills);
 	printf("%u members killed, %u cores lost; after a death: seen %lu us, fenced %lu, told %lu, replaced %lu (most "
 	       "%lu)\n",
 	       fate_kills, fate_core_deaths, after_death.seen / n / MICROSECOND, after_death.fenced / n / MICROSECOND,
