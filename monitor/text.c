@@ -10,22 +10,24 @@
 
 static struct text *text_find(struct texts *t, struct origin from)
 {
-	for (unsigned i = 0; i < TEXT_BUFFERS; i++) {
+	for (unsigned i = 0; i < t->used; i++) {
 		if (t->buffer[i].age && origin_same(t->buffer[i].origin, from))
 			return &t->buffer[i];
 	}
 	return NULL;
 }
 
-/* The free buffer (age 0) or the one that was touched longest ago. */
+/* A free buffer (age 0), one that was never used, or the one that was touched longest ago. */
 static struct text *text_claim(struct texts *t, struct origin from)
 {
 	struct text *oldest = &t->buffer[0];
 
-	for (unsigned i = 1; i < TEXT_BUFFERS; i++) {
+	for (unsigned i = 1; i < t->used; i++) {
 		if (t->buffer[i].age < oldest->age)
 			oldest = &t->buffer[i];
 	}
+	if ((!t->used || oldest->age) && t->used < TEXT_BUFFERS)
+		oldest = &t->buffer[t->used++];
 	oldest->origin = from;
 	oldest->length = 0;
 	oldest->overflow = false;

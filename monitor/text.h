@@ -18,6 +18,7 @@ struct text {
 
 struct texts {
 	uint32_t turn;
+	uint32_t used; /* buffers that ever were in use: the rest need no look */
 	struct text buffer[TEXT_BUFFERS];
 };
 
