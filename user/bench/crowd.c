@@ -41,6 +41,6 @@ err_t crowd_run(const char *role, unsigned clients, coreid_t first, coreid_t las
 	if (!err && !answers)
 		err = ERR_TIMEOUT;
 	if (!err)
-		*ticks = (double)CROWD_MS * (double)(dispatcher_tsc_hz() / 1000) / (double)answers;
+		*ticks = (double)CROWD_MS * (double)dispatcher_tsc_hz() / 1000 / (double)answers;
 	return err;
 }

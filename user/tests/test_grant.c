@@ -248,6 +248,7 @@ static bool test_heap_quota(void)
 	EXPECT_OK(page_quota_set(page, pid, has + MUCH / 2));
 	errno = 0;
 	p = malloc(4 * MUCH);
+	free(p);
 	EXPECT(!p && errno == ENOMEM);
 	EXPECT_OK(page_quota_set(page, pid, 0));
 	p = malloc(4 * MUCH);
