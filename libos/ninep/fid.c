@@ -62,13 +62,9 @@ void ninep_fid_close(struct ninep_fid *f)
 	f->open = false;
 }
 
-void ninep_fid_remove(struct ninep_connection *n, struct ninep_fid *f)
+/* It is in no bucket any more. */
+static void fid_free(struct ninep_connection *n, struct ninep_fid *f)
 {
-	struct ninep_fid **at = bucket_of(n, f->fid);
-
-	while (*at != f)
-		at = &(*at)->next;
-	*at = f->next;
 	n->fids--;
 	n->recent = NULL;
 	ninep_fid_close(f);
@@ -77,9 +73,23 @@ void ninep_fid_remove(struct ninep_connection *n, struct ninep_fid *f)
 	free(f);
 }
 
+void ninep_fid_remove(struct ninep_connection *n, struct ninep_fid *f)
+{
+	struct ninep_fid **at = bucket_of(n, f->fid);
+
+	while (*at != f)
+		at = &(*at)->next;
+	*at = f->next;
+	fid_free(n, f);
+}
+
 void ninep_fids_clear(struct ninep_connection *n)
 {
+	struct ninep_fid *f;
+
 	for (unsigned i = 0; i < NINEP_FID_BUCKETS; i++)
-		while (n->bucket[i])
-			ninep_fid_remove(n, n->bucket[i]);
+		while ((f = n->bucket[i])) {
+			n->bucket[i] = f->next;
+			fid_free(n, f);
+		}
 }
