@@ -83,7 +83,7 @@ def test_heartbeat(report):
 def test_capabilities(report):
     """capabilities while cores die, all looked at every ten events, and on 64 cores every 500"""
     for cores, operations, count, deaths, every in ((2, 300, 100, 0, 10), (4, 400, 200, 2, 10), (5, 300, 300, 3, 10),
-                                                    (16, 200, 300, 5, 10), (64, 300, 50, 3, 500)):
+                                                    (16, 200, 300, 5, 10), (64, 300, 20, 3, 500)):
         seeds(report, cores, operations, count, "--only", "caps", "--deaths", deaths, "--check-every", every)
 
 
