@@ -1,15 +1,14 @@
 /*
  * The pulse: heartbeats, and the load of late.
  *
- * The coordinator asks each member every few milliseconds, one call at a time to each; who lets `patience`
- * of them go by, and says nothing else meanwhile, is hung, and fenced. The others expect those calls; when they and
- * all else stay away the second in line fences the coordinator, the third waits thrice as long for the second, and
- * so on. Only ticks that came in time count: a machine that stood still has not been waiting. The pulse itself waits for
- * nobody: who has no room for its heartbeat has missed it.
+ * The coordinator asks each member every few milliseconds, one call at a time to each; who lets `patience` of them
+ * go by, and says nothing else meanwhile, is hung, and fenced. The others expect those calls; when they and all
+ * else stay away the second in line fences the coordinator, the third waits thrice as long for the second, and so
+ * on. Only ticks that came in time count: a machine that stood still has not been waiting. The pulse itself waits
+ * for nobody: who has no room for its heartbeat has missed it.
  *
- * A second one is fenced only when a view without the first is settled, lest what both had is lost; or when it is silent
- * for so long that nothing can be settled with it.
- * A fleet of one has no heartbeats.
+ * A second one is fenced only when a view without the first is settled, lest what both had is lost; or when it is
+ * silent for so long that nothing can be settled with it. A fleet of one has no heartbeats.
  */
 #include "libos/fleet/private.h"
 

@@ -11,7 +11,7 @@
 static bool whole, grown, finished;
 static unsigned deaths_seen;
 static unsigned killed; /* members, by whomever, whose core lives */
-static cycles_t died; /* when a member did last */
+static cycles_t died;   /* when a member did last */
 static struct {
 	unsigned count;
 	cycles_t seen, fenced, told, replaced, most_replaced;
