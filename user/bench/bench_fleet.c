@@ -1,6 +1,6 @@
 /*
- * Fleets: how long it takes from a member's death till it is found out, till it is surely dead, till another one answers
- * and till it is replaced; how much is answered meanwhile; how a fleet grows with its load and shrinks after.
+ * Fleets: how long it takes from a member's death till it is found out, till it is surely dead, till another one
+ * answers and till it is replaced; how much is answered meanwhile; how a fleet grows with its load and shrinks after.
  *
  * Each in a fleet of its own (drill.h), in microseconds of guest time, which with the emulator counting instructions
  * are thousands of them.  A death is timed by one client, which is at the victim; throughput is that of clients on all

@@ -111,7 +111,7 @@ static err_t counts_send(struct fabric *f, const uint32_t answers[SLICES])
 int serve_load(int argc, char **argv)
 {
 	static uint32_t answers[SLICES];
-	cycles_t start = argc > 1 ? strtoull(argv[1], NULL, 10) : 0, slice = drill_ms(SLICE_MS), now;
+	cycles_t start = argc > 1 ? strtoull(argv[1], NULL, 10) : 0, slice = drill_ms(SLICE_MS), at;
 	cycles_t pause = argc > 2 ? strtoull(argv[2], NULL, 10) * drill_ms(1) / 1000 : 0;
 	struct fleet_client c;
 	struct fabric *f;
@@ -123,11 +123,11 @@ int serve_load(int argc, char **argv)
 	if (err)
 		return 1;
 	thread_sleep_until(start);
-	while (!err && (now = fabric_now(f)) < start + SLICES * slice) {
+	while (!err && fabric_now(f) < start + SLICES * slice) {
 		err = drill_work(&c.rpc, WORK_US, &member);
-		now = (fabric_now(f) - start) / slice;
-		if (!err && now < SLICES)
-			answers[now]++;
+		at = (fabric_now(f) - start) / slice;
+		if (!err && at < SLICES)
+			answers[at]++;
 		if (pause)
 			thread_sleep_until(fabric_now(f) + pause);
 	}
