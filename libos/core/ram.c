@@ -97,7 +97,10 @@ static void ram_init_empty(void)
 {
 	mutex_init(&lock, true);
 	buddy_init(&buddy);
-	/* An object with none below it in its block costs the CPU driver one look the less at each retype (mdb_container). */
+	/*
+	 * An object with none below it in its block costs the CPU driver one look the less at each retype
+	 * (mdb_container).
+	 */
 	buddy.from_top = true;
 	buddy_feed(&buddy, ram_nodes, RAM_NODES_FIRST);
 }

@@ -10,8 +10,8 @@
 #define CROWD_MS 100
 
 /*
- * Starts so many "bench --serve ROLE MS 0", the n-th on core first + n of those up to and with `last`, then from `first`
- * again; waits for them. Ticks between two answers, all clients together. ERR_TIMEOUT: there were none.
+ * Starts so many "bench --serve ROLE MS 0", the n-th on core first + n of those up to and with `last`, then from
+ * `first` again; waits for them. Ticks between two answers, all clients together. ERR_TIMEOUT: there were none.
  */
 err_t crowd_run(const char *role, unsigned clients, coreid_t first, coreid_t last, double *ticks);
 /* In a client: asks till so many milliseconds are over; how many answers there were, for its exit status. */
