@@ -424,52 +424,38 @@ void region_returned(struct request *r)
 	request_reply(r, err, words);
 }
 
-/* The lowest of the list that is of that region, at `from` or above, and below `than`. */
-static const struct extent *lowest(const struct extent *e, const struct region *g, paddr_t from,
-				   const struct extent *than)
+/* Of the list what is of that region: a bit for each of its pages, the first one's being that of page `first`. */
+static void granted_mark(const struct extent *e, const struct region *g, uint64_t first,
+			 uint64_t map[MON_GRANTED_PAGES / 64])
 {
-	for (; e; e = e->next)
-		if (e->region == g - regions + 1 && e->base >= from && (!than || e->base < than->base))
-			than = e;
-	return than;
+	for (; e; e = e->next) {
+		uint64_t page = (e->base - g->base) >> PAGE_BITS, end = page + (SIZE_OF_BITS(e->bits) >> PAGE_BITS);
+
+		if (e->region != g - regions + 1)
+			continue;
+		for (page = page > first ? page : first; page < end && page < first + MON_GRANTED_PAGES; page++)
+			map[(page - first) / 64] |= UINT64_C(1) << (page - first) % 64;
+	}
 }
 
 /*
- * The lowest block from `from` on that a process has; pid 0: it is on its way back, or waits to be asked for, so that
- * who takes the rest for free is told of nothing that it has given out again.
+ * Any service may ask. What is on its way back, or waits to be asked for, is granted still: so who takes the rest for
+ * free is told of nothing that it has given out again.
  */
-static const struct extent *granted_next(const struct region *g, paddr_t from, uint64_t *pid)
-{
-	const struct extent *next = lowest(g->back, g, from, lowest(leaving, g, from, NULL)), *before;
-
-	*pid = 0;
-	for (unsigned i = 0; i < PROCESS_MAX; i++) {
-		before = next;
-		next = lowest(monitor.processes.entry[i].extents, g, from, next);
-		if (next != before)
-			*pid = monitor.processes.entry[i].pid;
-	}
-	return next;
-}
-
-/* Any service may ask. By address, since blocks come and go between two questions. */
 void region_granted(struct request *r)
 {
 	const struct region *g = region_find(r->m.word[1]);
-	uint64_t words[MON_PAYLOAD] = { 0 }, from = r->m.word[2], pid = 0;
+	uint64_t words[MON_PAYLOAD] = { 0 }, first = r->m.word[2];
 
 	if (!g) {
 		request_reply(r, ERR_NOT_FOUND, NULL);
 		return;
 	}
-	for (unsigned n = 0; n < MON_PAYLOAD; n += 2) {
-		const struct extent *e = granted_next(g, from, &pid);
-
-		if (!e)
-			break;
-		words[n] = e->base | e->bits;
-		words[n + 1] = pid;
-		from = e->base + SIZE_OF_BITS(e->bits);
+	if (first < SIZE_OF_BITS(g->bits) >> PAGE_BITS) {
+		granted_mark(g->back, g, first, words);
+		granted_mark(leaving, g, first, words);
+		for (unsigned i = 0; i < PROCESS_MAX; i++)
+			granted_mark(monitor.processes.entry[i].extents, g, first, words);
 	}
 	request_reply(r, ERR_OK, words);
 }

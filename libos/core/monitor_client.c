@@ -325,21 +325,17 @@ err_t mon_grant(coreid_t core, uint64_t pid, const struct mon_grant *g, paddr_t 
 	return err;
 }
 
-err_t mon_granted(coreid_t core, paddr_t region, paddr_t from, struct mon_granted out[MON_GRANTED_PART],
-		  unsigned *count)
+err_t mon_granted(coreid_t core, paddr_t region, uint64_t first, uint64_t map[MON_GRANTED_PAGES / 64])
 {
-	struct mon_message m = { .word = { core, region, from } };
+	struct mon_message m = { .word = { core, region, first } };
 	err_t err = call(MON_GRANTED, &m);
 
-	for (*count = 0; !err && *count < MON_GRANTED_PART && m.word[2 * *count]; ++*count) {
-		out[*count].base = m.word[2 * *count] & ~(uint64_t)(PAGE_SIZE - 1);
-		out[*count].bits = m.word[2 * *count] & (PAGE_SIZE - 1);
-		out[*count].pid = m.word[2 * *count + 1];
-	}
+	if (!err)
+		memcpy(map, m.word, MON_GRANTED_PAGES / 8);
 	return err;
 }
 
-err_t mon_returned(coreid_t core, paddr_t region, struct mon_granted out[MON_RETURNED_PART], unsigned *count)
+err_t mon_returned(coreid_t core, paddr_t region, struct mon_returned out[MON_RETURNED_PART], unsigned *count)
 {
 	struct mon_message m = { .word = { core, region } };
 	err_t err = call(MON_RETURNED, &m);
@@ -347,7 +343,6 @@ err_t mon_returned(coreid_t core, paddr_t region, struct mon_granted out[MON_RET
 	for (*count = 0; !err && *count < MON_RETURNED_PART && m.word[*count]; ++*count) {
 		out[*count].base = m.word[*count] & ~(uint64_t)(PAGE_SIZE - 1);
 		out[*count].bits = m.word[*count] & (PAGE_SIZE - 1);
-		out[*count].pid = 0;
 	}
 	return err;
 }

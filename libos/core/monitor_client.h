@@ -65,18 +65,19 @@ struct mon_grant {
  */
 err_t mon_grant(coreid_t core, uint64_t pid, const struct mon_grant *g, paddr_t *there);
 
-struct mon_granted {
+/*
+ * A bit for each page of a region from page `first` on, of which something is granted, or was and has not come back
+ * yet; 0 past its end.
+ */
+err_t mon_granted(coreid_t core, paddr_t region, uint64_t first, uint64_t map[MON_GRANTED_PAGES / 64]);
+
+struct mon_returned {
 	paddr_t base;
 	uint32_t bits;
-	uint64_t pid;
 };
-#define MON_GRANTED_PART 3
 #define MON_RETURNED_PART 6
-/* What is granted of a region, or comes back (pid 0), by address, from that one on; *count 0 past the last. */
-err_t mon_granted(coreid_t core, paddr_t region, paddr_t from, struct mon_granted out[MON_GRANTED_PART],
-		  unsigned *count);
 /* What has come back to a region that the calling process owns; *count 0: no more. Each once. */
-err_t mon_returned(coreid_t core, paddr_t region, struct mon_granted out[MON_RETURNED_PART], unsigned *count);
+err_t mon_returned(coreid_t core, paddr_t region, struct mon_returned out[MON_RETURNED_PART], unsigned *count);
 /* In the dispatcher's scheduler (must not block): something came back. Again after mon_returned gave all. */
 void mon_set_back_handler(void (*back)(coreid_t core, paddr_t base));
 /* How much memory a process may have beyond that which it started with, on each of its cores; 0: no limit. */

@@ -144,7 +144,7 @@ enum mon_op {
 	/* w1 = pid, w2 = slot there | bits << 32 | type << 40, w3 = base, w4 = the region's number -> w0 = base,
 	   w1 = bytes that the process has. ERR_EXISTS: the same has been granted there before, w0 = base */
 	MON_GRANT,
-	MON_GRANTED,  /* w1 = base of a region, w2 = address -> w0 to w5: up to 3 of base | bits, pid; bits 0: none */
+	MON_GRANTED,  /* w1 = base of a region, w2 = page -> w0 to w3: a bit for each from there on that is granted */
 	MON_RETURNED, /* w1 = base of a region -> w0 to w5: up to 6 of base | bits that came back, 0: none; each once */
 	MON_QUOTA,    /* w1 = pid, w2 = bytes or 0: no limit, w3 = set it? -> w0 = quota, w1 = bytes that it has */
 	/* to a process, unasked; no reply: something came back to a region, again after all was asked for */
@@ -169,6 +169,8 @@ enum mon_op {
  * Further: a name for the asking process's service whose number is in w2's upper half.
  */
 enum mon_export_flags { MON_EXPORT_SHARED = 1, MON_EXPORT_UNNAMED = 2, MON_EXPORT_FURTHER = 4 };
+
+#define MON_GRANTED_PAGES 256 /* that an answer to MON_GRANTED tells of */
 
 enum mon_round_kind { MON_ROUND_ONE_PHASE, MON_ROUND_TWO_PHASE };
 /* How a round travels: monitor/agree/dissemination.h. */

@@ -21,26 +21,14 @@ struct room {
 
 /* --- a chunk of which something is granted --------------------------------------------------- */
 
-err_t granted_read(struct store *s, const struct chunk *c, uint64_t *seen)
+err_t granted_read(struct store *s, const struct chunk *c, uint64_t seen[CHUNK_PAGES / 64])
 {
-	struct mon_granted part[MON_GRANTED_PART];
-	paddr_t from = c->base;
-	unsigned count;
-	err_t err;
+	err_t err = ERR_OK;
 
-	do {
+	for (uint64_t first = 0; !err && first < CHUNK_PAGES; first += MON_GRANTED_PAGES) {
 		rpc_release(&s->fleet->server);
-		err = mon_granted(c->core, c->base, from, part, &count);
-		for (unsigned i = 0; !err && i < count; i++)
-			for (uint64_t page = 0; page < 1u << (part[i].bits - PAGE_BITS); page++) {
-				uint64_t n = (part[i].base - c->base) / PAGE_SIZE + page;
-
-				if (n < CHUNK_PAGES)
-					seen[n / 64] |= UINT64_C(1) << n % 64;
-			}
-		if (!err && count)
-			from = part[count - 1].base + SIZE_OF_BITS(part[count - 1].bits);
-	} while (!err && count == MON_GRANTED_PART);
+		err = mon_granted(c->core, c->base, first, seen + first / 64);
+	}
 	return err;
 }
 
@@ -138,7 +126,7 @@ static err_t core_scan(struct store *s, coreid_t core, uint64_t pid, bool *some)
 }
 
 /* Regions are counted, and one that goes meanwhile has the next one's number pass: so again till none is found. */
-static err_t core_inherit(struct store *s, coreid_t core, uint64_t pid)
+err_t store_inherit_core(struct store *s, coreid_t core, uint64_t pid)
 {
 	bool some;
 	err_t err;
@@ -153,11 +141,9 @@ static err_t core_inherit(struct store *s, coreid_t core, uint64_t pid)
 void store_inherit(struct store *s, uint64_t pid)
 {
 	for (unsigned core = 0; core < CORES_MAX; core++)
-		if (core_inherit(s, (coreid_t)core, pid) == ERR_CORE_ID)
+		if (store_inherit_core(s, (coreid_t)core, pid) == ERR_CORE_ID)
 			return;
 }
-
-void store_inherit_core(struct store *s, coreid_t core) { core_inherit(s, core, 0); }
 
 /* The numbers of those that serve beside us. */
 static unsigned others_of(const struct store *s, uint32_t number[FLEET_MEMBERS])

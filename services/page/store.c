@@ -263,7 +263,7 @@ err_t store_take(struct store *s, coreid_t core, unsigned bits, struct chunk **o
 
 	if (h && err == ERR_NO_MEMORY) {
 		shelf_collect(h);
-		store_inherit_core(s, core);
+		store_inherit_core(s, core, 0);
 		err = shelf_take(h, bits, out, base);
 	}
 	if (!err)
@@ -314,7 +314,7 @@ void store_done(struct store *s, struct chunk *c, paddr_t base, unsigned bits, e
 }
 void store_collect(struct store *s, coreid_t core, paddr_t base)
 {
-	struct mon_granted part[MON_RETURNED_PART];
+	struct mon_returned part[MON_RETURNED_PART];
 	struct shelf *h = s->shelf[core];
 	struct chunk *c;
 	unsigned count;

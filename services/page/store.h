@@ -53,9 +53,10 @@ void store_done(struct store *s, struct chunk *c, paddr_t base, unsigned bits, e
 /* Takes over the chunks that `pid` had, and those of processes that are no members. May block. */
 void store_inherit(struct store *s, uint64_t pid);
 /*
- * The latter of one core alone: what a member asked for when it died it may have got when its heir had been there.
+ * The same of one core alone, `pid` 0: of nobody else than those that are no members. What a member asked for when it
+ * died it may have got when its heir had been there. ERR_CORE_ID: there is no such core.
  */
-void store_inherit_core(struct store *s, coreid_t core);
+err_t store_inherit_core(struct store *s, coreid_t core, uint64_t pid);
 /* Gives away what is empty, and has another member take over the rest. */
 void store_leave(struct store *s);
 /* A member that has such a block in a chunk of that core, when we have none. ERR_NO_MEMORY: nobody has. May block. */
@@ -73,7 +74,7 @@ void store_collect(struct store *s, coreid_t core, paddr_t base);
 /* The bases of its chunks, for who goes over them all and asks monitors; returns how many. base may be NULL. */
 unsigned shelf_bases(const struct shelf *h, paddr_t *base);
 /* Marks in *seen, a bit for each page, what is granted of the chunk. May block. */
-err_t granted_read(struct store *s, const struct chunk *c, uint64_t *seen);
+err_t granted_read(struct store *s, const struct chunk *c, uint64_t seen[CHUNK_PAGES / 64]);
 /* Somebody has something of a block that we took for free: the pages of it that nobody has are. May block. */
 void store_look(struct store *s, struct chunk *c, paddr_t base, unsigned bits);
 /* Holds all that we have against what monitors say. May block. */

@@ -19,7 +19,7 @@
 
 static struct drill fleet;
 
-static double us_of(cycles_t time) { return (double)time / (double)(dispatcher_tsc_hz() / 1000000); }
+static double us_of(cycles_t time) { return (double)time / ((double)dispatcher_tsc_hz() / 1e6); }
 
 /* The member goes wrong at time t0. */
 static err_t go_wrong(struct rpc_client *there, const struct fleet_member *victim, bool hang, cycles_t t0)

@@ -148,8 +148,8 @@ int main(int argc, char **argv)
 		return bench_serve(argc - 2, argv + 2);
 	int first = parse_options(argc, argv);
 	if (first < 0 || first == argc) {
-		fprintf(stderr,
-			"usage: bench [--json] [--meter] [--method M] [--accel A] [--commit C] list | all | fleet | NAME...\n");
+		fprintf(stderr, "usage: bench [--json] [--meter] [--method M] [--accel A] [--commit C] "
+				"list | all | fleet | NAME...\n");
 		return 2;
 	}
 	if (strcmp(argv[first], "list") == 0) {

@@ -112,7 +112,8 @@ static bool test_make(void)
 static bool test_grant(void)
 {
 	coreid_t core = process_self_core();
-	struct mon_granted part[MON_RETURNED_PART];
+	uint64_t map[MON_GRANTED_PAGES / 64];
+	struct mon_returned part[MON_RETURNED_PART];
 	struct mon_region r;
 	struct mon_grant g;
 	struct cap_info info;
@@ -127,8 +128,15 @@ static bool test_grant(void)
 	EXPECT(there == g.base);
 	EXPECT_OK(cap_identify(slot, &info));
 	EXPECT(info.type == CAP_FRAME && info.bits == PAGE_BITS && info.base == g.base);
-	EXPECT_OK(mon_granted(core, r.base, 0, part, &count));
-	EXPECT(count == 1 && part[0].base == g.base && part[0].bits == PAGE_BITS && part[0].pid == process_self_pid());
+	EXPECT_OK(mon_granted(core, r.base, 0, map));
+	EXPECT(map[0] == 1 << 4 && !map[1] && !map[2] && !map[3]);
+	EXPECT_OK(mon_granted(core, r.base, 4, map));
+	EXPECT(map[0] == 1);
+	EXPECT_OK(mon_granted(core, r.base, 5, map));
+	EXPECT(!map[0]);
+	EXPECT_OK(mon_granted(core, r.base, UINT64_MAX, map));
+	EXPECT(!map[0]);
+	EXPECT_ERROR(mon_granted(core, r.base + PAGE_SIZE, 0, map), ERR_NOT_FOUND);
 	EXPECT_ERROR(mon_region_free(core, r.base), ERR_CAP_BUSY);
 
 	/* It is the slot that makes it the same grant. */
@@ -147,8 +155,8 @@ static bool test_grant(void)
 	EXPECT(count == 1 && part[0].base == there && part[0].bits == PAGE_BITS);
 	EXPECT_OK(mon_returned(core, r.base, part, &count));
 	EXPECT(count == 0);
-	EXPECT_OK(mon_granted(core, r.base, 0, part, &count));
-	EXPECT(count == 0);
+	EXPECT_OK(mon_granted(core, r.base, 0, map));
+	EXPECT(!map[0]);
 	EXPECT_OK(mon_region_free(core, r.base));
 	slot_free(slot);
 	return true;
@@ -245,9 +253,9 @@ static err_t child_start(coreid_t core, const char *what, uint64_t *pid)
 /* Gets a child blocks by grant, kills it, and finds each block again, once. */
 static bool child_dies(coreid_t core)
 {
-	struct mon_granted part[MON_RETURNED_PART];
-	uint64_t seen = 0, pid, at = core_free(core);
-	unsigned count, all = 0;
+	uint64_t map[MON_GRANTED_PAGES / 64], seen = 0, pid, at = core_free(core);
+	struct mon_returned part[MON_RETURNED_PART];
+	unsigned count, all;
 	struct mon_region r;
 	struct mon_grant g;
 	paddr_t there;
@@ -261,14 +269,9 @@ static bool child_dies(coreid_t core)
 		g = grant_of(&r, i * PAGE_SIZE, i % 2 ? CAP_RAM : CAP_FRAME, PAGE_BITS, CPTR(L1_TASK, CHILD_FREE + i));
 		EXPECT_OK(mon_grant(core, pid, &g, &there));
 	}
-	for (paddr_t from = 0; all < PARTS; all += count) {
-		EXPECT_OK(mon_granted(core, r.base, from, part, &count));
-		EXPECT(count > 0 && part[0].base == r.base + all * PAGE_SIZE && part[0].pid == pid);
-		from = part[count - 1].base + PAGE_SIZE;
-	}
-	EXPECT_OK(mon_granted(core, r.base, r.base + PARTS * PAGE_SIZE, part, &count));
-	EXPECT(count == 0);
-	EXPECT(all == PARTS);
+	EXPECT_OK(mon_granted(core, r.base, 0, map));
+	for (unsigned i = 0; i < MON_GRANTED_PAGES; i++)
+		EXPECT((map[i / 64] >> i % 64 & 1) == (i < PARTS));
 	EXPECT_OK(mon_kill(pid));
 	EXPECT_OK(mon_wait(pid, NULL, NULL));
 	for (all = 0; all < PARTS;) {

@@ -481,7 +481,8 @@ static bool memory_given_back_is_nobodys(void)
 static bool test_no_service(void)
 {
 	coreid_t core = process_self_core();
-	struct mon_granted part[MON_RETURNED_PART];
+	struct mon_returned part[MON_RETURNED_PART];
+	uint64_t map[MON_GRANTED_PAGES / 64];
 	struct mon_grant g = { .type = CAP_FRAME, .bits = PAGE_BITS };
 	struct mon_region r;
 	uint32_t number;
@@ -493,7 +494,7 @@ static bool test_no_service(void)
 	EXPECT_ERROR(mon_region_own(core, 0, 0, &number), ERR_DENIED);
 	EXPECT_ERROR(mon_regions(core, 0, &r), ERR_DENIED);
 	EXPECT_ERROR(mon_grant(core, process_self_pid(), &g, &there), ERR_DENIED);
-	EXPECT_ERROR(mon_granted(core, 0, 0, part, &count), ERR_DENIED);
+	EXPECT_ERROR(mon_granted(core, 0, 0, map), ERR_DENIED);
 	EXPECT_ERROR(mon_returned(core, 0, part, &count), ERR_DENIED);
 	EXPECT_ERROR(mon_quota_set(process_self_pid(), 0), ERR_DENIED);
 	return true;

@@ -346,43 +346,27 @@ err_t mon_grant(coreid_t core, uint64_t pid, const struct mon_grant *g, paddr_t 
 	return err;
 }
 
-/* The one with the lowest address from there on, of any process; NULL: there is none. */
-static const struct grant *granted_next(coreid_t core, const struct region *g, paddr_t from)
-{
-	const struct grant *best = NULL;
-
-	for (const struct process *p = cores[core].processes; p; p = p->next_here)
-		for (const struct grant *e = p->grants; e; e = e->next)
-			if (&memory_of(core)->region[e->region] == g && e->base >= from &&
-			    (!best || e->base < best->base))
-				best = e;
-	return best;
-}
-
 static void granted_act(struct request *r)
 {
 	const struct region *g = region_find(r->core, r->word[1]);
-	struct mon_granted *out;
-	const struct grant *e;
-	paddr_t from = r->word[2];
+	uint64_t first = r->word[2];
 
-	if (!g) {
-		request_answer(r, ERR_NOT_FOUND);
-		return;
-	}
-	out = calloc(MON_GRANTED_PART, sizeof *out);
-	if (!out)
-		err(2, "grants");
-	r->text = (char *)out;
-	for (r->word[0] = 0; r->word[0] < MON_GRANTED_PART && (e = granted_next(r->core, g, from)); r->word[0]++) {
-		*out++ = (struct mon_granted){ .base = e->base, .bits = e->bits, .pid = e->process->pid };
-		from = e->base + SIZE_OF_BITS(e->bits);
-	}
-	request_answer(r, ERR_OK);
+	memset(r->word, 0, MON_GRANTED_PAGES / 8);
+	for (const struct process *p = g ? cores[r->core].processes : NULL; p; p = p->next_here)
+		for (const struct grant *e = p->grants; e; e = e->next) {
+			uint64_t page = (e->base - g->base) >> PAGE_BITS,
+				 end = page + (SIZE_OF_BITS(e->bits) >> PAGE_BITS);
+
+			if (&memory_of(r->core)->region[e->region] != g)
+				continue;
+			for (page = page > first ? page : first; page < end && page < first + MON_GRANTED_PAGES; page++)
+				r->word[(page - first) / 64] |= UINT64_C(1) << (page - first) % 64;
+		}
+	request_answer(r, g ? ERR_OK : ERR_NOT_FOUND);
 }
 
 /* The answer: word[0] of them, at r->text. */
-static err_t list_call(struct request *r, struct mon_granted *out, unsigned *count)
+static err_t list_call(struct request *r, struct mon_returned *out, unsigned *count)
 {
 	err_t err = request_call(r);
 
@@ -394,13 +378,17 @@ static err_t list_call(struct request *r, struct mon_granted *out, unsigned *cou
 	return err;
 }
 
-err_t mon_granted(coreid_t core, paddr_t region, paddr_t from, struct mon_granted out[MON_GRANTED_PART],
-		  unsigned *count)
+err_t mon_granted(coreid_t core, paddr_t region, uint64_t first, uint64_t map[MON_GRANTED_PAGES / 64])
 {
 	struct request *r = memory_request(core, granted_act, region);
+	err_t err;
 
-	r->word[2] = from;
-	return list_call(r, out, count);
+	r->word[2] = first;
+	err = request_call(r);
+	if (!err)
+		memcpy(map, r->word, MON_GRANTED_PAGES / 8);
+	request_release(r);
+	return err;
 }
 
 /* --- what comes back -------------------------------------------------------------------------------- */
@@ -482,7 +470,7 @@ err_t mon_ram_free(cptr_t slot)
 
 static void returned_act(struct request *r)
 {
-	struct mon_granted *out = calloc(MON_RETURNED_PART, sizeof *out);
+	struct mon_returned *out = calloc(MON_RETURNED_PART, sizeof *out);
 	struct region *g;
 	err_t err = region_of(r, &g);
 	unsigned n = 0;
@@ -490,7 +478,7 @@ static void returned_act(struct request *r)
 	for (; out && !err && n < MON_RETURNED_PART && g->back; n++) {
 		struct grant *e = g->back;
 
-		out[n] = (struct mon_granted){ .base = e->base, .bits = e->bits };
+		out[n] = (struct mon_returned){ .base = e->base, .bits = e->bits };
 		g->back = e->next;
 		free(e);
 	}
@@ -501,7 +489,7 @@ static void returned_act(struct request *r)
 	request_answer(r, err);
 }
 
-err_t mon_returned(coreid_t core, paddr_t region, struct mon_granted out[MON_RETURNED_PART], unsigned *count)
+err_t mon_returned(coreid_t core, paddr_t region, struct mon_returned out[MON_RETURNED_PART], unsigned *count)
 {
 	return list_call(memory_request(core, returned_act, region), out, count);
 }
