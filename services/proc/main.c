@@ -157,6 +157,7 @@ static err_t find(uint32_t id, struct record *r) { return record_get(id, r) ? ER
 static err_t await(struct rpc_call *call, uint32_t id, struct proc_end *end)
 {
 	struct record r;
+	err_t err;
 
 	for (;;) {
 		if (find(id, &r))
@@ -167,8 +168,14 @@ static err_t await(struct rpc_call *call, uint32_t id, struct proc_end *end)
 		}
 		if (r.watcher != fleet->number && view_get(&fleet->view, r.watcher))
 			return fleet_redirect(fleet, call, r.watcher);
-		if (r.watcher == fleet->number)
-			return process_await(id, call) ? ERR_OK : ERR_AGAIN;
+		if (r.watcher == fleet->number) {
+			err = process_await(id, call);
+			if (err != ERR_NO_PROCESS)
+				return err;
+			if (r.state != PROC_RUNNING)
+				return ERR_AGAIN;
+			continue; /* it has ended since that was read */
+		}
 		/* Its watcher has died since it wrote that. */
 		process_adopt(&r);
 	}

@@ -294,17 +294,20 @@ err_t process_watch(struct record *r)
 	return ERR_OK;
 }
 
-bool process_await(uint32_t id, struct rpc_call *call)
+err_t process_await(uint32_t id, struct rpc_call *call)
 {
 	struct watched *w = *place_of(id);
-	struct waiter *one = w ? malloc(sizeof *one) : NULL;
+	struct waiter *one;
 
+	if (!w)
+		return ERR_NO_PROCESS;
+	one = malloc(sizeof *one);
 	if (!one)
-		return false;
+		return ERR_NO_MEMORY;
 	one->next = w->waiters;
 	w->waiters = one;
 	rpc_later(call, &one->later);
-	return true;
+	return ERR_OK;
 }
 
 void processes_adopt(void)

@@ -15,8 +15,8 @@ err_t processes_open(struct fleet *f);
  * Watches what r->pid names, which may have ended by now; writes the record, r->watcher being set. Makes calls.
  */
 err_t process_watch(struct record *r);
-/* Answers the call when the process has ended; false: it is not watched here. */
-bool process_await(uint32_t id, struct rpc_call *call);
+/* Answers the call when the process has ended; ERR_NO_PROCESS: it is not watched here. */
+err_t process_await(uint32_t id, struct rpc_call *call);
 /* If the record's watcher is in no view any more: it is watched here from now on. */
 void process_adopt(const struct record *r);
 /* The view has changed: records whose watchers have gone are watched here from now on. */

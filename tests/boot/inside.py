@@ -23,7 +23,7 @@ def test_1(report):
 
 def test_2(report):
     """tests, 2 cores"""
-    run_tap(report, "tests/2 cores", "run --core 1 tests", 120, cores=2)
+    run_tap(report, "tests/2 cores", "run --core 0 tests", 120, cores=2)
 
 
 def test_16(report):

@@ -43,8 +43,8 @@ def test_history(report):
     """the arrows go through the lines entered before"""
     with guest.boot(40) as g:
         g.prompt()
-        g.shell("echo first")
-        g.shell("echo second")
+        answer(g, "echo first\r", r"^first$")
+        answer(g, "echo second\r", r"^second$")
         answer(g, UP + UP + "\r", r"^first$")
         answer(g, UP + UP + " half\r", r"^second half$")
         said = g.shell("history")
