@@ -129,4 +129,10 @@ unsigned ninep_readlink(struct ninep_client *c, uint32_t fid, char *into, size_t
 unsigned ninep_fsync(struct ninep_client *c, uint32_t fid);
 /* EAGAIN: another holds it. */
 unsigned ninep_lock(struct ninep_client *c, uint32_t fid, const struct ninep_lock *l);
-unsigned ninep_statfs(struct ninep_client *c, uint32_t fid, uint32_t *type, uint64_t *free_bytes);
+/* What keeps it from being taken takes its place (but client_id, which is not told); NINEP_LOCK_NONE: nothing does. */
+unsigned ninep_getlock(struct ninep_client *c, uint32_t fid, struct ninep_lock *l);
+/* Waits till one of those events (NINEP_READY_IN, ...) holds: *events become those that do. */
+unsigned ninep_ready(struct ninep_client *c, uint32_t fid, uint32_t *events);
+/* A FIFO or a device, by the format in `mode`. */
+unsigned ninep_mknod(struct ninep_client *c, uint32_t dir, const char *name, uint32_t mode, uint64_t rdev);
+unsigned ninep_statfs(struct ninep_client *c, uint32_t fid, struct ninep_space *s);

@@ -224,6 +224,12 @@ unsigned ninep_getattr(struct ninep_client *c, uint32_t fid, struct ninep_attr *
 		.size = r.m.rgetattr.size,
 		.mtime = r.m.rgetattr.mtime_sec,
 		.mtime_nsec = r.m.rgetattr.mtime_nsec,
+		.atime = r.m.rgetattr.atime_sec,
+		.atime_nsec = r.m.rgetattr.atime_nsec,
+		.ctime = r.m.rgetattr.ctime_sec,
+		.ctime_nsec = r.m.rgetattr.ctime_nsec,
+		.rdev = r.m.rgetattr.rdev,
+		.used = r.m.rgetattr.blocks * 512,
 	};
 	return 0;
 }
@@ -240,10 +246,12 @@ unsigned ninep_setattr(struct ninep_client *c, uint32_t fid, uint32_t valid, con
 	r.m.tsetattr.size = a->size;
 	r.m.tsetattr.mtime_sec = a->mtime;
 	r.m.tsetattr.mtime_nsec = a->mtime_nsec;
+	r.m.tsetattr.atime_sec = a->atime;
+	r.m.tsetattr.atime_nsec = a->atime_nsec;
 	return ninep_request(c, &r);
 }
 
-unsigned ninep_statfs(struct ninep_client *c, uint32_t fid, uint32_t *type, uint64_t *free_bytes)
+unsigned ninep_statfs(struct ninep_client *c, uint32_t fid, struct ninep_space *s)
 {
 	struct ninep_request r = { .m.type = NINEP_TSTATFS };
 	unsigned error;
@@ -252,8 +260,14 @@ unsigned ninep_statfs(struct ninep_client *c, uint32_t fid, uint32_t *type, uint
 	error = ninep_request(c, &r);
 	if (error)
 		return error;
-	*type = r.m.rstatfs.type;
-	*free_bytes = r.m.rstatfs.bavail * r.m.rstatfs.bsize;
+	*s = (struct ninep_space){
+		.blocks = r.m.rstatfs.blocks,
+		.free = r.m.rstatfs.bavail,
+		.files = r.m.rstatfs.files,
+		.files_free = r.m.rstatfs.ffree,
+		.type = r.m.rstatfs.type,
+		.block = r.m.rstatfs.bsize,
+	};
 	return 0;
 }
 
@@ -281,6 +295,39 @@ unsigned ninep_lock(struct ninep_client *c, uint32_t fid, const struct ninep_loc
 	return error ? error : r.m.rlock.status ? NINEP_EAGAIN : 0;
 }
 
+unsigned ninep_getlock(struct ninep_client *c, uint32_t fid, struct ninep_lock *l)
+{
+	struct ninep_request r = { .m.type = NINEP_TGETLOCK };
+	unsigned error;
+
+	r.m.tgetlock.fid = fid;
+	r.m.tgetlock.type = l->type;
+	r.m.tgetlock.start = l->start;
+	r.m.tgetlock.length = l->length;
+	r.m.tgetlock.proc_id = l->proc_id;
+	r.m.tgetlock.client_id = l->client_id;
+	error = ninep_request(c, &r);
+	if (error)
+		return error;
+	l->type = r.m.rgetlock.type;
+	l->start = r.m.rgetlock.start;
+	l->length = r.m.rgetlock.length;
+	l->proc_id = r.m.rgetlock.proc_id;
+	return 0;
+}
+
+unsigned ninep_ready(struct ninep_client *c, uint32_t fid, uint32_t *events)
+{
+	struct ninep_request r = { .m.type = NINEP_TREADY };
+	unsigned error;
+
+	r.m.tready.fid = fid;
+	r.m.tready.events = *events;
+	error = ninep_request(c, &r);
+	*events = error ? 0 : r.m.rready.events;
+	return error;
+}
+
 /* --- directories ----------------------------------------------------------------------------------- */
 
 unsigned ninep_mkdir(struct ninep_client *c, uint32_t dir, const char *name, uint32_t mode)
@@ -290,6 +337,18 @@ unsigned ninep_mkdir(struct ninep_client *c, uint32_t dir, const char *name, uin
 	r.m.tmkdir.fid = dir;
 	r.m.tmkdir.name = ninep_text(name);
 	r.m.tmkdir.mode = mode;
+	return ninep_request(c, &r);
+}
+
+unsigned ninep_mknod(struct ninep_client *c, uint32_t dir, const char *name, uint32_t mode, uint64_t rdev)
+{
+	struct ninep_request r = { .m.type = NINEP_TMKNOD };
+
+	r.m.tmknod.fid = dir;
+	r.m.tmknod.name = ninep_text(name);
+	r.m.tmknod.mode = mode;
+	r.m.tmknod.major = (uint32_t)(rdev >> 8);
+	r.m.tmknod.minor = (uint32_t)(rdev & 0xff);
 	return ninep_request(c, &r);
 }
 

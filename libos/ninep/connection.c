@@ -84,7 +84,6 @@ struct ninep_pending *ninep_later(struct ninep_call *c, void (*cancel)(struct ni
 		.cancel = cancel,
 		.arg = arg,
 	};
-	/* Both are where Tread's count is, and a write's answer has no payload. */
 	p->room = c->in.type == NINEP_TREAD ? c->in.tread.count : 0;
 	n->pending = p;
 	n->pendings++;
@@ -103,10 +102,35 @@ static void pending_take(struct ninep_pending *p)
 
 static void pending_end(struct ninep_pending *p, unsigned error)
 {
+	struct ninep_fid *f = ninep_fid_find(p->from, p->fid);
+
 	pending_take(p);
+	if (f && (p->type == NINEP_TLOPEN || p->type == NINEP_TOPEN))
+		f->opening = false;
 	if (!p->from->dead)
 		ninep_reply_error(p->from, p->tag, error, p->lent ? &p->buffer : NULL);
 	free(p);
+}
+
+static void answer_data(struct ninep_pending *p, struct ninep_message *m, const void *data, uint32_t count)
+{
+	count = count < p->room ? count : p->room;
+	if (p->lent)
+		memcpy(p->buffer.data, data, count);
+	p->buffer.length = count;
+	m->rread.data = (struct ninep_bytes){ data, count };
+}
+
+/* The fid is there: its clunk would have cancelled this. */
+static void answer_open(struct ninep_pending *p, struct ninep_message *m)
+{
+	struct ninep_fid *f = ninep_fid_find(p->from, p->fid);
+	struct ninep_attr a;
+
+	f->opening = false;
+	f->open = true;
+	(void)ninep_tree_attr(p->from->root, &f->file, &a);
+	m->rlopen.qid = ninep_attr_qid(&a); /* Ropen is the same */
 }
 
 void ninep_answer(struct ninep_pending *p, unsigned error, const void *data, uint32_t count)
@@ -117,15 +141,16 @@ void ninep_answer(struct ninep_pending *p, unsigned error, const void *data, uin
 		pending_end(p, error);
 		return;
 	}
-	if (p->type == NINEP_TREAD) {
-		count = count < p->room ? count : p->room;
-		if (p->lent)
-			memcpy(p->buffer.data, data, count);
-		p->buffer.length = count;
-		m.rread.data = (struct ninep_bytes){ data, count };
-	} else {
+	if (p->type == NINEP_TREAD)
+		answer_data(p, &m, data, count);
+	else if (p->type == NINEP_TLOPEN || p->type == NINEP_TOPEN)
+		answer_open(p, &m);
+	else if (p->type == NINEP_TLOCK)
+		m.rlock.status = (uint8_t)count;
+	else if (p->type == NINEP_TREADY)
+		m.rready.events = count;
+	else
 		m.rwrite.count = count;
-	}
 	pending_take(p);
 	if (!p->from->dead)
 		ninep_reply(p->from, &m, p->lent ? &p->buffer : NULL);

@@ -53,8 +53,10 @@ void ninep_fid_move(struct ninep_fid *f, const struct ninep_file *to)
 		ninep_handlers_of(&old)->drop(&old);
 }
 
-void ninep_fid_close(struct ninep_fid *f)
+void ninep_fid_close(struct ninep_connection *n, struct ninep_fid *f)
 {
+	if (f->open && ninep_handlers_of(&f->file)->unlock)
+		ninep_handlers_of(&f->file)->unlock(n, &f->file);
 	if (f->open && ninep_handlers_of(&f->file)->close)
 		ninep_handlers_of(&f->file)->close(&f->file);
 	free(f->text);
@@ -67,7 +69,7 @@ static void fid_free(struct ninep_connection *n, struct ninep_fid *f)
 {
 	n->fids--;
 	n->recent = NULL;
-	ninep_fid_close(f);
+	ninep_fid_close(n, f);
 	if (ninep_handlers_of(&f->file)->drop)
 		ninep_handlers_of(&f->file)->drop(&f->file);
 	free(f);

@@ -1,7 +1,8 @@
 /*
  * 9P messages: the one table of types and fields, and what it looks like in memory.
  *
- * 9P2000 (Plan 9's manual, section 5) and 9P2000.L (diod's protocol.md, Linux's v9fs). On the
+ * 9P2000 (Plan 9's manual, section 5) and 9P2000.L (diod's protocol.md, Linux's v9fs), and
+ * Tready, which is ours: answered when one of those events holds for an open file. On the
  * wire a message is size[4] type[1] tag[2] and its fields, all little-endian, a text
  * length[2] and its bytes. NINEP_MESSAGES names every field once: from it come the structs, the
  * encoder and the decoder (codec.c). Nothing is allocated or copied: texts, payloads and stat
@@ -138,6 +139,8 @@ struct ninep_qids {
 	M(76, TUNLINKAT, tunlinkat, F(tunlinkat, U32, fid) F(tunlinkat, TEXT, name) \
 	  F(tunlinkat, U32, flags)) \
 	M(77, RUNLINKAT, runlinkat, ) \
+	M(80, TREADY, tready, F(tready, U32, fid) F(tready, U32, events)) \
+	M(81, RREADY, rready, F(rready, U32, events)) \
 	M(100, TVERSION, tversion, F(tversion, U32, msize) F(tversion, TEXT, version)) \
 	M(101, RVERSION, rversion, F(rversion, U32, msize) F(rversion, TEXT, version)) \
 	M(102, TAUTH, tauth, F(tauth, U32, afid) F(tauth, TEXT, uname) F(tauth, TEXT, aname) \
@@ -227,6 +230,8 @@ struct ninep_dirent {
 	struct ninep_text name;
 };
 
+#define NINEP_DT_FIFO 1
+#define NINEP_DT_CHR 2
 #define NINEP_DT_DIR 4
 #define NINEP_DT_REG 8
 #define NINEP_DT_LNK 10

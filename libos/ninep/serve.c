@@ -100,7 +100,7 @@ unsigned ninep_serve_walk(struct ninep_call *c)
 
 	if (!f || (newfid != f->fid && ninep_fid_find(c->from, newfid)))
 		return NINEP_EBADF;
-	if (newfid == f->fid && f->open)
+	if (newfid == f->fid && (f->open || f->opening))
 		return NINEP_EBUSY;
 	at = (struct ninep_file){ f->file.node, f->file.key, NULL };
 	for (qids->count = 0; qids->count < names->count; qids->count++) {
@@ -140,7 +140,7 @@ static unsigned may_open(const struct ninep_fid *f, const struct ninep_attr *a, 
 	uint32_t access = flags & NINEP_ACCESS;
 	bool writes = access == NINEP_WRONLY || access == NINEP_RDWR;
 
-	if (f->open)
+	if (f->open || f->opening)
 		return NINEP_EBUSY;
 	if (ninep_is_dir(&f->file))
 		return writes ? NINEP_EISDIR : 0;
@@ -150,24 +150,26 @@ static unsigned may_open(const struct ninep_fid *f, const struct ninep_attr *a, 
 }
 
 /* Whether it may be opened so has been seen to. */
-static unsigned fid_begin(struct ninep_fid *f, uint32_t flags)
+static unsigned fid_begin(struct ninep_call *c, struct ninep_fid *f, uint32_t flags)
 {
 	const struct ninep_handlers *h = ninep_handlers_of(&f->file);
 	unsigned error = 0;
 
 	if (flags & NINEP_TRUNC && h->setattr)
 		error = h->setattr(&f->file, NINEP_SET_SIZE, &(struct ninep_attr){ .size = 0 });
+	c->fid = f->fid;
+	f->flags = flags;
+	f->dir_offset = f->dir_index = 0;
 	if (!error && h->open)
-		error = h->open(&f->file, flags);
+		error = h->open(c, &f->file, flags);
+	f->opening = error == NINEP_LATER;
 	if (error)
 		return error;
 	f->open = true;
-	f->flags = flags;
-	f->dir_offset = f->dir_index = 0;
 	if (h->text && (flags & NINEP_ACCESS) != NINEP_WRONLY)
 		error = text_make(f);
 	if (error)
-		ninep_fid_close(f);
+		ninep_fid_close(c->from, f);
 	return error;
 }
 
@@ -180,7 +182,7 @@ static unsigned fid_open(struct ninep_call *c, uint32_t fid, uint32_t flags, str
 	if (!error)
 		error = may_open(f, &a, flags);
 	if (!error)
-		error = fid_begin(f, flags);
+		error = fid_begin(c, f, flags);
 	if (!error)
 		*qid = ninep_attr_qid(&a);
 	return error;
@@ -216,8 +218,8 @@ static unsigned fid_create(struct ninep_call *c, uint32_t fid, const struct nine
 	if (!f)
 		return NINEP_EBADF;
 	h = ninep_handlers_of(&f->file);
-	if (f->open || !ninep_is_dir(&f->file) || !h->create)
-		return f->open ? NINEP_EBUSY : h->create ? NINEP_ENOTDIR : NINEP_EROFS;
+	if (f->open || f->opening || !ninep_is_dir(&f->file) || !h->create)
+		return f->open || f->opening ? NINEP_EBUSY : h->create ? NINEP_ENOTDIR : NINEP_EROFS;
 	error = ninep_name_check(what->name);
 	if (!error)
 		error = h->create(&f->file, what, &made);
@@ -225,7 +227,7 @@ static unsigned fid_create(struct ninep_call *c, uint32_t fid, const struct nine
 		return error;
 	ninep_fid_move(f, &made);
 	/* Its own permissions are for those who open it later. */
-	error = fid_begin(f, what->flags & NINEP_ACCESS);
+	error = fid_begin(c, f, what->flags & ~(NINEP_CREAT | NINEP_EXCL | NINEP_TRUNC));
 	return error ? error : ninep_file_qid(c, &made, qid);
 }
 

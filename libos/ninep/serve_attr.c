@@ -23,7 +23,7 @@ unsigned ninep_plain_stat(const struct ninep_call *c, const struct ninep_file *f
 	s = (struct ninep_stat){
 		.qid = ninep_attr_qid(&a),
 		.mode = a.mode & 0777,
-		.atime = (uint32_t)a.mtime,
+		.atime = (uint32_t)a.atime,
 		.mtime = (uint32_t)a.mtime,
 		.length = ninep_is_dir(f) ? 0 : a.size,
 		.name = ninep_text(name),
@@ -53,9 +53,14 @@ unsigned ninep_serve_getattr(struct ninep_call *c)
 	c->out.rgetattr.nlink = a.nlink;
 	c->out.rgetattr.size = a.size;
 	c->out.rgetattr.blksize = BLOCK;
-	c->out.rgetattr.blocks = (a.size + 511) / 512;
-	c->out.rgetattr.atime_sec = c->out.rgetattr.mtime_sec = c->out.rgetattr.ctime_sec = a.mtime;
-	c->out.rgetattr.atime_nsec = c->out.rgetattr.mtime_nsec = c->out.rgetattr.ctime_nsec = a.mtime_nsec;
+	c->out.rgetattr.rdev = a.rdev;
+	c->out.rgetattr.blocks = ((a.used ? a.used : a.size) + 511) / 512;
+	c->out.rgetattr.atime_sec = a.atime;
+	c->out.rgetattr.atime_nsec = a.atime_nsec;
+	c->out.rgetattr.mtime_sec = a.mtime;
+	c->out.rgetattr.mtime_nsec = a.mtime_nsec;
+	c->out.rgetattr.ctime_sec = a.ctime;
+	c->out.rgetattr.ctime_nsec = a.ctime_nsec;
 	return 0;
 }
 
@@ -79,6 +84,8 @@ unsigned ninep_serve_setattr(struct ninep_call *c)
 		.size = c->in.tsetattr.size,
 		.mtime = c->in.tsetattr.mtime_sec,
 		.mtime_nsec = c->in.tsetattr.mtime_nsec,
+		.atime = c->in.tsetattr.atime_sec,
+		.atime_nsec = c->in.tsetattr.atime_nsec,
 	};
 
 	return f ? attr_set(f, c->in.tsetattr.valid, &a) : NINEP_EBADF;
@@ -126,13 +133,23 @@ unsigned ninep_serve_wstat(struct ninep_call *c)
 
 unsigned ninep_serve_statfs(struct ninep_call *c)
 {
-	if (!ninep_fid_find(c->from, c->in.tstatfs.fid))
+	struct ninep_fid *f = ninep_fid_find(c->from, c->in.tstatfs.fid);
+	struct ninep_space s = { .type = V9FS_MAGIC, .block = BLOCK };
+	unsigned error = 0;
+
+	if (!f)
 		return NINEP_EBADF;
+	if (ninep_handlers_of(&f->file)->space)
+		error = ninep_handlers_of(&f->file)->space(&f->file, &s);
 	memset(&c->out.rstatfs, 0, sizeof(c->out.rstatfs));
-	c->out.rstatfs.type = V9FS_MAGIC;
-	c->out.rstatfs.bsize = BLOCK;
+	c->out.rstatfs.type = s.type;
+	c->out.rstatfs.bsize = s.block;
+	c->out.rstatfs.blocks = s.blocks;
+	c->out.rstatfs.bfree = c->out.rstatfs.bavail = s.free;
+	c->out.rstatfs.files = s.files;
+	c->out.rstatfs.ffree = s.files_free;
 	c->out.rstatfs.namelen = NINEP_NAME_MAX;
-	return 0;
+	return error;
 }
 
 unsigned ninep_serve_xattrwalk(struct ninep_call *c)

@@ -65,6 +65,23 @@ static unsigned serve_symlink(struct ninep_call *c)
 	return make(c, c->in.tsymlink.fid, &what, &c->out.rsymlink.qid);
 }
 
+static unsigned serve_mknod(struct ninep_call *c)
+{
+	struct ninep_creation what = {
+		.name = c->in.tmknod.name,
+		.mode = c->in.tmknod.mode & (NINEP_FORMAT | 07777),
+		.gid = c->in.tmknod.gid,
+		.rdev = (uint64_t)c->in.tmknod.major << 8 | c->in.tmknod.minor,
+	};
+	uint32_t format = what.mode & NINEP_FORMAT;
+
+	if (!format)
+		what.mode |= NINEP_FILE;
+	if (format == NINEP_DIR || format == NINEP_SYMLINK)
+		return NINEP_EINVAL;
+	return make(c, c->in.tmknod.fid, &what, &c->out.rmknod.qid);
+}
+
 static unsigned serve_link(struct ninep_call *c)
 {
 	struct ninep_fid *f = ninep_fid_find(c->from, c->in.tlink.fid);
@@ -148,7 +165,34 @@ static unsigned serve_lock(struct ninep_call *c)
 		return NINEP_EBADF;
 	if (!ninep_handlers_of(&f->file)->lock)
 		return NINEP_EOPNOTSUPP;
-	return ninep_handlers_of(&f->file)->lock(&f->file, &l, &c->out.rlock.status);
+	c->fid = f->fid;
+	c->out.rlock.status = 0;
+	return ninep_handlers_of(&f->file)->lock(c, &f->file, &l, &c->out.rlock.status);
+}
+
+static unsigned serve_getlock(struct ninep_call *c)
+{
+	struct ninep_fid *f = ninep_fid_find(c->from, c->in.tgetlock.fid);
+	struct ninep_lock l = {
+		.type = c->in.tgetlock.type,
+		.start = c->in.tgetlock.start,
+		.length = c->in.tgetlock.length,
+		.proc_id = c->in.tgetlock.proc_id,
+		.client_id = c->in.tgetlock.client_id,
+	};
+	unsigned error;
+
+	if (!f || !f->open)
+		return NINEP_EBADF;
+	if (!ninep_handlers_of(&f->file)->getlock)
+		return NINEP_EOPNOTSUPP;
+	error = ninep_handlers_of(&f->file)->getlock(c, &f->file, &l);
+	c->out.rgetlock.type = l.type;
+	c->out.rgetlock.start = l.start;
+	c->out.rgetlock.length = l.length;
+	c->out.rgetlock.proc_id = l.proc_id;
+	c->out.rgetlock.client_id = l.client_id;
+	return error;
 }
 
 ninep_serve_t *ninep_serve_of(unsigned type)
@@ -182,6 +226,9 @@ ninep_serve_t *ninep_serve_of(unsigned type)
 		[NINEP_TREADLINK] = serve_readlink,
 		[NINEP_TFSYNC] = serve_fsync,
 		[NINEP_TLOCK] = serve_lock,
+		[NINEP_TGETLOCK] = serve_getlock,
+		[NINEP_TMKNOD] = serve_mknod,
+		[NINEP_TREADY] = ninep_serve_ready,
 	};
 
 	return type < NINEP_TYPES ? table[type] : NULL;

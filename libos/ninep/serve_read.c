@@ -30,15 +30,21 @@ static void answer_payload(struct ninep_call *c, struct ninep_bytes *data, const
 	c->packet->buffer.length = count;
 }
 
+static uint8_t entry_type(const struct ninep_attr *a)
+{
+	return (uint8_t)((a->mode & NINEP_FORMAT) >> 12); /* the numbers are the formats' */
+}
+
 static uint32_t dirent_put(const struct ninep_call *c, const struct ninep_file *f, const char *name, uint64_t next,
 			   void *out, uint32_t room)
 {
 	struct ninep_dirent d = { .offset = next, .name = ninep_text(name), .type = NINEP_DT_REG };
+	struct ninep_attr a;
 
-	if (ninep_file_qid(c, f, &d.qid))
-		d.qid = (struct ninep_qid){ 0 }; /* it has gone meanwhile */
-	if (d.qid.type & (NINEP_QTDIR | NINEP_QTSYMLINK))
-		d.type = d.qid.type & NINEP_QTDIR ? NINEP_DT_DIR : NINEP_DT_LNK;
+	if (!ninep_tree_attr(c->from->root, f, &a)) { /* else it has gone meanwhile */
+		d.qid = ninep_attr_qid(&a);
+		d.type = entry_type(&a);
+	}
 	return ninep_dirent_put(&d, out, room);
 }
 
@@ -58,7 +64,7 @@ unsigned ninep_serve_readdir(struct ninep_call *c)
 		return NINEP_ENOTDIR;
 	for (; some; index++) {
 		memset(name, 0, sizeof(name));
-		error = ninep_tree_entry(c->from->root, &f->file, index, &child, name);
+		error = ninep_tree_entry(c->from->root, &f->file, &index, &child, name);
 		if (error)
 			break;
 		some = dirent_put(c, &child, name, index + 1, room + used, count - used);
@@ -77,6 +83,7 @@ static unsigned plain_readdir(struct ninep_call *c, struct ninep_fid *f, uint8_t
 	uint32_t used = 0, some = 1;
 	struct ninep_file child;
 	unsigned error = 0;
+	uint64_t index;
 
 	if (c->in.tread.offset == 0)
 		f->dir_offset = f->dir_index = 0;
@@ -84,13 +91,14 @@ static unsigned plain_readdir(struct ninep_call *c, struct ninep_fid *f, uint8_t
 		return NINEP_EINVAL;
 	while (!error && some) {
 		memset(name, 0, sizeof(name));
-		error = ninep_tree_entry(c->from->root, &f->file, f->dir_index + 2, &child, name);
+		index = f->dir_index + 2;
+		error = ninep_tree_entry(c->from->root, &f->file, &index, &child, name);
 		if (!error)
 			error = ninep_plain_stat(c, &child, name, room + used, count - used, &some);
 		if (error)
 			break;
 		used += some;
-		f->dir_index += some != 0;
+		f->dir_index = some ? index - 1 : f->dir_index; /* the one after it */
 	}
 	if ((error && error != NINEP_ENOENT) || (!some && !used))
 		return error ? error : NINEP_EINVAL;
@@ -148,4 +156,20 @@ unsigned ninep_serve_write(struct ninep_call *c)
 		return NINEP_EINVAL;
 	error = h->write(c, &f->file, c->in.twrite.offset, c->in.twrite.data.at, &c->out.rwrite.count);
 	return error;
+}
+
+/* A file without a handler is always ready. */
+unsigned ninep_serve_ready(struct ninep_call *c)
+{
+	struct ninep_fid *f = ninep_fid_find(c->from, c->in.tready.fid);
+
+	if (!f || !f->open)
+		return NINEP_EBADF;
+	c->fid = f->fid;
+	c->out.rready.events = c->in.tready.events;
+	if (!ninep_handlers_of(&f->file)->ready) {
+		c->out.rready.events &= NINEP_READY_IN | NINEP_READY_OUT;
+		return 0;
+	}
+	return ninep_handlers_of(&f->file)->ready(c, &f->file, &c->out.rready.events);
 }

@@ -20,6 +20,8 @@
 #define NINEP_LATER UINT32_MAX /* what a handler returns after ninep_later */
 #define NINEP_FID_BUCKETS 64
 
+#define NINEP_FIFO 0010000u
+#define NINEP_CHAR 0020000u
 #define NINEP_DIR 0040000u
 #define NINEP_FILE 0100000u
 #define NINEP_SYMLINK 0120000u
@@ -33,12 +35,31 @@
 #define NINEP_CREAT 0100u
 #define NINEP_EXCL 0200u
 #define NINEP_TRUNC 01000u
+#define NINEP_APPEND 02000u
+#define NINEP_NONBLOCK 04000u
 
 /* Bits of Tsetattr's valid. */
 #define NINEP_SET_MODE 1u
 #define NINEP_SET_UID 2u
 #define NINEP_SET_GID 4u
 #define NINEP_SET_SIZE 8u
+#define NINEP_SET_ATIME 16u /* to now, unless with the bit below */
+#define NINEP_SET_MTIME 32u
+#define NINEP_SET_CTIME 64u
+#define NINEP_SET_ATIME_TO 128u
+#define NINEP_SET_MTIME_TO 256u
+
+/* Of Tready: poll's. */
+#define NINEP_READY_IN 1u
+#define NINEP_READY_OUT 4u
+#define NINEP_READY_ERROR 8u
+#define NINEP_READY_HANGUP 16u
+
+/* Of Tlock. */
+#define NINEP_LOCK_READ 0u
+#define NINEP_LOCK_WRITE 1u
+#define NINEP_LOCK_NONE 2u
+#define NINEP_LOCK_BLOCK 1u /* flag: wait for it */
 
 struct ninep_node;
 struct ninep_connection;
@@ -55,18 +76,27 @@ struct ninep_file {
 struct ninep_attr {
 	uint32_t mode, uid, gid, version;
 	uint64_t path, nlink, size, mtime, mtime_nsec;
+	uint64_t atime, atime_nsec, ctime, ctime_nsec; /* ctime 0: both are as mtime */
+	uint64_t rdev;
+	uint64_t used; /* bytes that it takes; of a file with holes less than its size. 0: as many as its size */
 };
 
-/* What is to be made in a directory: by the format in `mode` a file, a directory or a link to `target`. */
+struct ninep_space {
+	uint64_t blocks, free, files, files_free;
+	uint32_t type, block; /* bytes */
+};
+
+/* What is to be made in a directory, by the format in `mode`; a link's `target`, a device's `rdev`. */
 struct ninep_creation {
 	struct ninep_text name, target;
 	uint32_t mode, gid, flags;
+	uint64_t rdev;
 };
 
 struct ninep_lock {
-	uint8_t type; /* 0: to read, 1: to write, 2: unlock */
+	uint8_t type; /* NINEP_LOCK_READ, ... */
 	uint32_t flags, proc_id;
-	uint64_t start, length;
+	uint64_t start, length; /* 0: to the end, however far that will be */
 	struct ninep_text client_id;
 };
 
@@ -74,13 +104,17 @@ struct ninep_lock {
 struct ninep_handlers {
 	/* Of a directory: what is in it beside its table. */
 	unsigned (*lookup)(const struct ninep_file *dir, struct ninep_text name, struct ninep_file *out);
-	/* ... the entry of that number from 0, ENOENT after the last; `name` has NINEP_NAME_MAX + 1 bytes. */
-	unsigned (*entry)(const struct ninep_file *dir, uint64_t index, struct ninep_file *out, char *name);
+	/*
+	 * ... the first entry at `*index` (from 0) or after it, where there are none in between; *index becomes its own.
+	 * ENOENT after the last; `name` has NINEP_NAME_MAX + 1 bytes.
+	 */
+	unsigned (*entry)(const struct ninep_file *dir, uint64_t *index, struct ninep_file *out, char *name);
 	/* What is above it, for nodes that are in no table. */
 	unsigned (*parent)(const struct ninep_file *f, struct ninep_file *out);
 	/* Changes what the table says. */
 	unsigned (*attr)(const struct ninep_file *f, struct ninep_attr *a);
-	unsigned (*open)(struct ninep_file *f, uint32_t flags);
+	/* May be put off, but at a creation. */
+	unsigned (*open)(struct ninep_call *c, struct ninep_file *f, uint32_t flags);
 	void (*close)(struct ninep_file *f);
 	/* A file that is a text made when it is opened: writes up to `room` bytes. */
 	unsigned (*text)(const struct ninep_file *f, char *into, size_t room, size_t *length);
@@ -98,8 +132,15 @@ struct ninep_handlers {
 	/* `valid` (Tsetattr's bits) says which of a's mode, uid, gid, size, mtime are to be set. */
 	unsigned (*setattr)(const struct ninep_file *f, uint32_t valid, const struct ninep_attr *a);
 	unsigned (*sync)(const struct ninep_file *f);
-	/* *status: 0 done, 1 blocked. */
-	unsigned (*lock)(const struct ninep_file *f, const struct ninep_lock *l, uint8_t *status);
+	/* *status: 0 done, 1 blocked. May be put off. */
+	unsigned (*lock)(struct ninep_call *c, const struct ninep_file *f, const struct ninep_lock *l, uint8_t *status);
+	/* What keeps `l` from being taken takes its place; else its type becomes NINEP_LOCK_NONE. */
+	unsigned (*getlock)(struct ninep_call *c, const struct ninep_file *f, struct ninep_lock *l);
+	/* A fid that was open is closed by this client, or with it: so are its locks on that file, as POSIX has it. */
+	void (*unlock)(const struct ninep_connection *n, const struct ninep_file *f);
+	/* *events: those that are asked for, and become those of them that hold, with errors. May be put off. */
+	unsigned (*ready)(struct ninep_call *c, struct ninep_file *f, uint32_t *events);
+	unsigned (*space)(const struct ninep_file *f, struct ninep_space *s);
 	/* A fid more or less stands for it. */
 	void (*hold)(const struct ninep_file *f);
 	void (*drop)(const struct ninep_file *f);
@@ -118,6 +159,7 @@ struct ninep_fid {
 	uint32_t fid;
 	uint32_t flags;
 	bool open;
+	bool opening; /* the answer is put off */
 	struct ninep_file file;
 	char *text; /* of a file that is one */
 	size_t text_length;
@@ -181,11 +223,14 @@ void ninep_connection_close(struct ninep_connection *n);
 /* --- answers that come later --------------------------------------------------------------------- */
 
 /*
- * In a read or write handler, which then returns NINEP_LATER. NULL: too many (return EAGAIN). `cancel` is called when
+ * In a read, write, open, lock or ready handler, which then returns NINEP_LATER. NULL: too many (return EAGAIN). `cancel` is called when
  * the answer is not wanted any more (flush, clunk, the client is gone): then it must not be given.
  */
 struct ninep_pending *ninep_later(struct ninep_call *c, void (*cancel)(struct ninep_pending *p, void *arg), void *arg);
-/* Of a read: up to `count` bytes of data, no more than were asked for. Of a write: how many were taken. */
+/*
+ * Of a read: up to `count` bytes of data, no more than were asked for. Of a write: how many were taken. `count` is a
+ * lock's status, the events that hold.
+ */
 void ninep_answer(struct ninep_pending *p, unsigned error, const void *data, uint32_t count);
 
 /* --- for the parts of the server ------------------------------------------------------------------- */
@@ -205,7 +250,7 @@ unsigned ninep_fid_add(struct ninep_connection *n, uint32_t fid, const struct ni
 /* From now on it stands for another file; it is not open. */
 void ninep_fid_move(struct ninep_fid *f, const struct ninep_file *to);
 void ninep_fid_remove(struct ninep_connection *n, struct ninep_fid *f);
-void ninep_fid_close(struct ninep_fid *f);
+void ninep_fid_close(struct ninep_connection *n, struct ninep_fid *f);
 void ninep_fids_clear(struct ninep_connection *n);
 
 /* The tree: what a table says, and handlers beside it. */
@@ -213,7 +258,8 @@ void ninep_fids_clear(struct ninep_connection *n);
 unsigned ninep_name_check(struct ninep_text name);
 unsigned ninep_tree_walk(const struct ninep_node *root, const struct ninep_file *from, struct ninep_text name,
 			 struct ninep_file *out);
-unsigned ninep_tree_entry(const struct ninep_node *root, const struct ninep_file *dir, uint64_t index,
+/* As the handler: the first entry from *index on. */
+unsigned ninep_tree_entry(const struct ninep_node *root, const struct ninep_file *dir, uint64_t *index,
 			  struct ninep_file *out, char *name);
 unsigned ninep_tree_attr(const struct ninep_node *root, const struct ninep_file *f, struct ninep_attr *a);
 struct ninep_qid ninep_attr_qid(const struct ninep_attr *a);

@@ -75,38 +75,51 @@ unsigned ninep_tree_walk(const struct ninep_node *root, const struct ninep_file 
 }
 
 /* Entries 0 and 1 are the directory and what is above it. */
-unsigned ninep_tree_entry(const struct ninep_node *root, const struct ninep_file *dir, uint64_t index,
+unsigned ninep_tree_entry(const struct ninep_node *root, const struct ninep_file *dir, uint64_t *index,
 			  struct ninep_file *out, char *name)
 {
 	const struct ninep_handlers *h = ninep_handlers_of(dir);
 	const struct ninep_node *n = dir->node->children;
+	uint64_t behind = 2; /* entries of the table */
+	unsigned error;
 
-	if (index < 2) {
-		strcpy(name, index ? ".." : ".");
+	if (*index < 2) {
+		strcpy(name, *index ? ".." : ".");
 		return ninep_tree_walk(root, dir, ninep_text(name), out);
 	}
-	for (index -= 2; n && n->name && index; n++)
-		index--;
+	for (; n && n->name && behind < *index; n++)
+		behind++;
 	if (n && n->name) {
 		strncpy(name, n->name, NINEP_NAME_MAX);
 		*out = (struct ninep_file){ n, dir->key, NULL };
 		return 0;
 	}
 	*out = (struct ninep_file){ 0 };
-	return h->entry ? h->entry(dir, index, out, name) : NINEP_ENOENT;
+	if (!h->entry)
+		return NINEP_ENOENT;
+	*index -= behind;
+	error = h->entry(dir, index, out, name);
+	*index += behind;
+	return error;
 }
 
 unsigned ninep_tree_attr(const struct ninep_node *root, const struct ninep_file *f, struct ninep_attr *a)
 {
 	uint64_t behind = (uint64_t)((const char *)f->node - (const char *)root);
 	const struct ninep_handlers *h = ninep_handlers_of(f);
+	unsigned error;
 
 	*a = (struct ninep_attr){
 		.mode = f->node->mode,
 		.nlink = ninep_is_dir(f) ? 2 : 1,
 		.path = (behind & UINT32_MAX) | f->key << 32,
 	};
-	return h->attr ? h->attr(f, a) : 0;
+	error = h->attr ? h->attr(f, a) : 0;
+	if (!a->ctime) {
+		a->atime = a->ctime = a->mtime;
+		a->atime_nsec = a->ctime_nsec = a->mtime_nsec;
+	}
+	return error;
 }
 
 struct ninep_qid ninep_attr_qid(const struct ninep_attr *a)

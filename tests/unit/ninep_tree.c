@@ -11,8 +11,9 @@ struct ninep_pending *tree_waiting;
 const void *tree_written;
 bool tree_stop;
 
-static unsigned count_open(struct ninep_file *f, uint32_t flags)
+static unsigned count_open(struct ninep_call *c, struct ninep_file *f, uint32_t flags)
 {
+	(void)c;
 	(void)f;
 	(void)flags;
 	tree_opens++;
@@ -102,8 +103,10 @@ static unsigned bytes_set(const struct ninep_file *f, uint32_t valid, const stru
 	return 0;
 }
 
-static unsigned bytes_lock(const struct ninep_file *f, const struct ninep_lock *l, uint8_t *status)
+static unsigned bytes_lock(struct ninep_call *c, const struct ninep_file *f, const struct ninep_lock *l,
+			   uint8_t *status)
 {
+	(void)c;
 	(void)f;
 	*status = l->type == 1;
 	return 0;
@@ -163,13 +166,13 @@ static unsigned numbers_lookup(const struct ninep_file *dir, struct ninep_text n
 	return 0;
 }
 
-static unsigned numbers_entry(const struct ninep_file *dir, uint64_t index, struct ninep_file *out, char *name)
+static unsigned numbers_entry(const struct ninep_file *dir, uint64_t *index, struct ninep_file *out, char *name)
 {
 	(void)dir;
-	if (index >= 3)
+	if (*index >= 3)
 		return NINEP_ENOENT;
-	name[0] = (char)('1' + index);
-	*out = (struct ninep_file){ &number_dir, index + 1, NULL };
+	name[0] = (char)('1' + *index);
+	*out = (struct ninep_file){ &number_dir, *index + 1, NULL };
 	return 0;
 }
 
