@@ -7,6 +7,7 @@
 #include "libos/core/dispatcher.h"
 #include "libos/core/monitor_client.h"
 #include "libos/core/ram.h"
+#include "libos/core/shared_cap.h"
 #include "libos/core/slot.h"
 #include "libos/core/vspace.h"
 #include "libos/fabric/metal.h"
@@ -245,6 +246,7 @@ static bool a_frame_goes_along(void)
 		EXPECT_OK(slot_delete(copy));
 		EXPECT(sample_end(&c, pid));
 		EXPECT_OK(vspace_unmap(here));
+		EXPECT_OK(shared_revoke(frame)); /* the dead service's copy may not be gone yet */
 		EXPECT_OK(ram_free(frame));
 	}
 	return true;
