@@ -105,8 +105,8 @@ struct ninep_handlers {
 	/* Of a directory: what is in it beside its table. */
 	unsigned (*lookup)(const struct ninep_file *dir, struct ninep_text name, struct ninep_file *out);
 	/*
-	 * ... the first entry at `*index` (from 0) or after it, where there are none in between; *index becomes its own.
-	 * ENOENT after the last; `name` has NINEP_NAME_MAX + 1 bytes.
+	 * ... the first entry at `*index` (from 0) or after it, where there are none in between; *index becomes its
+	 * own. ENOENT after the last; `name` has NINEP_NAME_MAX + 1 bytes.
 	 */
 	unsigned (*entry)(const struct ninep_file *dir, uint64_t *index, struct ninep_file *out, char *name);
 	/* What is above it, for nodes that are in no table. */
@@ -223,7 +223,8 @@ void ninep_connection_close(struct ninep_connection *n);
 /* --- answers that come later --------------------------------------------------------------------- */
 
 /*
- * In a read, write, open, lock or ready handler, which then returns NINEP_LATER. NULL: too many (return EAGAIN). `cancel` is called when
+ * In a read, write, open, lock or ready handler, which then returns NINEP_LATER. NULL: too many (return EAGAIN).
+ * `cancel` is called when
  * the answer is not wanted any more (flush, clunk, the client is gone): then it must not be given.
  */
 struct ninep_pending *ninep_later(struct ninep_call *c, void (*cancel)(struct ninep_pending *p, void *arg), void *arg);
