@@ -49,6 +49,7 @@ KERNEL := $(BUILD)/kernel/kernel.elf
 LIBSKERRY := $(BUILD)/lib/libskerry.a
 CRT0 := $(BUILD)/lib/crt0.o
 ARCHIVE := $(BUILD)/archive.bin
+PORTS_ARCHIVE := $(BUILD)/archive-ports.bin
 ISO := $(BUILD)/skerry.iso
 WRAPPER := $(BUILD)/bin/x86_64-skerry-gcc
 
@@ -74,7 +75,7 @@ SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
 # --- targets for people ----------------------------------------------------------
 
 .PHONY: all kernel user archive unit fuzz iso pxe run sim sim-built fleetsim fleetsim-built figures test test-unit test-fuzz test-model test-sim test-boot test-fleet soak check \
-	format bench count baseline bench-host wrapper clang objects built deps clean help FORCE
+	format bench count baseline bench-host wrapper ports port clang objects built deps clean help FORCE
 
 all: kernel user archive ## the kernel, the programs, the boot archive
 kernel: $(KERNEL) ## the CPU driver
@@ -123,7 +124,7 @@ bench-host: | $(DEPS) ## the message code on two threads of this machine; JSON l
 	$(MAKE) --no-print-directory $(BUILD)/host/bench_host >&2
 	$(BUILD)/host/bench_host $$(git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 
-built: all $(BUILD)/kernel/other.elf iso pxe unit fuzz sim-built fleetsim-built wrapper clang $(BUILD)/host/bench_host
+built: all ports $(BUILD)/kernel/other.elf iso pxe unit fuzz sim-built fleetsim-built wrapper clang $(BUILD)/host/bench_host
 
 # Both compilers are to find nothing to complain about; clang's objects are only looked at.
 clang: $(BUILD)/clang.stamp ## compile all with clang too
@@ -251,6 +252,31 @@ $(BUILD)/pxe.stamp: $(KERNEL) $(ARCHIVE) tools/mkpxe tools/grub/grub.cfg
 	$(call say,PXE,$(BUILD)/pxe)
 	tools/mkpxe $(BUILD)/pxe $(KERNEL) $(ARCHIVE)
 	touch $@
+
+# --- ports: docs/ports.md -----------------------------------------------------------
+# third_party builds one with its own build system, once, up to objects that lack only our libraries; those are linked here.
+
+PORTS := $(patsubst user/ports/%/source,%,$(wildcard user/ports/*/source))
+port_field = $(shell sed -n 's/^$(2) \([^ ]*\).*/\1/p' user/ports/$(1)/source)
+PORT_PROGRAMS := $(foreach p,$(PORTS),$(addprefix $(BUILD)/ports/bin/,$(call port_field,$(p),program)))
+
+define port
+$(BUILD)/ports/$(1).stamp: $(wildcard user/ports/$(1)/*) tools/third_party $(WRAPPER) $(foreach n,$(call port_field,$(1),needs),$(BUILD)/ports/$(n).stamp)
+	tools/third_party --wrapper $(BUILD) $(1) $(BUILD)/ports/$(1)
+	touch $$@
+$(addprefix $(BUILD)/ports/bin/,$(call port_field,$(1),program)): $(BUILD)/ports/bin/%: $(BUILD)/ports/$(1).stamp $(LIBSKERRY) $(CRT0) linker/user.ld
+	$$(call say,LINK,$$@)
+	mkdir -p $$(@D)
+	$(WRAPPER) -Wl,--gc-sections -o $$@ $(BUILD)/ports/$(1)/obj/$$*.o -lm
+endef
+$(foreach p,$(PORTS),$(eval $(call port,$(p))))
+
+ports: $(PORTS_ARCHIVE) ## the programs of others, and an archive that has them beside ours
+port: $(addprefix $(BUILD)/ports/bin/,$(if $(NAME),$(call port_field,$(NAME),program))) ## one of them: NAME=lua
+
+$(PORTS_ARCHIVE): $(ARCHIVE) $(PORT_PROGRAMS) $(wildcard tests/ports/*)
+	$(call say,ARCHIVE,$@)
+	tools/mkarchive $@ $(PROGRAMS:%=$(BUILD)/user/%) kernel=$(KERNEL) tests/boot/not-elf $(PORT_PROGRAMS) $(wildcard tests/ports/*)
 
 # --- programs for this machine: unit tests and fuzz targets --------------------------
 # Each names the sources that it tests in a comment: /* needs: kernel/core/elf.c */

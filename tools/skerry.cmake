@@ -1,0 +1,12 @@
+# For CMake: cmake -DCMAKE_TOOLCHAIN_FILE=tools/skerry.cmake, after make wrapper.
+set(CMAKE_SYSTEM_NAME Generic)
+set(CMAKE_SYSTEM_PROCESSOR x86_64)
+set(UNIX TRUE)
+get_filename_component(SKERRY_BIN "${CMAKE_CURRENT_LIST_DIR}/../build/bin" ABSOLUTE)
+set(CMAKE_C_COMPILER "${SKERRY_BIN}/x86_64-skerry-gcc")
+set(CMAKE_AR "${SKERRY_BIN}/x86_64-skerry-ar")
+set(CMAKE_RANLIB "${SKERRY_BIN}/x86_64-skerry-ranlib")
+set(PKG_CONFIG_EXECUTABLE "${SKERRY_BIN}/x86_64-skerry-pkg-config")
+set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
+set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)
+set(CMAKE_FIND_ROOT_PATH_MODE_INCLUDE ONLY)
