@@ -234,6 +234,9 @@ struct spawn_args {
 	uint64_t ticket;    /* of the request, so that it starts once however often it is asked for; 0: none */
 	bool devices;       /* gets the interrupts and ports of this core */
 	bool service;       /* may do what only services may */
+	/* The mailbox for its argument page; pid 0: none. */
+	uint64_t heir_pid, heir_secret;
+	uint32_t heir_service;
 };
 err_t process_spawn(const struct spawn_args *args, struct process **out);
 void process_end(struct process *p, unsigned cause, uint64_t status);

@@ -228,6 +228,9 @@ static err_t fill_arguments(struct spawn *s, struct process_args *a, const struc
 	a->free_slot = s->next;
 	a->id = s->p->id;
 	a->service = args->service || args->devices;
+	a->heir_pid = args->heir_pid;
+	a->heir_secret = args->heir_secret;
+	a->heir_service = args->heir_service;
 	return plan_arguments(a, args->text, args->length, args->arguments);
 }
 
@@ -383,7 +386,8 @@ void process_spawn_right(struct request *r, const struct text *text)
 {
 	const struct process *p = origin_process(r->from);
 
-	r->m.word[3] = p->service && text && !strcmp(p->name, text->data);
+	r->m.word[3] &= ~(uint64_t)UINT32_MAX;
+	r->m.word[3] |= p->service && text && !strcmp(p->name, text->data);
 }
 
 void process_spawn_request(struct request *r)
@@ -403,7 +407,10 @@ void process_spawn_request(struct request *r)
 				    .arguments = (uint32_t)(r->m.word[2] >> 32),
 				    .id = (uint32_t)r->m.word[2],
 				    .ticket = r->m.word[1],
-				    .service = r->m.word[3] & 1 };
+				    .service = r->m.word[3] & 1,
+				    .heir_pid = r->m.word[4],
+				    .heir_secret = r->m.word[5],
+				    .heir_service = (uint32_t)(r->m.word[3] >> 32) };
 	p = args.ticket ? process_table_ticket(&monitor.processes, args.ticket) : NULL;
 	err = p ? ERR_OK : process_spawn(&args, &p);
 	if (!err)

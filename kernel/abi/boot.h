@@ -78,6 +78,8 @@ struct process_args {
 	uint64_t envc;                   /* strings of the environment, after the arguments */
 	uint64_t id;                     /* the number that the process service gave it; 0: none */
 	uint64_t service;                /* not 0: others wait for it, so for memory it asks nobody but its monitor */
-	uint16_t arg[PROCESS_ARGS_MAX];  /* offsets from this struct's start to NUL-terminated text */
+	/* Where its parent hands it the rest (libos/posix/inherit.h): a mailbox's pid, secret and service; pid 0: nobody. */
+	uint64_t heir_pid, heir_secret, heir_service;
+	uint16_t arg[PROCESS_ARGS_MAX]; /* offsets from this struct's start to NUL-terminated text */
 	char text[];
 };

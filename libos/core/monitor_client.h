@@ -97,12 +97,18 @@ uint32_t process_self_id(void);
 void mon_exit(uint64_t status) __attribute__((noreturn));
 /* Starts the program argv[0] of the boot archive on `core`. */
 err_t mon_spawn(coreid_t core, int argc, const char *const *argv, uint64_t *pid);
+/* Where a service is, and the right to open channels to it: libos/fabric/mailbox.h. */
+struct mon_address {
+	uint64_t pid, secret;
+	uint32_t service;
+};
 /* What a process is started with besides its core. */
 struct mon_start {
 	unsigned argc, envc; /* PROCESS_ARGS_MAX in all */
 	const char *const *argv;
 	const char *const *envp;
-	uint32_t id;     /* the process service's number for it; 0: none */
+	uint32_t id;             /* the process service's number for it; 0: none */
+	struct mon_address heir; /* in its argument page; pid 0: none */
 	uint64_t ticket; /* however often it is asked for with the same on that core, it starts once; 0: each time */
 };
 err_t mon_start(coreid_t core, const struct mon_start *s, uint64_t *pid);
@@ -201,11 +207,6 @@ struct mon_incoming {
 
 /* Announces a service under a name of up to MON_NAME bytes. ERR_EXISTS. */
 err_t mon_export(const char *name, uint32_t *service);
-/* Where a service is, and the right to open channels to it: libos/fabric/mailbox.h. */
-struct mon_address {
-	uint64_t pid, secret;
-	uint32_t service;
-};
 /* Likewise with enum mon_export_flags; `name` NULL: under none. Further: out->service has got none yet, or others. */
 err_t mon_export_as(const char *name, unsigned flags, struct mon_address *out);
 /* Where the nearest service of that name is. ERR_NOT_FOUND. */

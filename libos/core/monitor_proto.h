@@ -60,7 +60,8 @@ enum mon_op {
 	MON_RAM_FREE, /* w0 = slot of a capability got by MON_RAM; all of it is taken back */
 	/* text: arguments and environment, NUL-terminated each. w0 = core, w1 = ticket or 0: asked again, it is started
 	   once; w2 = the process service's number for it, or 0 | arguments << 32 (0: no environment);
-	   between monitors w3 = it is a service -> w0 = pid */
+	   w3 = between monitors: it is a service | service << 32, w4 = pid, w5 = secret of the mailbox that it finds in its
+	   argument page, pid 0: none -> w0 = pid */
 	MON_SPAWN,
 	MON_WAIT,     /* w0 = pid -> w0 = enum mon_cause, w1 = status. Answered when it ends */
 	MON_KILL,     /* w0 = pid */

@@ -8,7 +8,6 @@
  */
 #include <signal.h>
 #include <sys/types.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "kernel/abi/error.h"
@@ -16,6 +15,7 @@
 #include "libos/core/monitor_client.h"
 #include "libos/posix/console.h"
 #include "libos/posix/errno.h"
+#include "libos/posix/process.h"
 #include "libos/x86/random.h"
 
 #define PID_NUMBER_BITS 20
@@ -35,12 +35,13 @@ static uint64_t pid_unpack(pid_t pid)
 	return core << 32 | ((uint64_t)pid & ((1 << PID_NUMBER_BITS) - 1));
 }
 
-pid_t getpid(void)
-{
-	const struct process_args *a = process_args();
+pid_t process_number(uint32_t id, uint64_t pid) { return id ? (pid_t)id : pid_pack(pid); }
 
-	return a->id ? (pid_t)a->id : pid_pack(a->pid);
-}
+pid_t getpid(void) { return process_number(process_self_id(), process_self_pid()); }
+
+pid_t getpgrp(void) { return getpid(); }
+
+bool process_lives(pid_t number) { return number > 0; }
 
 void _exit(int status)
 {
@@ -75,21 +76,6 @@ int kill(pid_t pid, int signal)
 }
 
 pid_t fork(void) { return errno_fail(ENOSYS); }
-
-int execve(const char *path, char *const *argv, char *const *envp)
-{
-	(void)path;
-	(void)argv;
-	(void)envp;
-	return errno_fail(ENOSYS);
-}
-
-/* No process has children in POSIX's sense. */
-pid_t wait(int *status)
-{
-	(void)status;
-	return errno_fail(ECHILD);
-}
 
 int sigprocmask(int how, const sigset_t *set, sigset_t *old)
 {

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "libos/core/start.h"
+#include "libos/posix/inherit.h"
 #include "libos/posix/pager.h"
 
 extern int main(int argc, char **argv, char **envp);
@@ -25,6 +26,7 @@ void posix_start(const struct process_args *args)
 {
 	/* Programs may write to their arguments' pointers, and the page is read-only. */
 	static char *argv[PROCESS_ARGS_MAX + 2];
+	char **arguments = argv;
 	int argc = args->argc <= PROCESS_ARGS_MAX ? (int)args->argc : PROCESS_ARGS_MAX;
 	int envc = args->envc <= (uint64_t)(PROCESS_ARGS_MAX - argc) ? (int)args->envc : 0;
 
@@ -34,6 +36,7 @@ void posix_start(const struct process_args *args)
 		argv[argc + 1 + i] = (char *)(uintptr_t)args + args->arg[argc + i];
 	environ = argv + argc + 1;
 	pager_init();
+	inherit_take(&argc, &arguments);
 	__libc_init_array();
-	exit(main(argc, argv, environ));
+	exit(main(argc, arguments, environ));
 }

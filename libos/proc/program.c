@@ -56,19 +56,29 @@ static int strings_add(char *text, uint32_t *bytes, const char *const *strings)
 	return count;
 }
 
-static err_t start_without(const char *const *argv, int argc, const char *const *envp, int envc, uint32_t core,
+static err_t start_without(const char *const *argv, const char *const *envp, const struct proc_start *how,
 			   struct program *out)
 {
-	const struct mon_start s = { .argc = (unsigned)argc, .argv = argv, .envc = (unsigned)envc, .envp = envp };
+	uint32_t core = how->core;
+	const struct mon_start s = { .argc = how->argc,
+				     .argv = argv,
+				     .envc = how->envc,
+				     .envp = envp,
+				     .heir = { how->heir_pid, how->heir_secret, (uint32_t)how->heir_service } };
 
 	out->id = 0;
 	return mon_start(core == PROC_ANYWHERE ? process_self_core() : (coreid_t)core, &s, &out->pid);
 }
 
-err_t program_start(const char *const *argv, const char *const *envp, uint32_t core, struct program *out)
+static err_t start(const char *const *argv, const char *const *envp, uint32_t core, const struct mailbox *heir,
+		   struct program *out)
 {
 	static uint32_t starts;
-	struct proc_start how = { .core = core, .parent = process_self_id() };
+	struct proc_start how = { .core = core,
+				  .parent = process_self_id(),
+				  .heir_pid = heir->pid,
+				  .heir_secret = heir->secret,
+				  .heir_service = heir->service };
 	char text[PROC_TEXT_MAX];
 	uint32_t bytes = 0;
 	int argc = strings_add(text, &bytes, argv), envc = argc < 0 ? -1 : strings_add(text, &bytes, envp);
@@ -79,15 +89,27 @@ err_t program_start(const char *const *argv, const char *const *envp, uint32_t c
 		return ERR_TOO_LONG;
 	if (core != PROC_ANYWHERE && core >= CORES_MAX)
 		return ERR_CORE_ID;
+	how.argc = (uint32_t)argc;
+	how.envc = (uint32_t)envc;
 	err = client_get(&c);
 	if (err == ERR_NOT_FOUND)
-		return start_without(argv, argc, envp, envc, core, out);
+		return start_without(argv, envp, &how, out);
 	if (err)
 		return err;
 	how.ticket = proc_ticket(process_self_pid(), __atomic_add_fetch(&starts, 1, __ATOMIC_RELAXED));
-	how.argc = (uint32_t)argc;
-	how.envc = (uint32_t)envc;
 	return proc_start(c, &how, text, bytes, &out->id, &out->pid);
+}
+
+err_t program_start(const char *const *argv, const char *const *envp, uint32_t core, struct program *out)
+{
+	const struct mailbox nobody = { 0 };
+
+	return start(argv, envp, core, &nobody, out);
+}
+
+err_t program_start_heir(const char *const *argv, uint32_t core, const struct mailbox *heir, struct program *out)
+{
+	return start(argv, NULL, core, heir, out);
 }
 
 err_t program_wait(const struct program *p, struct proc_end *end)

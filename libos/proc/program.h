@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include "libos/fabric/mailbox.h"
 #include "services/proc/types.h"
 
 struct program {
@@ -19,6 +20,8 @@ struct program {
  * ERR_NOT_FOUND, ERR_CORE_ID, ERR_TOO_LONG, ERR_ARGUMENT, ERR_NO_MEMORY.
  */
 err_t program_start(const char *const *argv, const char *const *envp, uint32_t core, struct program *out);
+/* The same for a child that asks this mailbox for what it inherits: libos/posix/inherit.h. */
+err_t program_start_heir(const char *const *argv, uint32_t core, const struct mailbox *heir, struct program *out);
 /* Waits until it has ended. */
 err_t program_wait(const struct program *p, struct proc_end *end);
 err_t program_kill(const struct program *p);

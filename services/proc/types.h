@@ -17,6 +17,9 @@ struct proc_start {
 	uint32_t parent; /* number of the process that it belongs to; 0: none */
 	uint32_t argc;   /* strings of the text that are arguments */
 	uint32_t envc;   /* ... and, after those, environment */
+	/* The mailbox where it finds what it inherits (libos/posix/inherit.h); pid 0: nowhere. */
+	uint64_t heir_pid, heir_secret;
+	uint64_t heir_service;
 };
 
 /* The n-th start by the process `pid`, n from 1 on: no other process can have it. */

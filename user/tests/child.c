@@ -256,6 +256,8 @@ static const struct {
 	{ "mail-deaf", deed_mail_deaf },
 	{ "call-later", deed_call_later },
 	{ "serve-never", deed_serve_never },
+	{ "long-environment", deed_long_environment },
+	{ "parent", deed_parent },
 };
 
 int child_main(const char *what, const char *arg)

@@ -66,6 +66,10 @@ int deed_move_sleep(const char *arg);
 int deed_move_print(const char *arg);
 int deed_move_threads(const char *arg);
 
+/* test_spawn.c */
+int deed_long_environment(const char *arg);
+int deed_parent(const char *arg);
+
 /* child_limits.c */
 int deed_use_memory(const char *arg);
 int deed_use_threads(const char *arg);

@@ -33,6 +33,7 @@ static const struct group {
 	{ "migrate", migrate_tests },
 	{ "proc", proc_tests },
 	{ "ninep", ninep_tests },
+	{ "spawn", spawn_tests },
 	{ "fleet", fleet_tests },
 	{ "load", load_tests },
 	{ "pthread", pthread_tests },

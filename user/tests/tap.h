@@ -41,6 +41,7 @@ extern const struct test fleet_tests[];
 extern const struct test migrate_tests[];
 extern const struct test proc_tests[];
 extern const struct test ninep_tests[];
+extern const struct test spawn_tests[];
 
 /* Fails the test unless the expression is true. */
 #define EXPECT(x)                                                                  \

@@ -1,0 +1,22 @@
+/*
+ * The children of this process: those that posix_spawn and fork made, until somebody has waited for them.
+ *
+ * Each is watched: its monitor tells of its end, its stop and its going on (libos/core/monitor_client.h), without
+ * the process service. What it said is kept here, so a status is there however late one asks.
+ */
+#pragma once
+
+#include <sys/types.h>
+
+#include "libos/proc/program.h"
+
+/* An exit status as mon_exit has it: that of _exit, or this and a signal that ended the process. */
+#define EXIT_SIGNAL (UINT64_C(1) << 32)
+
+/* A child from now on; it may have ended already. ERR_NO_MEMORY, ERR_WATCHERS. */
+err_t child_add(const struct program *p);
+/* It is none, and never was. */
+void child_drop(uint64_t pid);
+bool child_ended(uint64_t pid);
+/* The number of the process that started this one; 0: none. */
+void parent_set(pid_t number);

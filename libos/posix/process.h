@@ -1,0 +1,15 @@
+/*
+ * Numbers of processes, between the files of libos/posix.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define PARENT_OF_ORPHANS 1 /* what getppid says when the parent is gone */
+
+/* What getpid of a process says: the process service's number, or core and number where there is none. */
+pid_t process_number(uint32_t id, uint64_t pid);
+/* Is there such a process? */
+bool process_lives(pid_t number);
