@@ -37,7 +37,7 @@ CORE_LOCAL bool cpu_due;
 CORE_LOCAL uint32_t cpu_asked;
 static CORE_LOCAL struct inbox_item *requests; /* come, and not answered */
 static CORE_LOCAL uint32_t turn;               /* the cpu in the list that is looked at next */
-static uint64_t closed[CORES_MAX / 64];        /* cores that the process has moved away from */
+static uint64_t closed[CORES_MAX / 64];        /* cores that the process has moved away from, or given back */
 
 unsigned cpu_count(void) { return cpus ? mem_load32(&cpus->count) : 1; }
 
@@ -495,20 +495,67 @@ void cpu_leave_closed(void)
 	dispatcher_enable();
 }
 
+static void close_say(coreid_t core, bool close)
+{
+	if (close)
+		__atomic_fetch_or(&closed[core / 64], UINT64_C(1) << core % 64, __ATOMIC_RELAXED);
+	else
+		__atomic_fetch_and(&closed[core / 64], ~(UINT64_C(1) << core % 64), __ATOMIC_RELAXED);
+}
+
+/* Is there another one that is open? */
+static bool open_besides(coreid_t core)
+{
+	for (uint32_t i = 0; i < list_count(); i++)
+		if (cpus->list[i]->core != core && !is_closed(cpus->list[i]->core))
+			return true;
+	return false;
+}
+
 err_t cpu_move(coreid_t core)
 {
 	err_t err = cpu_join(core);
 
 	if ((err && err != ERR_EXISTS) || !cpus)
 		return err == ERR_EXISTS ? ERR_OK : err;
-	__atomic_fetch_and(&closed[core / 64], ~(UINT64_C(1) << core % 64), __ATOMIC_RELAXED);
-	for (uint32_t i = 0; i < list_count(); i++) {
-		coreid_t other = cpus->list[i]->core;
-
-		if (other != core)
-			__atomic_fetch_or(&closed[other / 64], UINT64_C(1) << other % 64, __ATOMIC_RELAXED);
-	}
+	mutex_lock(&join_lock);
+	close_say(core, false);
+	for (uint32_t i = 0; i < list_count(); i++)
+		if (cpus->list[i]->core != core)
+			close_say(cpus->list[i]->core, true);
+	mutex_unlock(&join_lock);
 	cpu_wake_others();
+	return ERR_OK;
+}
+
+err_t cpu_close(coreid_t core)
+{
+	err_t err = ERR_OK;
+
+	if (!cpu_is_member(core))
+		return ERR_CORE_ID;
+	mutex_lock(&join_lock);
+	if (cpus && open_besides(core))
+		close_say(core, true);
+	else
+		err = ERR_DENIED;
+	mutex_unlock(&join_lock);
+	if (err)
+		return err;
+	cpu_wake_others();
+	dispatcher_disable();
+	cpu_leave(thread_current());
+	dispatcher_enable();
+	return ERR_OK;
+}
+
+err_t cpu_open(coreid_t core)
+{
+	if (!cpu_is_member(core))
+		return ERR_CORE_ID;
+	mutex_lock(&join_lock);
+	close_say(core, false);
+	mutex_unlock(&join_lock);
 	return ERR_OK;
 }
 

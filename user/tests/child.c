@@ -233,6 +233,7 @@ static const struct {
 	{ "span_fault", deed_span_fault },
 	{ "span_spin", deed_span_spin },
 	{ "span_refused", deed_span_refused },
+	{ "span_close", deed_span_close },
 	{ "move_spin", deed_move_spin },
 	{ "move_sleep", deed_move_sleep },
 	{ "move_print", deed_move_print },

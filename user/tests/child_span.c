@@ -341,3 +341,64 @@ int deed_span_still(const char *arg)
 		thread_sleep_until(~UINT64_C(0) >> 1);
 	return failed;
 }
+
+#define GUESTS 8
+#define GUEST_TURNS 200
+
+/* Till it is where the process is left to run; then it stays. Gives way all the time, or never. */
+static void *stay_at(void *arg)
+{
+	const unsigned *at = arg;
+
+	while (cpu_current() != at[0])
+		if (at[1])
+			thread_yield();
+	for (unsigned i = 0; i < GUEST_TURNS; i++) {
+		thread_yield();
+		if (cpu_current() != at[0])
+			return (void *)1;
+	}
+	return NULL;
+}
+
+/* All but the first of n cores are given back while threads run there; then one is taken again. */
+int deed_span_close(const char *arg)
+{
+	unsigned n = (unsigned)atoi(arg), here = dispatcher_core(), at[2][2] = { { here, 0 }, { here, 1 } };
+	coreid_t other = (coreid_t)((here + 1) % n);
+	uint64_t only[CORES_MAX / 64] = { 0 }, any[CORES_MAX / 64];
+	struct thread *guest[GUESTS];
+	int failed = span_to(n);
+
+	memset(any, 0xff, sizeof any);
+	only[other / 64] = UINT64_C(1) << other % 64;
+	for (unsigned i = 0; i < GUESTS && !failed; i++)
+		failed = thread_create(&guest[i], stay_at, at[i % 2]) ? 100 : 0;
+	if (!failed && thread_hop(other))
+		failed = 101;
+	for (coreid_t core = 0; core < n && !failed; core++)
+		if (core != here && cpu_close(core))
+			failed = 102;
+	if (!failed && dispatcher_core() != here)
+		failed = 103;
+	if (!failed && cpu_close(here) != ERR_DENIED)
+		failed = 104;
+	if (!failed && (cpu_close(CORES_MAX) != ERR_CORE_ID || cpu_open(n) != ERR_CORE_ID))
+		failed = 105;
+	for (unsigned i = 0; i < GUESTS && !failed; i++) {
+		void *strayed = (void *)1;
+
+		if (thread_join(guest[i], &strayed) || strayed)
+			failed = 106;
+	}
+	if (failed || n == 1)
+		return failed;
+	/* Who is bound there goes there nevertheless, and leaves when he is not any more. */
+	thread_bind(thread_self(), only);
+	if (dispatcher_core() != other)
+		return 107;
+	thread_bind(thread_self(), any);
+	if (dispatcher_core() != here)
+		return 108;
+	return cpu_open(other) || thread_hop(other) || dispatcher_core() != other ? 109 : 0;
+}

@@ -68,6 +68,7 @@ static bool gone(void)
 
 static bool exits(void) { return on_each_count("span_exit", MON_EXITED, 7); }
 static bool faults(void) { return on_each_count("span_fault", MON_FAULTED, ERR_FAULTED); }
+static bool gives_back(void) { return on_each_count("span_close", MON_EXITED, 0); }
 static bool refusals(void) { return deed("span_refused", mon_cores_up(16), MON_EXITED, 0); }
 
 static bool killed(void)
@@ -172,6 +173,7 @@ const struct test span_tests[] = { { "a thread goes to every core", visits },
 				   { "a top-level slot is on all cores", root },
 				   { "exit on another core", exits },
 				   { "a fault on another core ends all", faults },
+				   { "cores are given back, and one is taken again", gives_back },
 				   { "what is refused", refusals },
 				   { "killed while it runs everywhere", killed },
 				   { "killed on its way to many cores, nothing is left", killed_meanwhile },
