@@ -10,6 +10,7 @@
 #include "libos/core/slot.h"
 #include "libos/core/vspace.h"
 #include "monitor/archive.h"
+#include "monitor/caps/caps.h"
 #include "monitor/monitor.h"
 
 #include <string.h>
@@ -74,9 +75,12 @@ static err_t image_open(struct elf_image *image)
 
 static void running_replace(cptr_t block)
 {
-	if (running && kernel_give(TASK_KERNEL, running, false) == ERR_OK)
+	if (running && kernel_give(TASK_KERNEL, running, false) == ERR_OK) {
+		caps_unpin(running);
 		block_free(running, IMAGE_BITS, false);
+	}
 	running = block;
+	caps_pin(block, CORES_MAX);
 }
 
 err_t driver_update(void)

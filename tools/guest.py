@@ -1,7 +1,8 @@
 """A running guest: sends lines to its serial port and waits for what it prints.
 
 Every wait has a limit. Serial input is paced by what the guest echoes or prints, never
-by the clock. Escape sequences are taken out before anything is compared.
+by the clock. Escape sequences are taken out before anything is compared. A guest that is left
+at its prompt has its cores compared first (`check`).
 """
 import contextlib
 import os
@@ -14,6 +15,7 @@ import qemu
 
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b[()][A-Z0-9]|\x1b[=>c78]")
 PROMPT = "skerry> "
+CHECK_LIMIT = 60  # seconds; on 64 cores it takes 3
 
 
 class Failure(Exception):
@@ -81,6 +83,23 @@ class Guest:
         self.wait(f"#{self.lines:04}\n", limit)
         return self.prompt(limit)
 
+    def at_prompt(self):
+        """Is the last that came, and that was looked at, the shell's prompt?"""
+        self.settle(0)
+        return self.log.endswith(PROMPT) and not self.log[self.seen:].strip()
+
+    def check(self):
+        """Has the monitors compare all cores' capabilities; a violation is a failure."""
+        said = self.shell("check", CHECK_LIMIT)
+        if not re.search("^check: 0 violations$", said, re.MULTILINE):
+            raise Failure(f"at the end: {said.strip()}")
+
+    def power_off(self):
+        """Checks, switches the machine off; returns QEMU's exit status."""
+        self.check()
+        self.send("poweroff\r")
+        return self.finish()
+
     def elapsed(self):
         """Seconds since QEMU's start."""
         return time.monotonic() - self.start
@@ -96,7 +115,7 @@ class Guest:
     def settle(self, seconds):
         """Reads for that long whatever comes: to show that something does not come."""
         until = time.monotonic() + seconds
-        while time.monotonic() < until and self._read(until):
+        while self._read(until) and time.monotonic() < until:
             pass
 
     def close(self):
@@ -112,12 +131,15 @@ class Guest:
 def boot(limit=60, **machine):
     """A guest on the machine that qemu.command() describes, ended with the `with`.
 
-    A failure within leaves with the serial log attached.
+    One that is at its prompt then is checked first. A failure within leaves with the serial log attached.
     """
     with qemu.command(**machine) as line:
         guest = Guest(line, limit)
         try:
             yield guest
+            if guest.child.poll() is None and guest.at_prompt():
+                guest.deadline = max(guest.deadline, time.monotonic() + CHECK_LIMIT)
+                guest.check()
         except Failure as failure:
             failure.log = guest.log
             raise

@@ -1,7 +1,13 @@
 /* Capabilities that other cores may use: to the CPU driver first, then to the monitor. */
 #include "libos/core/shared_cap.h"
+#include "libos/core/dispatcher.h"
 #include "libos/core/invoke.h"
 #include "libos/core/monitor_client.h"
+#include "libos/thread/thread.h"
+#include "libos/x86/context.h"
+
+#define WALK_SECONDS 2
+#define WALKS_PER_SECOND 10
 
 err_t shared_delete(cptr_t cap)
 {
@@ -62,10 +68,14 @@ err_t shared_receive(uint32_t channel, uint64_t ticket, cptr_t dst)
 
 err_t mon_walk(uint64_t *violations)
 {
+	cycles_t hz = dispatcher_tsc_hz(), end = context_now() + WALK_SECONDS * hz;
 	struct mon_message m = { .word = { 0 } };
 	err_t err = mon_call(MON_WALK, &m);
 
-	if (!err)
-		*violations = m.word[0];
+	while (!err && m.word[0] && context_now() < end) {
+		thread_sleep_until(context_now() + hz / WALKS_PER_SECOND);
+		err = mon_call(MON_WALK, &m);
+	}
+	*violations = m.word[0];
 	return err;
 }

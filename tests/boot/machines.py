@@ -25,8 +25,7 @@ def session(cores, limit=60, **machine):
         expect(cores_up(listing) == list(range(cores)), f"'cores' does not list {cores} cores that are up")
         last = cores - 1
         expect(f"Hello from core {last}" in g.shell(f"run --core {last} hello"), f"no greeting from core {last}")
-        g.send("poweroff\r")
-        status = g.finish()
+        status = g.power_off()
         expect(status == 0, f"QEMU's status after poweroff is {status}")
 
 

@@ -27,8 +27,7 @@ def test_readme(report):
             expect("unknown command" not in said.lower(), f"'{command}' is unknown")
             if command == "cores":
                 expect(cores_up(said) == list(range(16)), "'cores' does not list 16 cores")
-        g.send("poweroff\r")
-        expect(g.finish() == 0, "QEMU's status after poweroff")
+        expect(g.power_off() == 0, "QEMU's status after poweroff")
 
 
 def test_fault(report):

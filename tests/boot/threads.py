@@ -16,8 +16,7 @@ def run_programs(report, cores, threads, **machine):
                 report.result(f"boot threads: {what}, {n} threads, {cores} cores", right, output.strip())
         output = g.shell("lifo", 20)
         report.result("boot threads: a program's own scheduler", "right" in output, output.strip())
-        g.send("poweroff\r")
-        g.finish()
+        g.power_off()
 
 
 def test_pthread_1(report):

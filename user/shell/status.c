@@ -191,17 +191,12 @@ int ps_command(const struct command_line *line)
 	return 1;
 }
 
-/* What is on its way between cores looks like a violation; that is over soon, a violation is not. */
-#define CHECK_TRIES 4
-
 int check_command(const struct command_line *line)
 {
 	uint64_t violations = 0;
-	err_t err = ERR_OK;
+	err_t err = mon_walk(&violations);
 
 	(void)line;
-	for (unsigned i = 0; i < CHECK_TRIES && (i == 0 || (!err && violations)); i++)
-		err = mon_walk(&violations);
 	if (err)
 		printf("check: %s\n", error_text(err));
 	else

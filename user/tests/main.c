@@ -2,10 +2,11 @@
  * tests [GROUP...]: the in-guest tests of the system, all or the named groups (pthread and table
  * only by name).
  *
- * Prints a TAP plan and a line per test.  Exit status 0 if all passed.
+ * Prints a TAP plan and a line per test, the last of which is the checker's.  Exit status 0 if all passed.
  */
 #include <string.h>
 
+#include "libos/core/shared_cap.h"
 #include "user/tests/child.h"
 #include "user/tests/tap.h"
 
@@ -73,16 +74,30 @@ static unsigned run_group(const struct group *g, unsigned *number)
 	return failed;
 }
 
+/* The last test: what all the others did has left the cores' capabilities as they should be. */
+static bool cores_agree(void)
+{
+	uint64_t violations = 0;
+
+	EXPECT_ERROR(mon_walk(&violations), ERR_OK);
+	EXPECT(violations == 0);
+	return true;
+}
+
+static const struct test last_tests[] = { { "the cores agree on all capabilities", cores_agree }, { .name = NULL } };
+static const struct group last = { "check", last_tests };
+
 int main(int argc, char **argv)
 {
 	if (argc == 4 && strcmp(argv[1], "--do") == 0)
 		return child_main(argv[2], argv[3]);
-	unsigned count = count_tests(argc, argv), number = 0, failed = 0;
+	unsigned count = count_tests(argc, argv) + 1, number = 0, failed = 0;
 	printf("1..%u\n", count);
 	for (size_t g = 0; g < GROUPS; g++)
 		if (wanted(&groups[g], argc, argv))
 			failed += run_group(&groups[g], &number);
+	failed += run_group(&last, &number);
 	if (failed)
 		printf("# %u of %u failed\n", failed, count);
-	return failed != 0 || count == 0;
+	return failed != 0 || count == 1;
 }
