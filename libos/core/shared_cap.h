@@ -30,7 +30,7 @@ err_t shared_fetch(coreid_t core, cptr_t src, cptr_t dst, unsigned rights);
 err_t shared_send(uint32_t channel, cptr_t cap, unsigned rights, uint64_t *ticket);
 err_t shared_receive(uint32_t channel, uint64_t ticket, cptr_t dst);
 /*
- * Has the monitors compare the capabilities of all cores. What is on its way looks like a violation, for a moment: while
- * something is found they are asked again, for up to two seconds. `violations` should be 0 then.
+ * Has the monitors compare the capabilities of all cores. What is on its way looks like a violation, for a moment:
+ * while something is found they are asked again, for up to two seconds. `violations` should be 0 then.
  */
 err_t mon_walk(uint64_t *violations);

@@ -59,9 +59,9 @@ err_t cpu_join(coreid_t core);
  */
 err_t cpu_move(coreid_t core);
 /*
- * The core is given back: threads leave it at their next switch, the caller at once, and go there no more, but for those
- * that are bound to it, and for calls into what belongs to it. The memory that was brought in there stays, so the
- * member does till the process ends. ERR_CORE_ID; ERR_DENIED: there is no other. In enabled mode.
+ * The core is given back: threads leave it at their next switch, the caller at once, and go there no more, but for
+ * those that are bound to it, and for calls into what belongs to it. The memory that was brought in there stays, so
+ * the member does till the process ends. ERR_CORE_ID; ERR_DENIED: there is no other. In enabled mode.
  */
 err_t cpu_close(coreid_t core);
 /* Threads may go there again. ERR_CORE_ID. */
