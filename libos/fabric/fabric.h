@@ -106,6 +106,8 @@ struct fabric_ops {
 	void (*leave)(struct fabric *f, uint32_t back);
 	/* Waits until the set was woken since the last return from here, or the deadline has passed. */
 	void (*block)(struct wait_set *w, cycles_t deadline);
+	/* Makes whoever blocks there, or will next, return. NULL: there is no such way. */
+	void (*wake)(struct wait_set *w);
 };
 
 struct fabric {
@@ -144,6 +146,7 @@ struct wait_set {
 	struct channel *given; /* what the last wait gave */
 	uint32_t waits;        /* since the last look at everything */
 	uint32_t woken;        /* the implementation's */
+	uint32_t interrupted;  /* by wait_set_interrupt */
 	struct wait_set *next; /* likewise */
 	void *waiter;          /* likewise */
 };
@@ -277,6 +280,8 @@ void wait_board_sleep(struct wait_board *b, bool asleep);
  */
 err_t wait_set_wait(struct wait_set *w, struct channel **out, cycles_t deadline);
 #define FABRIC_POLL 1
+/* From a thread: the wait that is under way, or else the next one, ends with ERR_TIMEOUT if it would sleep. */
+void wait_set_interrupt(struct wait_set *w);
 /* One look at the set's channels, by their lines or its board: one that is ready, or NULL. Never blocks. */
 struct channel *wait_set_poll(struct wait_set *w);
 

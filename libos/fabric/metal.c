@@ -88,6 +88,13 @@ static void metal_block(struct wait_set *w, cycles_t deadline)
 	dispatcher_enable();
 }
 
+static void metal_wake_set(struct wait_set *w)
+{
+	dispatcher_disable();
+	metal_wake(w);
+	dispatcher_enable();
+}
+
 static cycles_t metal_now(struct fabric *f)
 {
 	(void)f;
@@ -284,6 +291,7 @@ static const struct fabric_ops metal_ops = {
 	.enter = metal_enter,
 	.leave = metal_leave,
 	.block = metal_block,
+	.wake = metal_wake_set,
 };
 
 #define WAKE_ROUNDS 8

@@ -215,6 +215,8 @@ static struct channel *set_find(struct wait_set *w, cycles_t deadline)
 	while (!c && !set_incoming(w)) {
 		if (deadline && (deadline == FABRIC_POLL || fabric_now(w->fabric) >= deadline))
 			break;
+		if (mem_load32(&w->interrupted))
+			break;
 		c = set_sleep(w, deadline);
 	}
 	return c;
@@ -227,9 +229,18 @@ err_t wait_set_wait(struct wait_set *w, struct channel **out, cycles_t deadline)
 
 	set_tend(w);
 	w->given = *out = set_find(w, deadline);
+	mem_store32(&w->interrupted, 0);
 	found = *out || set_incoming(w);
 	fabric_leave(w->fabric, back);
 	if (found)
 		return ERR_OK;
 	return deadline == FABRIC_POLL ? ERR_AGAIN : ERR_TIMEOUT;
+}
+
+void wait_set_interrupt(struct wait_set *w)
+{
+	if (!w->fabric || !w->fabric->ops->wake)
+		return; /* not made yet: nobody waits there */
+	mem_store32(&w->interrupted, 1);
+	w->fabric->ops->wake(w);
 }

@@ -134,6 +134,8 @@ static err_t link_take(struct ninep_client *c)
 
 void ninep_poll(struct ninep_client *c)
 {
+	if (!c->broken && ninep_link_stalled(&c->link))
+		(void)c->link.ops->push(&c->link); /* what breaks it is seen by receiving, too */
 	while (!link_take(c))
 		;
 }
@@ -141,8 +143,14 @@ void ninep_poll(struct ninep_client *c)
 /* Takes an answer, or waits until there may be one, or room for what is to be sent. */
 static void client_wait(struct ninep_client *c)
 {
-	err_t err = ninep_link_stalled(&c->link) ? c->link.ops->push(&c->link) : ERR_OK;
+	err_t err = ERR_OK;
 
+	if (c->wait) {
+		c->wait(c);
+		return;
+	}
+	if (ninep_link_stalled(&c->link))
+		err = c->link.ops->push(&c->link);
 	if (!err || err == ERR_AGAIN)
 		err = link_take(c);
 	if (err == ERR_AGAIN)

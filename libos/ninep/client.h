@@ -45,6 +45,11 @@ struct ninep_client {
 	uint32_t spares, spare_room; /* numbers that came back */
 	unsigned broken;             /* why the link has ended; 0: it has not */
 	uint64_t copies, copied;     /* payloads that were copied, and their bytes */
+	/*
+	 * For several threads: what waits till an answer has come, for whomever, in place of the client itself; it takes
+	 * answers by ninep_poll. NULL: the client waits at its link.
+	 */
+	void (*wait)(struct ninep_client *c);
 };
 
 struct ninep_dir_entry {
@@ -71,7 +76,7 @@ unsigned ninep_start(struct ninep_client *c, struct ninep_request *r);
 unsigned ninep_finish(struct ninep_request *r);
 /* Both. */
 unsigned ninep_request(struct ninep_client *c, struct ninep_request *r);
-/* Takes what has come, without waiting. */
+/* Takes what has come, and sends what waits for room, without waiting. */
 void ninep_poll(struct ninep_client *c);
 /* It is not wanted any more: returns when it has been answered or forgotten. EINTR, or what finish would give. */
 unsigned ninep_flush(struct ninep_request *r);
@@ -104,8 +109,16 @@ unsigned ninep_read_buffer(struct ninep_client *c, uint32_t fid, uint64_t offset
 /* --- files: *fid is a new one, to be clunked ---------------------------------------------------------- */
 
 unsigned ninep_attach(struct ninep_client *c, const char *user, const char *tree, uint32_t *fid);
+unsigned ninep_attach_qid(struct ninep_client *c, const char *user, const char *tree, uint32_t *fid,
+			  struct ninep_qid *qid);
 /* By a path with slashes, also of more than 16 names; "" is a copy of `from`. All or nothing. */
 unsigned ninep_walk(struct ninep_client *c, uint32_t from, const char *path, uint32_t *fid);
+/* The same, and how far it went: `names` of the path are there, the last of them is `qid` (if there was one). */
+struct ninep_way {
+	uint32_t names;
+	struct ninep_qid qid;
+};
+unsigned ninep_walk_way(struct ninep_client *c, uint32_t from, const char *path, uint32_t *fid, struct ninep_way *way);
 unsigned ninep_clunk(struct ninep_client *c, uint32_t fid);
 unsigned ninep_open(struct ninep_client *c, uint32_t fid, uint32_t flags);
 /* `fid`, a directory's, becomes the new file's, open. */

@@ -27,6 +27,14 @@ static void fid_give(struct ninep_client *c, uint32_t fid)
 
 unsigned ninep_attach(struct ninep_client *c, const char *user, const char *tree, uint32_t *fid)
 {
+	struct ninep_qid qid;
+
+	return ninep_attach_qid(c, user, tree, fid, &qid);
+}
+
+unsigned ninep_attach_qid(struct ninep_client *c, const char *user, const char *tree, uint32_t *fid,
+			  struct ninep_qid *qid)
+{
 	struct ninep_request r = { .m.type = NINEP_TATTACH };
 	unsigned error;
 
@@ -39,6 +47,8 @@ unsigned ninep_attach(struct ninep_client *c, const char *user, const char *tree
 	error = ninep_request(c, &r);
 	if (error)
 		fid_give(c, *fid);
+	else
+		*qid = r.m.rattach.qid;
 	return error;
 }
 
@@ -62,8 +72,8 @@ static unsigned names_take(const char **path, struct ninep_names *names)
 	return 0;
 }
 
-/* One request's worth; a walk that ends on the way has no fid, and no more to say than that. */
-static unsigned walk_some(struct ninep_client *c, uint32_t from, uint32_t to, const char **path)
+/* One request's worth; a walk that ends on the way has no fid, and no more to say than how far it went. */
+static unsigned walk_some(struct ninep_client *c, uint32_t from, uint32_t to, const char **path, struct ninep_way *way)
 {
 	struct ninep_request r = { .m.type = NINEP_TWALK };
 	unsigned error = names_take(path, &r.m.twalk.names);
@@ -74,22 +84,36 @@ static unsigned walk_some(struct ninep_client *c, uint32_t from, uint32_t to, co
 	r.m.twalk.fid = from;
 	r.m.twalk.newfid = to;
 	error = ninep_request(c, &r);
-	if (!error && r.m.rwalk.qids.count != names)
-		error = r.m.rwalk.qids.count > names ? NINEP_EPROTO : NINEP_ENOENT;
-	return error;
+	if (error)
+		return error;
+	if (r.m.rwalk.qids.count > names)
+		return NINEP_EPROTO;
+	way->names += r.m.rwalk.qids.count;
+	if (r.m.rwalk.qids.count)
+		way->qid = r.m.rwalk.qids.qid[r.m.rwalk.qids.count - 1];
+	return r.m.rwalk.qids.count < names ? NINEP_ENOENT : 0;
 }
 
 unsigned ninep_walk(struct ninep_client *c, uint32_t from, const char *path, uint32_t *fid)
 {
-	uint32_t to = fid_take(c);
-	unsigned error = walk_some(c, from, to, &path);
+	struct ninep_way way;
 
+	return ninep_walk_way(c, from, path, fid, &way);
+}
+
+unsigned ninep_walk_way(struct ninep_client *c, uint32_t from, const char *path, uint32_t *fid, struct ninep_way *way)
+{
+	uint32_t to = fid_take(c);
+	unsigned error;
+
+	way->names = 0;
+	error = walk_some(c, from, to, &path, way);
 	if (error) {
 		fid_give(c, to);
 		return error;
 	}
 	while (*path && !error)
-		error = walk_some(c, to, to, &path);
+		error = walk_some(c, to, to, &path, way);
 	if (error)
 		(void)ninep_clunk(c, to);
 	else

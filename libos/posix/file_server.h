@@ -1,0 +1,45 @@
+/*
+ * This process's connections to 9P servers: one each, made when it is first needed, shared by all threads.
+ *
+ * file_server_enter gives the client to one thread, on the core where its channel is; whatever of libos/ninep/client.h it calls
+ * then lets the others in while it waits for its answer, so several requests are in flight. Whichever thread waits receives for all.
+ * A request whose answer may be long in coming goes by file_server_request, which a signal breaks off.
+ *
+ * When a server has gone, what was open there gives EIO; the next lookup connects anew, to a later generation.
+ */
+#pragma once
+
+#include "libos/ninep/client.h"
+#include "libos/thread/thread.h"
+
+struct file_tree {
+	struct file_tree *next;
+	char *name; /* aname */
+	uint32_t root;
+	struct ninep_qid qid;
+};
+
+struct file_server {
+	struct file_server *next;
+	struct ninep_client client;
+	struct mutex lock;    /* of all that follows, and the client */
+	struct cond answered; /* some request has its answer, or the one who received does so no more */
+	bool receiving;       /* a thread waits at the link for all */
+	bool open;            /* there is a connection, of this generation */
+	struct fabric *fabric;
+	uint32_t users;      /* threads within enter and leave */
+	uint32_t generation; /* of the connection */
+	uint32_t number;     /* st_dev */
+	struct file_tree *trees;
+	char name[];
+};
+
+/* By its service's name; connects if need be. An errno value: ENOENT when there is no such service. */
+int file_server_find(const char *service, struct file_server **out);
+/* The client, for this thread; `*back` is for leave. The client may be broken: then every request says so. */
+struct ninep_client *file_server_enter(struct file_server *s, uint32_t *back);
+void file_server_leave(struct file_server *s, uint32_t back);
+/* Within: the root of one of its trees. 0 or one of the numbers of ninep/error.h, as all that follow. */
+unsigned file_server_root(struct file_server *s, const char *tree, uint32_t *fid, struct ninep_qid *qid);
+/* Within: sends it and waits for the answer; NINEP_EINTR when a signal came first and the server has done nothing. */
+unsigned file_server_request(struct file_server *s, struct ninep_request *r);

@@ -1,0 +1,66 @@
+/* Paths as texts: see path.h. */
+#include "libos/posix/path.h"
+
+#include <errno.h>
+#include <string.h>
+
+static bool is_name(const char *name, size_t length, const char *which)
+{
+	return strlen(which) == length && memcmp(name, which, length) == 0;
+}
+
+int path_join(const char *base, const char *path, char *out, bool *dir)
+{
+	size_t at = 0;
+
+	*dir = false;
+	if (!*path)
+		return ENOENT;
+	if (strnlen(path, FILE_PATH_MAX) == FILE_PATH_MAX)
+		return ENAMETOOLONG;
+	if (*path != '/' && base[1])
+		at = strlen(strcpy(out, base));
+	for (path += strspn(path, "/"); *path; path += strspn(path, "/")) {
+		size_t length = strcspn(path, "/");
+
+		*dir = path[length] || is_name(path, length, ".") || is_name(path, length, "..");
+		if (length > FILE_NAME_MAX || at + length + 2 > FILE_PATH_MAX)
+			return ENAMETOOLONG;
+		if (!is_name(path, length, ".")) {
+			out[at++] = '/';
+			memcpy(out + at, path, length);
+			at += length;
+		}
+		path += length;
+	}
+	if (!at)
+		out[at++] = '/';
+	out[at] = 0;
+	return 0;
+}
+
+void path_cut(char *path, char *name)
+{
+	char *slash = strrchr(path, '/');
+
+	strcpy(name, slash + 1);
+	slash[slash == path] = 0;
+}
+
+char *path_dotdot(char *path)
+{
+	for (char *at = path; (at = strstr(at, "/..")); at += 3)
+		if (!at[3] || at[3] == '/')
+			return at;
+	return NULL;
+}
+
+bool path_under(const char *path, const char *at, const char **rest)
+{
+	size_t length = at[1] ? strlen(at) : 0; /* "/" is the beginning of all */
+
+	if (strncmp(path, at, length) != 0 || (path[length] && path[length] != '/'))
+		return false;
+	*rest = path + length + (path[length] == '/');
+	return true;
+}
