@@ -87,8 +87,8 @@ iso: $(ISO) ## one image that boots by BIOS and by UEFI
 pxe: $(BUILD)/pxe.stamp ## build/pxe, a folder to put on a TFTP server
 wrapper: $(WRAPPER) ## build/bin/x86_64-skerry-gcc, for programs of your own
 
-run: iso ## boot the ISO in QEMU; CORES=16 MEM=1G ACCEL=tcg
-	tools/run --iso --cores $(CORES) --mem $(MEM) --accel $(ACCEL)
+run: iso ## boot the ISO in QEMU; CORES=16 MEM=1G ACCEL=tcg SHARE=FOLDER for /host
+	tools/run --iso --cores $(CORES) --mem $(MEM) --accel $(ACCEL) $(SHARE:%=--share %)
 
 test: built ## all tests; the last line says how many passed
 	tools/test

@@ -1,9 +1,9 @@
 /*
  * The services that monitor 0 starts: the first member of each fleet.
  *
- * Option services="name page proc", which is also what is started without it as far as it is
+ * Option services="name page proc host", which is also what is started without it as far as it is
  * in the boot archive; services=none: none.  They go to the cores from the last one down, where
- * there are enough of them, for programs start at the other end.  `name` comes first, then the rest, then
+ * there are enough of them, for programs start at the other end; drivers start where the devices are.  `name` comes first, then the rest, then
  * the first program, each when those before have announced themselves or have ended: they ask for
  * each other.  A fleet lives on by itself; one whose name nobody has any more, since all its members are dead, is
  * started again, and waits longer each time if it does not last.
@@ -24,6 +24,9 @@
 #define AGAIN_DOUBLED 9   /* times at most */
 #define START_MS 5000     /* it has so long to announce itself */
 #define LASTED_MS 10000   /* who has answered so long starts from the first pause again */
+
+/* They get the first core's ports and interrupts, and end at once when their device is not there. */
+static const char *const drivers[] = { "host" };
 
 static struct started {
 	const char *name;
@@ -77,16 +80,26 @@ void services_process_gone(const struct process *p)
 		services[i].ended |= services[i].number && p->number == services[i].number;
 }
 
+static bool is_driver(const struct started *s)
+{
+	for (unsigned i = 0; i < sizeof(drivers) / sizeof(*drivers); i++)
+		if (!strcmp(s->name, drivers[i]))
+			return true;
+	return false;
+}
+
 static coreid_t place(const struct started *s)
 {
 	coreid_t core = monitor.info->cores - 1 - (coreid_t)(s - services) % monitor.info->cores;
 
-	return monitor.info->cores >= CORES_ENOUGH && core_is_up(core) ? core : 0;
+	return monitor.info->cores >= CORES_ENOUGH && core_is_up(core) && !is_driver(s) ? core : 0;
 }
 
 static err_t start_here(struct started *s)
 {
-	struct spawn_args args = { .text = s->name, .length = strlen(s->name) + 1, .service = true };
+	struct spawn_args args = {
+		.text = s->name, .length = strlen(s->name) + 1, .service = true, .devices = is_driver(s)
+	};
 	struct process *p;
 	err_t err = process_spawn(&args, &p);
 
@@ -127,7 +140,7 @@ void services_start(void)
 	bool given = option_find(monitor.info->cmdline, "services", names, sizeof names);
 
 	if (!given)
-		strcpy(names, "name page proc");
+		strcpy(names, "name page proc host");
 	if (!strcmp(names, "none"))
 		return;
 	names_length = words_split(names);

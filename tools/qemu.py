@@ -51,12 +51,20 @@ def door_arguments(door, uefi, kernel, archive, append):
             "-device", "virtio-net-pci,netdev=n0,bootindex=1"]
 
 
+def share_arguments(folder):
+    """A folder of this machine as a virtio-9p device; files in it are made as whoever runs QEMU."""
+    path = os.path.abspath(folder).replace(",", ",,")
+    return ["-fsdev", f"local,id=share,path={path},security_model=none,multidevs=remap",
+            "-device", "virtio-9p-pci,fsdev=share,mount_tag=host"]
+
+
 @contextlib.contextmanager
 def command(door="pvh", uefi=False, cores=1, mem="512M", accel="tcg-single", cpu=None, append="",
-            kernel=None, archive="", terminal=False, reboot=False, extra=()):
+            kernel=None, archive="", terminal=False, reboot=False, share=None, extra=()):
     """The command line as a list; files that it names are there within the `with`.
 
-    archive None means that the kernel gets none. With terminal the serial line is on
+    archive None means that the kernel gets none. With `share`, a folder, the system sees that under /host.
+    With terminal the serial line is on
     the terminal together with QEMU's monitor (Ctrl-A C); otherwise on standard input and output.
     """
     kernel = kernel or os.path.join(BUILD, "kernel/kernel.elf")
@@ -71,4 +79,5 @@ def command(door="pvh", uefi=False, cores=1, mem="512M", accel="tcg-single", cpu
         line += door_arguments(door, uefi, kernel, archive, append)
         line += ["-serial", "mon:stdio"] if terminal else ["-serial", "stdio", "-monitor", "none"]
         line += [] if reboot else ["-no-reboot"]
+        line += share_arguments(share) if share else []
         yield line + list(extra)

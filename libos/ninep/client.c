@@ -237,6 +237,12 @@ unsigned ninep_request(struct ninep_client *c, struct ninep_request *r)
 	return ninep_finish(r);
 }
 
+void ninep_abandon(struct ninep_request *r, unsigned error)
+{
+	if (!r->done)
+		request_end(r, error);
+}
+
 unsigned ninep_flush(struct ninep_request *r)
 {
 	struct ninep_request flush = { .m.type = NINEP_TFLUSH };

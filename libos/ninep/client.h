@@ -80,6 +80,8 @@ unsigned ninep_request(struct ninep_client *c, struct ninep_request *r);
 void ninep_poll(struct ninep_client *c);
 /* It is not wanted any more: returns when it has been answered or forgotten. EINTR, or what finish would give. */
 unsigned ninep_flush(struct ninep_request *r);
+/* ... who has sent a Tflush for it, and got the answer to that, says so: it ends with this error. */
+void ninep_abandon(struct ninep_request *r, unsigned error);
 
 unsigned ninep_read_start(struct ninep_client *c, struct ninep_request *r, uint32_t fid, uint64_t offset, void *into,
 			  uint32_t count);

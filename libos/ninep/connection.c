@@ -204,7 +204,7 @@ static void packet_take(struct ninep_connection *n, struct ninep_packet *p)
 	if (!error) {
 		c.out.type = c.in.type + 1;
 		c.out.tag = c.in.tag;
-		error = ninep_serve_of(c.in.type)(&c);
+		error = n->relay ? n->relay->serve(&c) : ninep_serve_of(c.in.type)(&c);
 	}
 	if (error == NINEP_LATER)
 		return;
@@ -212,6 +212,11 @@ static void packet_take(struct ninep_connection *n, struct ninep_packet *p)
 		ninep_reply_error(n, c.in.tag, error, p->lent ? &p->buffer : NULL);
 	else
 		ninep_reply(n, &c.out, p->lent ? &p->buffer : NULL);
+}
+
+bool ninep_connection_room(struct ninep_connection *n)
+{
+	return !ninep_link_stalled(&n->link) && (!n->relay || n->relay->room(n));
 }
 
 err_t ninep_connection_serve(struct ninep_connection *n)
@@ -222,7 +227,7 @@ err_t ninep_connection_serve(struct ninep_connection *n)
 	if (ninep_link_stalled(&n->link))
 		err = n->link.ops->push(&n->link);
 	/* A client that takes no answers gets no more of them. */
-	while (!err && !n->dead && !ninep_link_stalled(&n->link)) {
+	while (!err && !n->dead && ninep_connection_room(n)) {
 		err = n->link.ops->receive(&n->link, &p);
 		if (!err)
 			packet_take(n, &p);
@@ -235,6 +240,8 @@ err_t ninep_connection_serve(struct ninep_connection *n)
 void ninep_connection_close(struct ninep_connection *n)
 {
 	n->dead = true;
+	if (n->relay)
+		n->relay->gone(n);
 	ninep_pending_cancel(n, NULL, NULL);
 	ninep_fids_clear(n);
 	ninep_link_close(&n->link);

@@ -48,6 +48,7 @@ static err_t connection_accept(struct ninep_server *s)
 	}
 	ninep_connection_init(n, s->root, &link);
 	n->server = s;
+	n->relay = s->relay;
 	n->channel.tag = n;
 	n->next = s->connections;
 	s->connections = n;
@@ -84,7 +85,7 @@ static void connection_turn(struct ninep_server *s, struct ninep_connection *n)
 		connection_end(s, n);
 		return;
 	}
-	waits = ninep_link_stalled(&n->link);
+	waits = !ninep_connection_room(n);
 	if (waits == n->waits)
 		return;
 	n->waits = waits;
@@ -106,16 +107,32 @@ static void stalled_turns(struct ninep_server *s)
 	}
 }
 
+/* The wait is no part of any turn. */
+static err_t turn_wait(struct ninep_server *s, struct channel **c)
+{
+	cycles_t deadline = s->stalled ? fabric_now(s->fabric) + STALL_TICKS : 0;
+	err_t err;
+
+	if (s->turn)
+		s->turn(false);
+	err = wait_set_wait(&s->set, c, deadline);
+	if (s->turn)
+		s->turn(true);
+	return err;
+}
+
 err_t ninep_serve(struct ninep_server *s)
 {
 	struct channel *c;
 	err_t err = ERR_OK;
 
+	if (s->turn)
+		s->turn(true);
 	for (uint32_t turn = 0; !s->stop && !err; turn++) {
 		c = NULL;
 		if (s->stalled)
 			stalled_turns(s);
-		err = wait_set_wait(&s->set, &c, s->stalled ? fabric_now(s->fabric) + STALL_TICKS : 0);
+		err = turn_wait(s, &c);
 		if (err == ERR_TIMEOUT) {
 			err = ERR_OK;
 			continue;
@@ -125,6 +142,8 @@ err_t ninep_serve(struct ninep_server *s)
 		if (!err && c && c->set)
 			connection_turn(s, c->tag);
 	}
+	if (s->turn)
+		s->turn(false);
 	return err;
 }
 

@@ -166,14 +166,27 @@ struct ninep_fid {
 	uint64_t dir_offset, dir_index; /* 9P2000: how far a directory was read */
 };
 
+/* Who has no tree but hands requests on: in place of the tree, after a request has been decoded and found good. */
+struct ninep_relay {
+	/* Fills c->out, or returns an error, or NINEP_LATER: then it answers by ninep_reply, the lent buffer included. */
+	unsigned (*serve)(struct ninep_call *c);
+	/* May a request of it be taken now? */
+	bool (*room)(struct ninep_connection *n);
+	/* It ends. */
+	void (*gone)(struct ninep_connection *n);
+};
+
 struct ninep_server {
 	struct fabric *fabric;
 	const struct ninep_node *root;
+	const struct ninep_relay *relay; /* or NULL */
 	struct service service;
 	struct wait_set set;
 	struct ninep_connection *connections;
 	uint32_t stalled; /* connections that wait for room */
 	bool stop;        /* ninep_serve is to return */
+	/* NULL, or called as a turn begins and ends, between waits: a service with more threads has its lock so. */
+	void (*turn)(bool begins);
 };
 
 struct ninep_connection {
@@ -181,10 +194,12 @@ struct ninep_connection {
 	struct ninep_connection *next;
 	struct ninep_server *server; /* NULL: it is nobody's */
 	const struct ninep_node *root;
+	const struct ninep_relay *relay; /* or NULL */
+	void *tag;                       /* the relay's */
 	struct ninep_link link;
 	uint32_t msize_most; /* what a client may ask for */
 	bool versioned;
-	bool waits; /* for room */
+	bool waits; /* for room: the link's, or the relay's */
 	bool dead;
 	uint32_t fids;
 	struct ninep_fid *recent; /* the one used last */
@@ -217,6 +232,8 @@ void ninep_server_destroy(struct ninep_server *s);
 void ninep_connection_init(struct ninep_connection *n, const struct ninep_node *root, const struct ninep_link *link);
 /* Handles all that is there. ERR_OK: look again when there may be more, or room; else it is over. */
 err_t ninep_connection_serve(struct ninep_connection *n);
+/* A client that takes no answers, or whose requests find no room in a relay, has no further ones taken. */
+bool ninep_connection_room(struct ninep_connection *n);
 /* Cancels what is put off, closes what is open. */
 void ninep_connection_close(struct ninep_connection *n);
 

@@ -1,6 +1,6 @@
 /*
- * tests [GROUP...]: the in-guest tests of the system, all or the named groups (pthread and table
- * only by name).
+ * tests [GROUP...]: the in-guest tests of the system, all or the named groups (pthread, table and
+ * host only by name).
  *
  * Prints a TAP plan and a line per test, the last of which is the checker's.  Exit status 0 if all passed.
  */
@@ -35,6 +35,7 @@ static const struct group {
 	{ "proc", proc_tests },
 	{ "ninep", ninep_tests },
 	{ "spawn", spawn_tests },
+	{ "host", host_tests },
 	{ "fleet", fleet_tests },
 	{ "load", load_tests },
 	{ "pthread", pthread_tests },
@@ -48,8 +49,11 @@ static bool wanted(const struct group *g, int argc, char **argv)
 	for (int i = 1; i < argc; i++)
 		if (strcmp(argv[i], g->name) == 0)
 			return true;
-	/* A process that has spread over cores stays so: not in one with the others. The table takes long. */
-	return argc < 2 && g->tests != pthread_tests && g->tests != table_tests;
+	/*
+	 * A process that has spread over cores stays so: not in one with the others. The table takes long, and
+	 * the host's files are there only if it offers some.
+	 */
+	return argc < 2 && g->tests != pthread_tests && g->tests != table_tests && g->tests != host_tests;
 }
 
 static unsigned count_tests(int argc, char **argv)
