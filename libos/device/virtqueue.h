@@ -45,7 +45,7 @@ uint64_t virtqueue_bytes(uint16_t size);
 /* Where its three parts begin there: the available ring, the used ring. */
 uint64_t virtqueue_available_at(uint16_t size);
 uint64_t virtqueue_used_at(uint16_t size);
-/* In zeroed memory, aligned to VIRTQUEUE_ALIGN, which stays the caller's. ERR_ARGUMENT: no power of two; ERR_NO_MEMORY. */
+/* In zeroed memory, aligned to VIRTQUEUE_ALIGN, which stays the caller's. ERR_ARGUMENT, ERR_NO_MEMORY. */
 err_t virtqueue_init(struct virtqueue *q, uint16_t size, void *memory);
 void virtqueue_destroy(struct virtqueue *q);
 /*

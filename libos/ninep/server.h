@@ -168,7 +168,7 @@ struct ninep_fid {
 
 /* Who has no tree but hands requests on: in place of the tree, after a request has been decoded and found good. */
 struct ninep_relay {
-	/* Fills c->out, or returns an error, or NINEP_LATER: then it answers by ninep_reply, the lent buffer included. */
+	/* Fills c->out, or returns an error, or NINEP_LATER: then it answers by ninep_reply, with the lent buffer. */
 	unsigned (*serve)(struct ninep_call *c);
 	/* May a request of it be taken now? */
 	bool (*room)(struct ninep_connection *n);
