@@ -45,6 +45,7 @@ FUZZERS := $(basename $(notdir $(wildcard tests/fuzz/fuzz_*.c)))
 
 DEPS := $(BUILD)/deps.stamp
 NEWLIB := $(BUILD)/newlib
+MUSL := $(BUILD)/musl
 KERNEL := $(BUILD)/kernel/kernel.elf
 LIBSKERRY := $(BUILD)/lib/libskerry.a
 CRT0 := $(BUILD)/lib/crt0.o
@@ -63,7 +64,7 @@ COMMON = -std=gnu11 -O2 -g $(WARN) -fno-pie -fcf-protection=none -fno-stack-prot
 KERNEL_FLAGS = $(COMMON) -ffreestanding -mcmodel=kernel -mno-red-zone -mgeneral-regs-only \
 	-fno-jump-tables -fno-asynchronous-unwind-tables \
 	$(if $(findstring clang,$(CC)),-mretpoline,-mindirect-branch=thunk)
-USER_FLAGS = $(COMMON) -isystem libos/include -isystem $(NEWLIB)/include -D__skerry__=1 \
+USER_FLAGS = $(COMMON) -isystem libos/include -isystem $(MUSL)/include -isystem $(NEWLIB)/include -D__skerry__=1 \
 	-U__linux__ -U__linux -Ulinux -U__gnu_linux__ -U__unix -Uunix \
 	-ftls-model=local-exec -ffunction-sections -fdata-sections
 KERNEL_LD := $(CROSS)ld -nostdlib -z max-page-size=0x1000 -z noexecstack --build-id=none -T linker/kernel.ld
@@ -128,13 +129,18 @@ built: all ports $(BUILD)/kernel/other.elf iso pxe unit fuzz sim-built fleetsim-
 
 # Both compilers are to find nothing to complain about; clang's objects are only looked at.
 clang: $(BUILD)/clang.stamp ## compile all with clang too
-$(BUILD)/clang.stamp: $(KERNEL_C) $(LIBOS_C) $(wildcard kernel/*/*.h libos/*/*.h monitor/*.[ch] monitor/*/*.[ch] services/*/*.[ch] user/*/*.[ch]) | $(NEWLIB).stamp
+$(BUILD)/clang.stamp: $(KERNEL_C) $(LIBOS_C) $(wildcard kernel/*/*.h libos/*/*.h monitor/*.[ch] monitor/*/*.[ch] services/*/*.[ch] user/*/*.[ch]) | $(MUSL).stamp
 	$(call say,CLANG,all)
 	$(MAKE) --no-print-directory BUILD=$(BUILD)/clang CC='$(CLANG) --target=x86_64-linux-gnu' V=0 objects > $(BUILD)/clang.log || { cat $(BUILD)/clang.log; false; }
 	touch $@
 
 $(NEWLIB).stamp: tools/third_party $(wildcard tools/recipes/newlib/*) | $(DEPS)
 	tools/third_party newlib $(NEWLIB)
+	touch $@
+
+# What newlib lacks: tools/recipes/musl. Compiled against our headers, so made again with them.
+$(MUSL).stamp: $(wildcard tools/recipes/musl/* libos/include/*.h libos/include/*/*.h) $(NEWLIB).stamp
+	tools/third_party musl $(MUSL)
 	touch $@
 
 $(DEPS): tools/deps
@@ -204,7 +210,7 @@ $(GEN)/%/stubs.stamp: %/proto.h $(wildcard tools/rpc*) | $(DEPS)
 
 # --- user space ------------------------------------------------------------------
 
-$(BUILD)/obj/%.c.o: %.c $(BUILD)/USER.flags | $(NEWLIB).stamp $(STUBS_C)
+$(BUILD)/obj/%.c.o: %.c $(BUILD)/USER.flags | $(MUSL).stamp $(STUBS_C)
 	$(call say,CC,$<)
 	mkdir -p $(@D)
 	$(CC) $(USER_FLAGS) -MMD -MP -c $< -o $@
@@ -236,7 +242,7 @@ $(BUILD)/user/$(notdir $(1)): $(patsubst %,$(BUILD)/obj/%.o,$(call program_c,$(1
 	$$(call say,LINK,$$@)
 	mkdir -p $$(@D)
 	$(USER_LD) -o $$@ $(CRT0) $$(filter $(BUILD)/obj/%,$$^) \
-		--start-group $(LIBSKERRY) -L$(NEWLIB)/lib -lc -lm $$(LIBGCC) --end-group
+		--start-group $(LIBSKERRY) -L$(MUSL)/lib -L$(NEWLIB)/lib -lmusl -lc -lm $$(LIBGCC) --end-group
 endef
 $(foreach d,$(PROGRAM_DIRS),$(eval $(call program,$(d))))
 

@@ -19,6 +19,7 @@ static const struct group {
 	{ "lmp", lmp_tests },
 	{ "thread", thread_tests },
 	{ "libc", libc_tests },
+	{ "parts", parts_tests },
 	{ "process", process_tests },
 	{ "protection", protection_tests },
 	{ "core", core_tests },

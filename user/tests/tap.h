@@ -25,6 +25,7 @@ extern const struct test pthread_tests[];
 extern const struct test load_tests[];
 extern const struct test memory_tests[];
 extern const struct test libc_tests[];
+extern const struct test parts_tests[];
 extern const struct test process_tests[];
 extern const struct test protection_tests[];
 extern const struct test core_tests[];
