@@ -35,6 +35,7 @@ static const struct group {
 	{ "migrate", migrate_tests },
 	{ "proc", proc_tests },
 	{ "ninep", ninep_tests },
+	{ "files", files_tests },
 	{ "spawn", spawn_tests },
 	{ "host", host_tests },
 	{ "fleet", fleet_tests },
