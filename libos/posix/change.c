@@ -159,6 +159,13 @@ int remove(const char *path)
 	return S_ISDIR(st.st_mode) ? rmdir(path) : unlink(path);
 }
 
+/* newlib's tmpfile asks for it by this name; newlib's own would bring another `remove`. */
+int _remove_r(struct _reent *r, const char *path)
+{
+	(void)r;
+	return remove(path);
+}
+
 /* --- moved, linked --------------------------------------------------------------------------------------------- */
 
 /* Of two places on one server: within its client. */
