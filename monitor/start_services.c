@@ -1,11 +1,11 @@
 /*
- * The services that monitor 0 starts: the first member of each fleet.
+ * The services that monitor 0 starts: the first member of each fleet, and those that are no fleets.
  *
- * Option services="name page proc host", which is also what is started without it as far as it is
+ * Option services="name page proc mem pipe dev host", which is also what is started without it as far as it is
  * in the boot archive; services=none: none.  They go to the cores from the last one down, where
  * there are enough of them, for programs start at the other end; drivers start where the devices are.  `name`
- * comes first, then the rest, then the first program, each when those before have announced themselves or have ended: they ask for
- * each other.  A fleet lives on by itself; one whose name nobody has any more, since all its members are dead, is
+ * comes first, then the rest, then the first program, each when those before have announced themselves or have
+ * ended: they ask for each other.  A fleet lives on by itself; one whose name nobody has any more, since all its members are dead, is
  * started again, and waits longer each time if it does not last.
  */
 #include "libos/core/error_text.h"
@@ -140,7 +140,7 @@ void services_start(void)
 	bool given = option_find(monitor.info->cmdline, "services", names, sizeof names);
 
 	if (!given)
-		strcpy(names, "name page proc host");
+		strcpy(names, "name page proc mem pipe dev host");
 	if (!strcmp(names, "none"))
 		return;
 	names_length = words_split(names);

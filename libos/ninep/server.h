@@ -54,6 +54,7 @@
 #define NINEP_READY_OUT 4u
 #define NINEP_READY_ERROR 8u
 #define NINEP_READY_HANGUP 16u
+#define NINEP_READY_NOW 0x80000000u /* which hold now: not put off */
 
 /* Of Tlock. */
 #define NINEP_LOCK_READ 0u

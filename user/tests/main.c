@@ -38,6 +38,7 @@ static const struct group {
 	{ "files", files_tests },
 	{ "spawn", spawn_tests },
 	{ "host", host_tests },
+	{ "mem", mem_tests },
 	{ "fleet", fleet_tests },
 	{ "load", load_tests },
 	{ "pthread", pthread_tests },

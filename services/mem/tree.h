@@ -1,0 +1,7 @@
+/* The memory file system as a 9P tree. */
+#pragma once
+
+#include "services/mem/memfs.h"
+
+/* Names for that file system's root from now on; one at a time. */
+const struct ninep_node *mem_tree(struct memfs *fs);
