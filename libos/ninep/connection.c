@@ -31,6 +31,15 @@ void ninep_connection_init(struct ninep_connection *n, const struct ninep_node *
 
 /* --- answers ------------------------------------------------------------------------------------- */
 
+/* An answer to one that is not being served just now may have found no room: the server is to push it. */
+static void stall_note(struct ninep_connection *n)
+{
+	if (!n->server || n->waits || !ninep_link_stalled(&n->link))
+		return;
+	n->waits = true;
+	n->server->stalled++;
+}
+
 void ninep_reply_error(struct ninep_connection *n, uint16_t tag, unsigned error, const struct bulk_buffer *lent)
 {
 	struct ninep_message m = { .type = NINEP_RLERROR, .tag = tag };
@@ -43,6 +52,7 @@ void ninep_reply_error(struct ninep_connection *n, uint16_t tag, unsigned error,
 	}
 	if (n->link.ops->send(&n->link, &m, lent))
 		n->dead = true;
+	stall_note(n);
 }
 
 void ninep_reply(struct ninep_connection *n, struct ninep_message *m, const struct bulk_buffer *lent)
@@ -53,6 +63,7 @@ void ninep_reply(struct ninep_connection *n, struct ninep_message *m, const stru
 		ninep_reply_error(n, m->tag, NINEP_EMSGSIZE, lent);
 	else if (err)
 		n->dead = true;
+	stall_note(n);
 }
 
 /* --- later --------------------------------------------------------------------------------------- */

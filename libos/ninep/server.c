@@ -86,13 +86,11 @@ static void connection_turn(struct ninep_server *s, struct ninep_connection *n)
 		return;
 	}
 	waits = !ninep_connection_room(n);
-	if (waits == n->waits)
-		return;
+	s->stalled += (uint32_t)waits - (uint32_t)n->waits;
 	n->waits = waits;
-	s->stalled += waits ? 1 : -1u;
 	if (waits)
 		wait_set_remove(&n->channel);
-	else
+	else if (!n->channel.set)
 		wait_set_add(&s->set, &n->channel);
 }
 
@@ -107,18 +105,15 @@ static void stalled_turns(struct ninep_server *s)
 	}
 }
 
-/* The wait is no part of any turn. */
 static err_t turn_wait(struct ninep_server *s, struct channel **c)
 {
-	cycles_t deadline = s->stalled ? fabric_now(s->fabric) + STALL_TICKS : 0;
-	err_t err;
+	cycles_t deadline = s->turn ? s->turn(s) : 0, again;
 
-	if (s->turn)
-		s->turn(false);
-	err = wait_set_wait(&s->set, c, deadline);
-	if (s->turn)
-		s->turn(true);
-	return err;
+	if (s->stalled) {
+		again = fabric_now(s->fabric) + STALL_TICKS;
+		deadline = deadline && deadline < again ? deadline : again;
+	}
+	return wait_set_wait(&s->set, c, deadline);
 }
 
 err_t ninep_serve(struct ninep_server *s)
@@ -126,8 +121,6 @@ err_t ninep_serve(struct ninep_server *s)
 	struct channel *c;
 	err_t err = ERR_OK;
 
-	if (s->turn)
-		s->turn(true);
 	for (uint32_t turn = 0; !s->stop && !err; turn++) {
 		c = NULL;
 		if (s->stalled)
@@ -142,8 +135,6 @@ err_t ninep_serve(struct ninep_server *s)
 		if (!err && c && c->set)
 			connection_turn(s, c->tag);
 	}
-	if (s->turn)
-		s->turn(false);
 	return err;
 }
 

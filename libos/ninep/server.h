@@ -186,8 +186,11 @@ struct ninep_server {
 	struct ninep_connection *connections;
 	uint32_t stalled; /* connections that wait for room */
 	bool stop;        /* ninep_serve is to return */
-	/* NULL, or called as a turn begins and ends, between waits: a service with more threads has its lock so. */
-	void (*turn)(bool begins);
+	/*
+	 * NULL, or what the service does beside serving: called before each wait. Returns when it is to be called again
+	 * at the latest, 0: no hurry; wait_set_interrupt of `set`, by another thread, calls it at once.
+	 */
+	cycles_t (*turn)(struct ninep_server *s);
 };
 
 struct ninep_connection {

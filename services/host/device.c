@@ -128,7 +128,8 @@ static err_t device_push(struct ninep_link *l)
 static err_t device_link_wait(struct ninep_link *l, cycles_t deadline)
 {
 	(void)l;
-	device_wait(true, deadline);
+	(void)deadline;
+	device_wait(context_now() + dispatcher_tsc_hz() / POLLS);
 	return ERR_OK;
 }
 
@@ -166,12 +167,16 @@ static void interrupt_take(void)
 		irq_ack(TASK_IRQ, irq);
 }
 
-void device_wait(bool busy, cycles_t deadline)
+/* Until an interrupt has been seen to come, it is looked at once a millisecond. */
+cycles_t device_deadline(cycles_t deadline)
 {
 	cycles_t look = context_now() + dispatcher_tsc_hz() / POLLS;
 
-	if (busy && !(interrupts && interrupted) && (!deadline || look < deadline))
-		deadline = look;
+	return !deadline || interrupted || deadline < look ? deadline : look;
+}
+
+void device_wait(cycles_t deadline)
+{
 	event_wait(&device_event, deadline);
 	interrupt_take();
 }

@@ -18,11 +18,10 @@ extern struct event device_event;
 
 /* Finds the device and makes it ready. ERR_NOT_FOUND: there is none. */
 err_t device_open(struct ninep_link *l);
-/*
- * Waits until the device may have something to say, or the deadline. Without an interrupt that works this looks once a
- * millisecond while `busy`.
- */
-void device_wait(bool busy, cycles_t deadline);
+/* Waits until the device may have something to say, or the deadline. */
+void device_wait(cycles_t deadline);
+/* When to look at the device, something being under way till `deadline` (0: nothing is); with interrupts, then. */
+cycles_t device_deadline(cycles_t deadline);
 /* What is wrong with it, as far as has been seen; NULL: nothing. Then all links are over. */
 const char *device_fault(void);
 /* Asks it whether it can go on. */

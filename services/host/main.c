@@ -2,8 +2,8 @@
  * host: the files of the machine that emulates this one, over 9P, under the name "host".
  *
  * QEMU offers a folder as a virtio-9p device (-virtfs, tools/run --share); without the device the service ends
- * at once, and the name is not there. One thread serves the clients, one the device; what they do between
- * waits is done under one lock, for memory may have to be waited for in its midst.
+ * at once, and the name is not there. One thread does everything; another waits for the device's
+ * interrupts and wakes it.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +19,6 @@
 #define NAME "host"
 
 static struct ninep_server server;
-static struct mutex lock = MUTEX_INIT;
 
 static void complain(const char *what, const char *why)
 {
@@ -37,37 +36,31 @@ static void broken(const char *why)
 	exit(1);
 }
 
-static void *device_serve(void *arg)
+/* Answers of the device, and who waits for one in vain. */
+static cycles_t turn(struct ninep_server *s)
 {
-	cycles_t next = 0;
-	const char *late;
+	cycles_t next = relay_turn(context_now(), dispatcher_tsc_hz());
+	const char *late = relay_late();
 
+	(void)s;
+	if (late) {
+		complain("the device does not answer in time", late);
+		device_look();
+	}
+	if (device_fault() || relay_ended())
+		broken(device_fault() ? device_fault() : "the session has ended");
+	return device_deadline(next);
+}
+
+static void *device_watch(void *arg)
+{
 	(void)arg;
 	for (;;) {
-		device_wait(next != 0, next);
-		mutex_lock(&lock);
-		next = relay_turn(context_now(), dispatcher_tsc_hz());
-		if ((late = relay_late())) {
-			complain("the device does not answer in time", late);
-			device_look();
-		}
-		if (device_fault() || relay_ended())
-			broken(device_fault() ? device_fault() : "the session has ended");
-		mutex_unlock(&lock);
+		device_wait(0);
+		wait_set_interrupt(&server.set);
 	}
 	return NULL;
 }
-
-static void turn(bool begins)
-{
-	if (begins)
-		mutex_lock(&lock);
-	else
-		mutex_unlock(&lock);
-}
-
-/* The device's thread has a deadline to wait for. */
-static void busy(void) { event_signal(&device_event); }
 
 static err_t serve(struct fabric *f)
 {
@@ -77,7 +70,7 @@ static err_t serve(struct fabric *f)
 	server.relay = &relay_clients;
 	server.turn = turn;
 	if (!err)
-		err = thread_create(&device, device_serve, NULL);
+		err = thread_create(&device, device_watch, NULL);
 	if (err)
 		return err;
 	thread_detach(device);
@@ -95,7 +88,7 @@ int main(void)
 	if (err == ERR_NOT_FOUND)
 		return 0;
 	if (!err) {
-		error = relay_begin(&link, busy);
+		error = relay_begin(&link);
 		if (error)
 			broken(ninep_error_text(error));
 		err = fabric_here(&f);

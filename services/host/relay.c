@@ -38,7 +38,6 @@ struct request {
 static struct ninep_client client;
 static struct request *requests;
 static unsigned underway, orphans_underway;
-static void (*tell_busy)(void);
 static const char *late;
 static unsigned stuck; /* requests that nobody waits for any more */
 
@@ -184,7 +183,6 @@ static void request_add(struct request *q)
 	underway++;
 	if (q->from)
 		source_of(q->from)->requests++;
-	tell_busy();
 }
 
 /* Nobody wants its answer any more; what it makes or ends is nobody's. */
@@ -452,11 +450,7 @@ const struct ninep_relay relay_clients = { .serve = relay_serve, .room = relay_r
 
 /* --- turns ------------------------------------------------------------------------------------------------ */
 
-unsigned relay_begin(const struct ninep_link *l, void (*busy)(void))
-{
-	tell_busy = busy;
-	return ninep_begin(&client, l);
-}
+unsigned relay_begin(const struct ninep_link *l) { return ninep_begin(&client, l); }
 
 /* The client hears that it takes too long; tag and fids stay taken until the answer comes after all. */
 static void request_late(struct request *q)
