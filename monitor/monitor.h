@@ -15,6 +15,7 @@
  *   regions.c   memory for the page service
  *   watch.c     who is told of an end      secret.c    secrets of mailboxes
  *   mail.c      lines for mailboxes         mailbox.c   messages to processes
+ *   signals.c   signals, groups, stop
  */
 #pragma once
 
@@ -292,6 +293,15 @@ void watch_core_gone(coreid_t core);
 
 void mail_request(struct request *r);
 void mail_taken(struct request *r);
+
+/* A process was stopped by a signal, or (0) goes on: who watches it is told. */
+void watch_process_state(struct process *p, unsigned signal);
+void watch_state(struct request *r);
+
+/* --- signals.c ----------------------------------------------------------------------------------------- */
+
+void signal_request(struct request *r);
+void signal_relate(struct request *r);
 
 /* --- boards.c ------------------------------------------------------------------------------- */
 

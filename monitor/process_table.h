@@ -63,6 +63,10 @@ struct process {
 	uint64_t death;  /* how many had died when it had */
 	uint64_t ticket; /* of the request that started it; 0: none */
 	uint32_t id;     /* the process service's number for it; 0: none */
+	/* Numbers, as POSIX has them; 0: none was said. */
+	uint32_t group, session, parent;
+	bool stopped;  /* by a signal */
+	uint64_t held; /* signals that came since */
 	/* Who asked that it go on on another core, and waits; number 0 and sequence 0: nobody. */
 	uint32_t move_sequence;
 	struct origin mover;

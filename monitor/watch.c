@@ -91,22 +91,45 @@ void watch_request(struct request *r)
 
 /* --- telling ------------------------------------------------------------------------- */
 
-/* w0 = pid, w1 = cause, w2 = status; between monitors w3 = the watcher's number. */
-static void gone_tell(struct origin who, const struct process *gone)
+/* w3 is the watcher's number, for its monitor. */
+static void watcher_tell(struct origin who, struct mon_message *m)
 {
-	uint64_t member = (uint64_t)monitor.core << 32 | gone->number;
-	struct mon_message m = { .header = mon_header(MON_GONE, 0, 0, 0),
-				 .word = { gone->pid, gone->cause, gone->status, who.number, member } };
 	struct process *p;
 
+	m->word[3] = who.number;
 	if (who.core != monitor.core) {
-		link_send(who.core, &m);
+		link_send(who.core, m);
 		return;
 	}
 	p = origin_process(who);
 	if (process_alive(p))
-		process_send(p, &m);
+		process_send(p, m);
 }
+
+static void watchers_tell(const struct process *p, struct mon_message *m)
+{
+	for (unsigned bit = 0; p->watchers >> bit && bit < WATCHERS_MAX; bit++)
+		if (p->watchers >> bit & 1)
+			watcher_tell(watchers[bit].who, m);
+}
+
+static void gone_tell(const struct process *gone)
+{
+	uint64_t member = (uint64_t)monitor.core << 32 | gone->number;
+	struct mon_message m = { .header = mon_header(MON_GONE, 0, 0, 0),
+				 .word = { gone->pid, gone->cause, gone->status, 0, member } };
+
+	watchers_tell(gone, &m);
+}
+
+void watch_process_state(struct process *p, unsigned signal)
+{
+	struct mon_message m = { .header = mon_header(MON_STATE, 0, 0, 0), .word = { p->pid, signal } };
+
+	watchers_tell(p, &m);
+}
+
+void watch_state(struct request *r) { watch_gone(r); }
 
 void watch_gone(struct request *r)
 {
@@ -121,9 +144,7 @@ void watch_process_gone(struct process *p)
 	struct mon_message m = { .header = mon_header(MON_UNWATCH, 0, 0, 0), .word = { p->number } };
 	struct origin self = { monitor.core, p->number };
 
-	for (unsigned bit = 0; p->watchers && bit < WATCHERS_MAX; bit++)
-		if (p->watchers >> bit & 1)
-			gone_tell(watchers[bit].who, p);
+	gone_tell(p);
 	p->watchers = 0;
 	if (!p->watches)
 		return;

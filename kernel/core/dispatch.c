@@ -132,16 +132,19 @@ err_t dispatcher_run(struct dispatcher *d)
 		return ERR_DISP_INCOMPLETE;
 	if (d->state == DISP_RUNNABLE || d->state == DISP_WAITING)
 		return ERR_DISP_STATE;
-	d->resume_area = SAVE_ENABLED;
 	schedule_add(d);
 	return ERR_OK;
 }
 
+/* Run again, it goes on where it was: in disabled mode too. */
 static err_t dispatcher_stop(struct dispatcher *d)
 {
+	uint32_t area = d->resume_area;
+
 	if (d->state != DISP_RUNNABLE && d->state != DISP_WAITING)
 		return ERR_DISP_STATE;
 	dispatcher_halt(d, DISP_STOPPED);
+	d->resume_area = area;
 	return ERR_OK;
 }
 

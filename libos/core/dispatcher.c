@@ -84,8 +84,11 @@ void dispatcher_run(uint64_t events)
 {
 	struct thread *interrupted = thread_current();
 
-	if (events)
+	if (events) {
 		events_dispatch();
+		if (thread_interrupted_hook && interrupted)
+			thread_interrupted_hook(interrupted);
+	}
 	thread_after_upcall(interrupted);
 }
 

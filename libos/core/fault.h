@@ -23,3 +23,8 @@ struct fault_info {
  * mode, must not return and must not touch the heap.
  */
 extern void (*fault_report)(const struct fault_info *info) __attribute__((noreturn));
+/*
+ * Asked before that, of a thread's own fault: whoever makes something else of it (thread_divert of SAVE_FAULT) does not
+ * return. In disabled mode. NULL: nobody does.
+ */
+extern void (*fault_hook)(const struct fault_info *info);

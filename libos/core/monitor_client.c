@@ -52,6 +52,8 @@ static CORE_LOCAL uint32_t log_length;
 static void (*log_handler)(const char *text, size_t length);
 static void (*power_handler)(unsigned how, unsigned code);
 static struct mon_watcher *watchers;
+static void (*signal_handler)(const struct mon_signal *s);
+static uint64_t signals_early; /* a bit for each that came before there was one */
 static void (*back_handler)(coreid_t core, paddr_t base);
 
 /* --- replies and events; in disabled mode --------------------------------------- */
@@ -105,6 +107,26 @@ static void gone_arrived(const struct mon_message *m)
 	mail_sender_gone((uint32_t)m->word[0] ? m->word[4] : m->word[0]);
 }
 
+static void state_arrived(const struct mon_message *m)
+{
+	for (struct mon_watcher *w = watchers; w; w = w->next)
+		if (w->state)
+			w->state(w, m->word[0], (unsigned)m->word[1]);
+}
+
+static void signal_arrived(const struct mon_message *m)
+{
+	const struct mon_signal s = { .signal = (m->word[1] >> 8) % MON_SIGNALS,
+				      .code = (uint8_t)(m->word[1] >> 16),
+				      .value = m->word[3],
+				      .sender = (uint32_t)m->word[4] };
+
+	if (signal_handler)
+		signal_handler(&s);
+	else
+		signals_early |= UINT64_C(1) << s.signal;
+}
+
 static void message_arrived(const struct mon_message *m)
 {
 	if (mon_flags(m->header) & MON_REPLY) {
@@ -135,6 +157,12 @@ static void message_arrived(const struct mon_message *m)
 		break;
 	case MON_GONE:
 		gone_arrived(m);
+		break;
+	case MON_SIGNAL:
+		signal_arrived(m);
+		break;
+	case MON_STATE:
+		state_arrived(m);
 		break;
 	case MON_BACK:
 		if (back_handler)
@@ -377,6 +405,14 @@ void mon_exit(uint64_t status)
 		thread_block(&never, 0);
 }
 
+void mon_exit_disabled(uint64_t status)
+{
+	uint64_t words[LMP_WORDS] = { mon_header(MON_EXIT, 0, 0, 0), status };
+
+	while (sys_lmp_send8(TASK_MONITOR_EP, MON_WORDS, words, 0) == ERR_OK)
+		disp_stop(TASK_DISPATCHER);
+}
+
 /* Joins strings, each with its NUL, behind what is there; false when they do not fit. */
 static bool strings_join(char *out, size_t size, size_t *at, const char *const *strings, unsigned count)
 {
@@ -451,6 +487,44 @@ void mon_watcher_add(struct mon_watcher *w)
 	w->next = watchers;
 	watchers = w;
 	dispatcher_enable();
+}
+
+err_t mon_signal(coreid_t core, const struct mon_signal *s, unsigned *count)
+{
+	struct mon_message m = { .word = { core, s->to | (uint64_t)s->signal << 8 | (uint64_t)s->code << 16, s->who,
+					   s->value, s->sender } };
+	err_t err = call(MON_SIGNAL, &m);
+
+	if (!err)
+		*count = (unsigned)m.word[0];
+	return err;
+}
+
+void mon_set_signal_handler(void (*handler)(const struct mon_signal *s))
+{
+	dispatcher_disable();
+	signal_handler = handler;
+	while (signals_early) {
+		const struct mon_signal s = { .signal = (unsigned)__builtin_ctzll(signals_early) };
+
+		signals_early &= signals_early - 1;
+		handler(&s);
+	}
+	dispatcher_enable();
+}
+
+err_t mon_relate(coreid_t core, enum mon_signal_to by, uint64_t who, unsigned set, struct mon_relation *r)
+{
+	struct mon_message m = { .word = { core, by, who, r->group | (uint64_t)r->session << 32, r->parent, set } };
+	err_t err = call(MON_RELATE, &m);
+
+	if (!err)
+		*r = (struct mon_relation){ .pid = m.word[0],
+					    .group = (uint32_t)m.word[1],
+					    .session = (uint32_t)(m.word[1] >> 32),
+					    .parent = (uint32_t)m.word[2],
+					    .number = (uint32_t)(m.word[2] >> 32) };
+	return err;
 }
 
 err_t mon_ps(coreid_t core, unsigned index, struct mon_process *out)

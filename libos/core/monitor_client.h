@@ -95,6 +95,8 @@ uint32_t process_self_id(void);
 
 /* Ends this process. */
 void mon_exit(uint64_t status) __attribute__((noreturn));
+/* The same in disabled mode; returns when the monitor has no room for it just now. */
+void mon_exit_disabled(uint64_t status);
 /* Starts the program argv[0] of the boot archive on `core`. */
 err_t mon_spawn(coreid_t core, int argc, const char *const *argv, uint64_t *pid);
 /* Where a service is, and the right to open channels to it: libos/fabric/mailbox.h. */
@@ -129,8 +131,33 @@ err_t mon_watch(uint64_t pid);
 struct mon_watcher {
 	struct mon_watcher *next;
 	void (*gone)(struct mon_watcher *w, uint64_t pid, unsigned cause, uint64_t status);
+	/* A signal has stopped it; 0: it goes on. NULL: that does not matter here. */
+	void (*state)(struct mon_watcher *w, uint64_t pid, unsigned signal);
 };
 void mon_watcher_add(struct mon_watcher *w);
+/* Signals; 0 asks whether there is anybody. `core`: whose processes are meant. */
+struct mon_signal {
+	enum mon_signal_to to;
+	uint64_t who; /* pid, number, or group */
+	unsigned signal, code;
+	uint64_t value;
+	uint32_t sender;
+};
+/* To all that are meant on that core: how many they were. ERR_AGAIN: one of them takes no more just now. */
+err_t mon_signal(coreid_t core, const struct mon_signal *s, unsigned *count);
+/*
+ * Called in the dispatcher's scheduler when one comes: `to` and `who` mean nothing. What came before there was a handler
+ * comes at once.
+ */
+void mon_set_signal_handler(void (*handler)(const struct mon_signal *s));
+/* What a process is to others. */
+struct mon_relation {
+	uint64_t pid;
+	uint32_t number, group, session, parent; /* 0: none */
+};
+enum { MON_SET_GROUP = 1, MON_SET_SESSION = 2, MON_SET_PARENT = 4 };
+/* Looks a process of a core up by pid or number, and sets what is named by bits; *r is how it is then. ERR_NO_PROCESS. */
+err_t mon_relate(coreid_t core, enum mon_signal_to by, uint64_t who, unsigned set, struct mon_relation *r);
 /* The index-th process of a core; ERR_NOT_FOUND past the last. */
 err_t mon_ps(coreid_t core, unsigned index, struct mon_process *out);
 /* The same, but pid, id and ticket of it. */

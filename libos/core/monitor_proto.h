@@ -162,8 +162,26 @@ enum mon_op {
 	MON_MAIL_AHEAD,
 	/* from a process */
 	MON_MAIL_TAKEN, /* no reply. w0 = lines that it took out of what came */
+	/*
+	 * A signal, from a process. w0 = core whose processes are meant, w1 = enum mon_signal_to | signal << 8 | code << 16,
+	 * w2 = who, w3 = a value, w4 = number of the sender -> w0 = how many it went to. Signal 0: are there any?
+	 * To a process, unasked: w1 without the lowest byte, w3, w4
+	 */
+	MON_SIGNAL,
+	/* w0 = core, w1 = enum mon_signal_to (pid or number), w2 = who, w3 = group | session << 32, w4 = parent, w5 = bits:
+	   1: set group, 2: session, 4: parent -> w0 = pid, w1 = group | session << 32, w2 = parent | number << 32 */
+	MON_RELATE,
+	/* to a process that watches, unasked: w0 = pid, w1 = signal that stopped it, or 0: it goes on. Between monitors w3 =
+	   number of the process that watches */
+	MON_STATE,
 	MON_OPS
 };
+
+/* Whom a signal is for: a pid; the process service's number; all of a group; all that have numbers but the sender. */
+enum mon_signal_to { MON_TO_PID, MON_TO_NUMBER, MON_TO_GROUP, MON_TO_ALL };
+
+/* Signals that monitors heed themselves; the value of a stop is the signal that is told of, if not 0. */
+enum { MON_SIGNAL_KILL = 9, MON_SIGNAL_STOP = 17, MON_SIGNAL_CONTINUE = 19, MON_SIGNALS = 64 };
 
 /*
  * Shared: others may have the name too, and who looks it up gets the nearest. Unnamed: w0 and w1 mean nothing.

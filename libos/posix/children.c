@@ -6,6 +6,7 @@
 #include "libos/posix/children.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -17,12 +18,14 @@
 #include "libos/posix/errno.h"
 #include "libos/posix/process.h"
 #include "libos/posix/pthread_self.h"
+#include "libos/posix/signals.h"
 #include "libos/thread/control.h"
 
 struct child {
 	struct child *next;
 	struct program program;
 	pid_t group;
+	bool known; /* to the program: its start has returned */
 	bool ended;
 	bool changed; /* stopped, or goes on, and nobody has been told */
 	int status;   /* as wait gives it, of both */
@@ -32,6 +35,8 @@ static struct child *children;
 static struct thread_queue waiting;
 static struct mon_watcher watcher;
 static pid_t parent;
+
+#define FORGOTTEN INT_MIN /* what look found is of no interest to anybody */
 
 static int status_of(unsigned cause, uint64_t status)
 {
@@ -56,22 +61,55 @@ static void table_unlock(void)
 	dispatcher_enable();
 }
 
+/* What there is to say of a child is new: to those who wait, and by a signal. */
+static void news(const struct child *c)
+{
+	struct signal_info info = { .sender = process_number(c->program.id, c->program.pid), .status = c->status };
+
+	if (!c->ended)
+		info.code = WIFSTOPPED(c->status) ? CLD_STOPPED : CLD_CONTINUED;
+	else
+		info.code = WIFEXITED(c->status) ? CLD_EXITED : CLD_KILLED;
+	if (c->ended)
+		info.status = WIFEXITED(c->status) ? WEXITSTATUS(c->status) : WTERMSIG(c->status);
+	while (thread_wake(&waiting))
+		;
+	if (c->known && (c->ended || signal_children_stops_told()))
+		signal_post(SIGCHLD, &info);
+}
+
+/* Of the first that `is`, or NULL, what it is now is written; a copy of it is told of. */
+static bool change(uint64_t pid, bool ended, int status)
+{
+	struct child copy, *c = children;
+
+	wait_lock(&waiting);
+	while (c && (c->ended || (c->program.pid != pid && ((uint32_t)pid || c->program.pid >> 32 != pid >> 32))))
+		c = c->next;
+	if (c) {
+		c->ended = ended;
+		c->changed = true;
+		c->status = status;
+		copy = *c;
+	}
+	wait_unlock(&waiting);
+	if (c)
+		news(&copy);
+	return c != NULL;
+}
+
 /* With number 0: all of that core. */
 static void gone(struct mon_watcher *w, uint64_t pid, unsigned cause, uint64_t status)
 {
-	bool some = false;
-
 	(void)w;
-	wait_lock(&waiting);
-	for (struct child *c = children; c; c = c->next) {
-		if (c->ended || (c->program.pid != pid && ((uint32_t)pid || c->program.pid >> 32 != pid >> 32)))
-			continue;
-		c->ended = some = true;
-		c->status = status_of(cause, status);
-	}
-	wait_unlock(&waiting);
-	while (some && thread_wake(&waiting))
+	while (change(pid, true, status_of(cause, status)) && !(uint32_t)pid)
 		;
+}
+
+static void state(struct mon_watcher *w, uint64_t pid, unsigned signal)
+{
+	(void)w;
+	change(pid, false, signal ? (int)signal << 8 | 0x7f : 0xffff);
 }
 
 /* --- the table ------------------------------------------------------------------------------------ */
@@ -87,6 +125,23 @@ static struct child *take(uint64_t pid)
 	if (c)
 		*at = c->next;
 	return c;
+}
+
+void child_known(uint64_t pid)
+{
+	struct child copy = { 0 };
+
+	table_lock();
+	for (struct child *c = children; c; c = c->next)
+		if (c->program.pid == pid) {
+			c->known = true;
+			copy = *c;
+		}
+	wait_unlock(&waiting);
+	/* It may have been quicker. */
+	if (copy.ended)
+		news(&copy);
+	dispatcher_enable();
 }
 
 void child_drop(uint64_t pid)
@@ -120,6 +175,7 @@ err_t child_add(const struct program *p)
 		return ERR_NO_MEMORY;
 	if (!watcher.gone) {
 		watcher.gone = gone;
+		watcher.state = state;
 		mon_watcher_add(&watcher);
 	}
 	c->program = *p;
@@ -180,6 +236,10 @@ static pid_t look(pid_t which, pid_t own_group, int options, int *status, struct
 		if (!meant(c, which, own_group))
 			continue;
 		any = true;
+		if (c->ended && signal_children_forgotten()) {
+			*gone_one = take(c->program.pid);
+			return FORGOTTEN;
+		}
 		if (!worth_telling(c, options))
 			continue;
 		*status = c->status;
@@ -193,19 +253,38 @@ static pid_t look(pid_t which, pid_t own_group, int options, int *status, struct
 }
 
 /* As waitpid, with waitid's options; an errno in place of -1, negative. */
-static pid_t await(pid_t which, int options, int *status)
+static pid_t await_one(pid_t which, int options, int *status)
 {
 	struct child *gone_one = NULL;
 	pid_t own_group = which ? 0 : getpgrp(), found;
 
 	table_lock();
 	while (!(found = look(which, own_group, options, status, &gone_one)) && !(options & WNOHANG)) {
-		wait_in(&waiting, 0, true);
-		wait_lock(&waiting);
+		bool woken = wait_in(&waiting, 0, true), broken;
+
+		dispatcher_enable();
+		pthread_cancel_point();
+		broken = !woken && signal_checkpoint();
+		table_lock();
+		if (broken) {
+			found = look(which, own_group, options, status, &gone_one);
+			found = found ? found : -EINTR;
+			break;
+		}
 	}
 	table_unlock();
 	free(gone_one);
 	return found == -1 ? -ECHILD : found;
+}
+
+static pid_t await(pid_t which, int options, int *status)
+{
+	pid_t found;
+
+	do
+		found = await_one(which, options, status);
+	while (found == FORGOTTEN);
+	return found;
 }
 
 pid_t waitpid(pid_t which, int *status, int options)
@@ -267,3 +346,26 @@ int waitid(idtype_t type, id_t id, siginfo_t *info, int options)
 void parent_set(pid_t number) { parent = number; }
 
 pid_t getppid(void) { return parent && process_lives(parent) ? parent : PARENT_OF_ORPHANS; }
+
+bool child_find(pid_t number, struct program *out)
+{
+	bool found = false;
+
+	table_lock();
+	for (struct child *c = children; c; c = c->next)
+		if (number_of(c) == number && !c->ended) {
+			*out = c->program;
+			found = true;
+		}
+	table_unlock();
+	return found;
+}
+
+void child_group_set(pid_t number, pid_t group)
+{
+	table_lock();
+	for (struct child *c = children; c; c = c->next)
+		if (number_of(c) == number)
+			c->group = group;
+	table_unlock();
+}

@@ -15,6 +15,11 @@
 
 /* A child from now on; it may have ended already. ERR_NO_MEMORY, ERR_WATCHERS. */
 err_t child_add(const struct program *p);
+/* The program knows of it now: its end is told by SIGCHLD. */
+void child_known(uint64_t pid);
+/* A child that lives, by its number. */
+bool child_find(pid_t number, struct program *out);
+void child_group_set(pid_t number, pid_t group);
 /* It is none, and never was. */
 void child_drop(uint64_t pid);
 bool child_ended(uint64_t pid);

@@ -230,6 +230,8 @@ int inherit_start(const char *program, uint32_t core, const struct inherit *text
 	answer = err ? errno_from(err) : child_serve(out->pid, text);
 	if (answer && !err)
 		child_drop(out->pid);
+	else if (!err)
+		child_known(out->pid);
 	mutex_unlock(&nursery.lock);
 	return answer;
 }

@@ -26,8 +26,9 @@ enum inherit_section {
 };
 
 struct inherit_state {
-	uint64_t blocked, ignored; /* signals */
-	uint64_t parent;           /* its number */
+	uint64_t blocked, ignored;       /* signals */
+	uint32_t parent, group, session; /* numbers */
+	uint32_t unused;
 };
 
 /* A text that is being put together. */

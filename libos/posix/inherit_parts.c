@@ -10,23 +10,32 @@
 #include "kernel/abi/error.h"
 #include "libos/core/monitor_client.h"
 #include "libos/posix/children.h"
+#include "libos/posix/errno.h"
+#include "libos/posix/signals.h"
 
 static void state_put(struct inherit *i)
 {
-	const struct inherit_state s = { .parent = (uint64_t)getpid() };
+	struct inherit_state s = { .parent = (uint32_t)getpid(),
+				   .group = (uint32_t)getpgrp(),
+				   .session = (uint32_t)getsid(0) };
 
+	signals_pack(&s.blocked, &s.ignored);
 	inherit_add(i, &s, sizeof s);
 }
 
 static int state_take(const char *data, size_t bytes)
 {
+	struct mon_relation r;
 	struct inherit_state s;
 
 	if (bytes != sizeof s)
 		return EPROTO;
 	memcpy(&s, data, sizeof s);
+	r = (struct mon_relation){ .group = s.group, .session = s.session, .parent = s.parent };
 	parent_set((pid_t)s.parent);
-	return 0;
+	signals_unpack(s.blocked, s.ignored);
+	return errno_from(mon_relate(process_self_core(), MON_TO_PID, process_self_pid(),
+				     MON_SET_GROUP | MON_SET_SESSION | MON_SET_PARENT, &r));
 }
 
 static const struct part {

@@ -9,6 +9,7 @@
 #include "kernel/abi/error.h"
 #include "libos/core/vspace.h"
 #include "libos/posix/pthread_self.h"
+#include "libos/posix/signals.h"
 #include "libos/x86/barrier.h"
 
 void (*pthread_cancel_hook)(void);
@@ -73,6 +74,8 @@ int pthread_create(pthread_t *out, const pthread_attr_t *attr, void *(*fn)(void 
 		}
 	}
 	posix_begin(t, o.detached, fn, arg);
+	posix_of(t)->blocked = posix_self()->blocked;
+	signal_thread_add(t);
 	*out = t;
 	thread_start(t);
 	return 0;
@@ -90,6 +93,7 @@ void pthread_exit(void *result)
 		c->_routine(c->_arg);
 	}
 	pthread_keys_finish(p);
+	signal_thread_remove(p);
 	if (p->life == LIFE_DETACHED)
 		p->life = LIFE_NONE;
 	/* The process lives on while it has threads. */

@@ -28,6 +28,12 @@ struct posix_thread {
 	uint32_t life;                            /* enum posix_life */
 	uint8_t cancel_state, cancel_type;
 	bool exiting;
+	/* Signals: signals.h. */
+	bool broken;               /* a handler ran that does not want the call to go on */
+	uint64_t blocked, pending; /* a bit each; pending: for this thread alone */
+	uint64_t wanted;           /* by sigwait */
+	struct posix_thread *next; /* in the list of those that signals may go to */
+	struct thread *thread;
 };
 _Static_assert(sizeof(struct posix_thread) <= THREAD_POSIX_BYTES, "struct posix_thread outgrew its room");
 

@@ -9,6 +9,7 @@
 #include "libos/core/start.h"
 #include "libos/posix/inherit.h"
 #include "libos/posix/pager.h"
+#include "libos/posix/signals.h"
 
 extern int main(int argc, char **argv, char **envp);
 /* newlib's: runs the constructors between the linker's marks. */
@@ -36,6 +37,7 @@ void posix_start(const struct process_args *args)
 		argv[argc + 1 + i] = (char *)(uintptr_t)args + args->arg[argc + i];
 	environ = argv + argc + 1;
 	pager_init();
+	signals_init();
 	inherit_take(&argc, &arguments);
 	__libc_init_array();
 	exit(main(argc, arguments, environ));

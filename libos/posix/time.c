@@ -15,6 +15,7 @@
 #include "libos/posix/clock.h"
 #include "libos/posix/errno.h"
 #include "libos/posix/pthread_self.h"
+#include "libos/posix/signals.h"
 #include "libos/thread/thread.h"
 #include "libos/x86/context.h"
 
@@ -93,17 +94,48 @@ int clock_deadline(clockid_t clock, const struct timespec *at, cycles_t *out)
 	return 0;
 }
 
+/* False: a handler ran first. `left` may be NULL. */
+static bool sleep_until(cycles_t deadline, struct timespec *left)
+{
+	bool broken = false;
+	cycles_t now;
+
+	pthread_cancel_point();
+	while (!broken && !thread_sleep_interruptible(deadline)) {
+		pthread_cancel_point();
+		broken = signal_slept();
+	}
+	now = context_now();
+	if (left)
+		*left = ticks_to_time(broken && now < deadline ? deadline - now : 0);
+	return !broken;
+}
+
 int nanosleep(const struct timespec *t, struct timespec *left)
 {
 	if (t->tv_sec < 0 || t->tv_nsec < 0 || t->tv_nsec >= (long)NANO)
 		return errno_fail(EINVAL);
-	pthread_cancel_point();
-	thread_sleep_interruptible(context_now() + time_to_ticks(t));
-	pthread_cancel_point();
-	/* No signal ends a sleep early. */
-	if (left)
-		*left = (struct timespec){ 0 };
+	if (!sleep_until(context_now() + time_to_ticks(t), left))
+		return errno_fail(EINTR);
 	return 0;
+}
+
+int clock_nanosleep(clockid_t clock, int flags, const struct timespec *t, struct timespec *left)
+{
+	cycles_t deadline;
+	int error;
+
+	if (t->tv_sec < 0 || t->tv_nsec < 0 || t->tv_nsec >= (long)NANO)
+		return EINVAL;
+	if (flags & TIMER_ABSTIME) {
+		error = clock_deadline(clock, t, &deadline);
+		if (error)
+			return error;
+		return sleep_until(deadline, NULL) ? 0 : EINTR;
+	}
+	if (clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC)
+		return EINVAL;
+	return sleep_until(context_now() + time_to_ticks(t), left) ? 0 : EINTR;
 }
 
 int usleep(useconds_t microseconds)
@@ -117,8 +149,7 @@ unsigned sleep(unsigned seconds)
 {
 	struct timespec t = { .tv_sec = seconds };
 
-	nanosleep(&t, NULL);
-	return 0;
+	return nanosleep(&t, &t) ? (unsigned)t.tv_sec + (t.tv_nsec != 0) : 0;
 }
 
 /* Processor time is not counted apart from the time that passes; clock() and times() give the latter. */

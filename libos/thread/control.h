@@ -15,7 +15,7 @@
 #include "libos/thread/thread.h"
 
 #define THREAD_REENT_BYTES 2048 /* room for newlib's struct _reent */
-#define THREAD_POSIX_BYTES 64   /* room for struct posix_thread */
+#define THREAD_POSIX_BYTES 128  /* room for struct posix_thread */
 
 struct thread {
 	struct thread *self;
@@ -42,10 +42,10 @@ struct thread {
 		bool handed;        /* a mutex was handed over */
 		bool tried;         /* a mutex was free when it was woken, but gone when it came */
 		bool ended, detached;
-		bool urgent; /* the errand thread */
-		bool bound;  /* to the cores of `affinity` */
-		uint32_t interrupted;
-		uint32_t pins; /* stays on its cpu while it is not 0 */
+		bool urgent;          /* the errand thread */
+		bool bound;           /* to the cores of `affinity` */
+		uint32_t interrupted; /* INTERRUPTED_ bits */
+		uint32_t pins;        /* stays on its cpu while it is not 0 */
 		uint64_t policy_word;
 		void *local;
 		void *posix; /* what libos/posix keeps for it, once it does: the room below */
@@ -59,11 +59,13 @@ struct thread {
 	_Alignas(64) uint8_t fpu[DISPATCHER_FPU_BYTES];
 };
 
+enum { INTERRUPTED_FOR_GOOD = 1, INTERRUPTED_ONCE = 2 };
+
 /*
  * What makes the paths of a process with one cpu and the default policy too short to go:
  * changed in disabled mode, while there is one cpu.
  */
-enum { SPECIAL_CPUS = 1, SPECIAL_POLICY = 2, SPECIAL_URGENT = 4 };
+enum { SPECIAL_CPUS = 1, SPECIAL_POLICY = 2, SPECIAL_URGENT = 4, SPECIAL_TIMER = 8 };
 extern uint32_t thread_special;
 
 static inline bool thread_is_special(void) { return __builtin_expect(thread_special != 0, 0); }
@@ -146,6 +148,24 @@ void thread_timeout(void);
 void thread_give_way(void);
 /* After a run upcall with events handled: goes on with the thread that it interrupted, or the next. */
 void thread_after_upcall(struct thread *interrupted) __attribute__((noreturn));
+
+/*
+ * Something of the process's own that is due at a time, whatever runs then: the handler is called in disabled mode, once
+ * that is past. 0: nothing is. On the core where the process started.
+ */
+void thread_timer_set(cycles_t due);
+extern CORE_LOCAL cycles_t thread_timer_due;
+extern void (*thread_timer_handler)(void);
+/*
+ * Asked, in disabled mode, before a thread that an upcall interrupted goes on; may have it go on elsewhere first
+ * (thread_divert), and then does not return. NULL: nobody wants to.
+ */
+extern void (*thread_interrupted_hook)(struct thread *t);
+/*
+ * The interrupted thread, whose registers are in that save area, runs fn() in enabled mode on its own stack, and goes on
+ * where it was when that returns. Returns when its stack has no room.
+ */
+void thread_divert(struct thread *t, unsigned area, void (*fn)(void));
 
 /* Loses the processor at the end of a slice. */
 extern bool thread_preemptive;

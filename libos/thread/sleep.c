@@ -52,4 +52,9 @@ void sleep_expire_some(void)
 	}
 }
 
-cycles_t sleep_next_deadline(void) { return sleep_first ? sleep_first->deadline : 0; }
+cycles_t sleep_next_deadline(void)
+{
+	cycles_t first = sleep_first ? sleep_first->deadline : 0;
+
+	return thread_timer_due && (!first || thread_timer_due < first) ? thread_timer_due : first;
+}

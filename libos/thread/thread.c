@@ -26,7 +26,10 @@ bool thread_preemptive;
 #define SLICES_PER_SECOND 100
 #define STACK_CLASSES (STACK_BITS_MAX - STACK_BITS + 2)
 
-static CORE_LOCAL cycles_t alarm_at;                  /* what the alarm is set to; 0 or past: it is not */
+static CORE_LOCAL cycles_t alarm_at; /* what the alarm is set to; 0 or past: it is not */
+CORE_LOCAL cycles_t thread_timer_due;
+void (*thread_timer_handler)(void);
+void (*thread_interrupted_hook)(struct thread *t);
 static CORE_LOCAL bool slice_over;                    /* the alarm came in disabled mode, with others ready */
 static CORE_LOCAL struct thread *pool[STACK_CLASSES]; /* blocks of ended threads, by size; the last: of no use */
 
@@ -106,10 +109,12 @@ static void alarm_set(void)
 {
 	cycles_t now = context_now(), due = 0;
 
-	if (ready_waiting())
+	if (thread_preemptive && ready_waiting())
 		due = now + dispatcher_tsc_hz() / SLICES_PER_SECOND;
-	if (sleep_first && (!due || sleep_first->deadline < due))
+	if (thread_preemptive && sleep_first && (!due || sleep_first->deadline < due))
 		due = sleep_first->deadline;
+	if (thread_timer_due && (!due || thread_timer_due < due))
+		due = thread_timer_due;
 	if (due && (alarm_at <= now || due < alarm_at)) {
 		alarm_at = due;
 		disp_alarm(TASK_DISPATCHER, due);
@@ -118,15 +123,32 @@ static void alarm_set(void)
 
 static inline void alarm_update(void)
 {
-	if (__builtin_expect(thread_preemptive, 0))
+	if (__builtin_expect(thread_preemptive || thread_timer_due, 0))
 		alarm_set();
+}
+
+static void timer_expire(void)
+{
+	if (!thread_timer_due || thread_timer_due > context_now())
+		return;
+	thread_timer_due = 0;
+	thread_timer_handler();
 }
 
 void thread_timeout(void)
 {
 	alarm_at = 0;
 	sleep_expire();
+	timer_expire();
 	slice_over = thread_preemptive && ready_waiting();
+}
+
+void thread_timer_set(cycles_t due)
+{
+	thread_timer_due = due;
+	/* While there is one, no way to sleep may be taken that does not look at it. */
+	thread_special |= SPECIAL_TIMER;
+	alarm_update();
 }
 
 void thread_set_preemptive(bool on)

@@ -57,7 +57,13 @@ void thread_sleep_until(cycles_t deadline);
 bool thread_sleep_interruptible(cycles_t deadline);
 /* From now on the thread's interruptible waits end at once, and so does one that is under way. */
 void thread_interrupt(struct thread *t);
-/* Has the calling thread been interrupted? */
+/*
+ * The same till the thread itself says thread_nudge_taken. In disabled mode. True: an interruptible wait was ended.
+ */
+bool thread_nudge(struct thread *t);
+/* The calling thread's interruptible waits end as usual again. */
+void thread_nudge_taken(void);
+/* Has the calling thread been interrupted for good? */
 bool thread_interrupted(void);
 /* The thread runs on these cores only, as far as the process spans them: a bit each, CORES_MAX. */
 void thread_bind(struct thread *t, const uint64_t *cores);

@@ -128,16 +128,30 @@ struct thread *thread_wake(struct thread_queue *q)
 	return t;
 }
 
+static bool interrupt(struct thread *t, uint32_t bit)
+{
+	__atomic_fetch_or(&t->interrupted, bit, __ATOMIC_SEQ_CST);
+	if (!wait_leave(t, true))
+		return false;
+	thread_make_ready(t);
+	return true;
+}
+
 void thread_interrupt(struct thread *t)
 {
 	dispatcher_disable();
-	mem_swap32(&t->interrupted, 1);
-	if (wait_leave(t, true))
-		thread_make_ready(t);
+	interrupt(t, INTERRUPTED_FOR_GOOD);
 	dispatcher_enable();
 }
 
-bool thread_interrupted(void) { return mem_load32(&thread_current()->interrupted) != 0; }
+bool thread_nudge(struct thread *t) { return interrupt(t, INTERRUPTED_ONCE); }
+
+void thread_nudge_taken(void)
+{
+	__atomic_fetch_and(&thread_current()->interrupted, ~(uint32_t)INTERRUPTED_ONCE, __ATOMIC_SEQ_CST);
+}
+
+bool thread_interrupted(void) { return mem_load32(&thread_current()->interrupted) & INTERRUPTED_FOR_GOOD; }
 
 bool thread_sleep_interruptible(cycles_t deadline)
 {
@@ -147,7 +161,7 @@ bool thread_sleep_interruptible(cycles_t deadline)
 	dispatcher_disable();
 	wait_lock(&nobody);
 	wait_in(&nobody, deadline, true);
-	interrupted = thread_interrupted();
+	interrupted = mem_load32(&thread_current()->interrupted) != 0;
 	dispatcher_enable();
 	return !interrupted;
 }

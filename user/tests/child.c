@@ -259,6 +259,8 @@ static const struct {
 	{ "serve-never", deed_serve_never },
 	{ "long-environment", deed_long_environment },
 	{ "parent", deed_parent },
+	{ "take-signal", deed_take_signal },
+	{ "abort", deed_abort },
 };
 
 int child_main(const char *what, const char *arg)

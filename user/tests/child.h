@@ -71,6 +71,10 @@ int deed_move_threads(const char *arg);
 int deed_long_environment(const char *arg);
 int deed_parent(const char *arg);
 
+/* test_signals.c */
+int deed_take_signal(const char *arg);
+int deed_abort(const char *arg);
+
 /* child_limits.c */
 int deed_use_memory(const char *arg);
 int deed_use_threads(const char *arg);

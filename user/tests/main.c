@@ -39,6 +39,7 @@ static const struct group {
 	{ "spawn", spawn_tests },
 	{ "host", host_tests },
 	{ "mem", mem_tests },
+	{ "signals", signals_tests },
 	{ "fleet", fleet_tests },
 	{ "load", load_tests },
 	{ "pthread", pthread_tests },
