@@ -193,7 +193,7 @@ static void all_answer(struct pipe *p, enum wait_kind kind, unsigned error)
 	struct pipe_wait *w;
 
 	while ((w = wait_find(p, kind)))
-		wait_answer(w, error, "", kind == WAIT_WRITE ? w->count : 0);
+		wait_answer(w, error, "", 0);
 }
 
 /* --- ends -------------------------------------------------------------------------------------------- */
