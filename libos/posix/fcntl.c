@@ -15,6 +15,7 @@
 #include "libos/posix/fd.h"
 #include "libos/posix/interrupt.h"
 #include "libos/posix/open_file.h"
+#include "libos/posix/signals.h"
 #include "libos/x86/context.h"
 
 #define CHANGEABLE (O_APPEND | O_NONBLOCK)
@@ -107,7 +108,7 @@ static int lock_try(struct open_file *f, const struct ninep_lock *l)
 
 static void lock_wake(struct interruptible *i) { cond_broadcast(i->arg); }
 
-static int lock_wait(struct open_file *f, const struct ninep_lock *l)
+static int lock_wait_once(struct open_file *f, const struct ninep_lock *l)
 {
 	struct interruptible call;
 	struct mutex mutex = MUTEX_INIT;
@@ -122,6 +123,16 @@ static int lock_wait(struct open_file *f, const struct ninep_lock *l)
 	}
 	interrupt_end(&call);
 	return error == EAGAIN ? EINTR : error;
+}
+
+static int lock_wait(struct open_file *f, const struct ninep_lock *l)
+{
+	int error;
+
+	do
+		error = lock_wait_once(f, l);
+	while (error == EINTR && !signal_checkpoint());
+	return error;
 }
 
 static int lock_tell(struct open_file *f, struct flock *l, const struct ninep_lock *wanted)

@@ -41,3 +41,5 @@ void posix_interrupt(struct thread *t)
 		}
 	mutex_unlock(&lock);
 }
+
+bool interrupt_needed(void) { return __atomic_load_n(&calls, __ATOMIC_RELAXED) != NULL; }

@@ -22,6 +22,8 @@ struct interruptible {
 bool interrupt_begin(struct interruptible *i, void (*wake)(struct interruptible *i), void *arg);
 void interrupt_end(struct interruptible *i);
 
+/* For signals: may that thread be in such a call? In disabled mode; posix_interrupt is for enabled mode. */
+bool interrupt_needed(void);
 /* For signals: the call that this thread blocks in, if it does, gives EINTR. */
 void posix_interrupt(struct thread *t);
 /* For signals: does the calling thread have one to handle? Asked when it is about to block. NULL: there are none. */

@@ -15,6 +15,7 @@
 #include "libos/posix/errno.h"
 #include "libos/posix/fd.h"
 #include "libos/posix/open_file.h"
+#include "libos/posix/signals.h"
 
 static bool is_stream(const struct open_file *f) { return f->ops->stream; }
 
@@ -34,8 +35,7 @@ static int move_write(struct open_file *f, void *from, size_t bytes, uint64_t of
 	return f->ops->write ? f->ops->write(f, from, bytes, offset, done) : EINVAL;
 }
 
-/* At the file's offset, which goes on by as much. */
-static int move_here(struct open_file *f, move_t *move, void *memory, size_t bytes, size_t *done)
+static int move_once(struct open_file *f, move_t *move, void *memory, size_t bytes, size_t *done)
 {
 	bool locks = !waits(f);
 	int error;
@@ -49,6 +49,17 @@ static int move_here(struct open_file *f, move_t *move, void *memory, size_t byt
 	f->offset += *done;
 	if (locks)
 		mutex_unlock(&f->lock);
+	return error;
+}
+
+/* At the file's offset, which goes on by as much. A signal whose handler lets calls go on does not end it. */
+static int move_here(struct open_file *f, move_t *move, void *memory, size_t bytes, size_t *done)
+{
+	int error;
+
+	do
+		error = move_once(f, move, memory, bytes, done);
+	while (error == EINTR && !signal_checkpoint());
 	return error;
 }
 

@@ -13,6 +13,7 @@
 #include "libos/core/monitor_client.h"
 #include "libos/posix/children.h"
 #include "libos/posix/errno.h"
+#include "libos/posix/interrupt.h"
 #include "libos/posix/pthread_self.h"
 #include "libos/thread/errand.h"
 #include "libos/x86/context.h"
@@ -30,6 +31,7 @@ static struct {
 	struct sigaction action[NSIG];
 	struct signal_info info[NSIG];
 	uint64_t pending, ignored;
+	bool untold; /* that a thread shall look */
 	struct posix_thread *threads;
 	/* Real-time signals, each as often as it was sent, in that order. */
 	struct {
@@ -193,6 +195,20 @@ static bool done_at_once(int signal, const struct posix_thread *taker)
 	return ordinary_of(signal) == STOPS && errand_raise(stop_self, (uint64_t)signal);
 }
 
+static void interrupt_errand(uint64_t thread) { posix_interrupt((struct thread *)thread); }
+
+/* It shall look: out of a wait of threads, or of one for a server. */
+static void taker_tell(struct thread *t)
+{
+	if (thread_nudge(t) || t == thread_current() || !interrupt_needed())
+		return;
+	/* Somebody is at something else in there: it is told later, or sees it by itself. */
+	if (!errand_raise(interrupt_errand, (uint64_t)t)) {
+		signals.untold = true;
+		signal_timer(context_now() + dispatcher_tsc_hz() / RETRIES_A_SECOND);
+	}
+}
+
 #define STOPPERS (SIGNAL_BIT(SIGTSTP) | SIGNAL_BIT(SIGTTIN) | SIGNAL_BIT(SIGTTOU))
 
 err_t signal_post(int signal, const struct signal_info *info)
@@ -212,7 +228,7 @@ err_t signal_post(int signal, const struct signal_info *info)
 	}
 	wait_unlock(&signals.guard);
 	if (taker)
-		thread_nudge(taker->thread);
+		taker_tell(taker->thread);
 	return err;
 }
 
@@ -229,7 +245,7 @@ void signal_post_thread(struct thread *t, int signal)
 	}
 	wait_unlock(&signals.guard);
 	if (nudge)
-		thread_nudge(t);
+		taker_tell(t);
 }
 
 void signal_thread_add(struct thread *t)
@@ -393,6 +409,12 @@ static void faulted(const struct fault_info *info)
 
 static void timer_due(void)
 {
+	if (signals.untold) {
+		signals.untold = false;
+		for (struct posix_thread *p = signals.threads; p; p = p->next)
+			if ((signals.pending | p->pending) & ~p->blocked)
+				taker_tell(p->thread);
+	}
 	if (signal_timers)
 		signal_timers();
 }
@@ -416,8 +438,16 @@ static void arrived(const struct mon_signal *s)
 		signal_post((int)s->signal, &info);
 }
 
+static bool have_one(void)
+{
+	const struct posix_thread *p = posix_self();
+
+	return (signals.pending | p->pending) & ~p->blocked;
+}
+
 void signals_init(void)
 {
+	posix_signal_pending = have_one;
 	signal_thread_add(thread_current());
 	thread_interrupted_hook = interrupted;
 	fault_hook = faulted;
