@@ -144,7 +144,7 @@ void region_give_back(struct request *r)
 void region_own(struct request *r)
 {
 	struct region *g = region_find(r->m.word[1]);
-	uint64_t words[MON_PAYLOAD] = { g ? region_number(g) : 0 };
+	uint64_t words[MON_PAYLOAD] = { g ? region_number(g) : 0, g ? g->granted : 0 };
 	err_t err = !g ? ERR_NOT_FOUND : g->owner == r->m.word[2] ? ERR_OK : ERR_DENIED;
 
 	if (!err) {
@@ -156,10 +156,10 @@ void region_own(struct request *r)
 
 void region_list(struct request *r)
 {
-	uint64_t index = r->m.word[1];
-	struct region *g = regions;
+	uint64_t from = r->m.word[1];
+	struct region *g = regions + (from < REGIONS_MAX ? from : REGIONS_MAX);
 
-	while (g < regions + REGIONS_MAX && (!g->ram || index-- > 0))
+	while (g < regions + REGIONS_MAX && !g->ram)
 		g++;
 	if (g == regions + REGIONS_MAX) {
 		request_reply(r, ERR_NOT_FOUND, NULL);

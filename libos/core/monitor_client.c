@@ -316,19 +316,19 @@ err_t mon_region_free(coreid_t core, paddr_t base)
 	return call(MON_REGION_FREE, &m);
 }
 
-err_t mon_region_own(coreid_t core, paddr_t base, uint64_t owner, uint32_t *number)
+err_t mon_region_own(coreid_t core, paddr_t base, uint64_t owner, struct mon_region *out)
 {
 	struct mon_message m = { .word = { core, base, owner } };
 	err_t err = call(MON_REGION_OWN, &m);
 
 	if (!err)
-		*number = (uint32_t)m.word[0];
+		*out = (struct mon_region){ .base = base, .number = (uint32_t)m.word[0], .granted = m.word[1] };
 	return err;
 }
 
-err_t mon_regions(coreid_t core, unsigned index, struct mon_region *out)
+err_t mon_regions(coreid_t core, unsigned from, struct mon_region *out)
 {
-	struct mon_message m = { .word = { core, index } };
+	struct mon_message m = { .word = { core, from } };
 	err_t err = call(MON_REGIONS, &m);
 
 	if (!err)

@@ -36,19 +36,20 @@ struct mon_region {
 	uint32_t bits;
 	uint32_t number;  /* the monitor's; for mon_grant */
 	uint64_t owner;   /* pid; mon_regions only */
-	uint64_t granted; /* bytes; mon_regions only */
+	uint64_t granted; /* bytes; not of mon_region */
 };
 /* ERR_NO_MEMORY, ERR_REGIONS. */
 err_t mon_region(coreid_t core, unsigned bits, struct mon_region *out);
 /* ERR_CAP_BUSY: something of it is granted. ERR_NOT_FOUND, ERR_DENIED: it is another's. */
 err_t mon_region_free(coreid_t core, paddr_t base);
 /*
- * The calling process owns it from now on in place of `owner`, and hears nothing of what came back before.
- * ERR_NOT_FOUND; ERR_DENIED: it is not that one's any more.
+ * The calling process owns it from now on in place of `owner`, and hears nothing of what came back before. Fills in
+ * number and granted. ERR_NOT_FOUND; ERR_DENIED: it is not that one's any more.
  */
-err_t mon_region_own(coreid_t core, paddr_t base, uint64_t owner, uint32_t *number);
-/* The index-th region of a core; ERR_NOT_FOUND past the last. */
-err_t mon_regions(coreid_t core, unsigned index, struct mon_region *out);
+err_t mon_region_own(coreid_t core, paddr_t base, uint64_t owner, struct mon_region *out);
+/* The first region of a core at that place of its monitor's table or behind it; ERR_NOT_FOUND: there is none. */
+err_t mon_regions(coreid_t core, unsigned from, struct mon_region *out);
+static inline unsigned mon_region_place(const struct mon_region *r) { return (uint16_t)r->number; }
 
 struct mon_grant {
 	cptr_t slot;   /* of the process's member on that core */

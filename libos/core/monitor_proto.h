@@ -139,9 +139,11 @@ enum mon_op {
 	/* from a process, the page service's: memory of a core. w0 = core; between monitors w5 = pid of who asks */
 	MON_REGION,      /* w1 = bits -> w0 = number, w1 = base: out of that core's memory, owned by who asks */
 	MON_REGION_FREE, /* w1 = base. ERR_CAP_BUSY: something of it is granted */
-	/* w1 = base, w2 = pid of its owner -> w0 = number: who asks owns it from now on */
+	/* w1 = base, w2 = pid of its owner -> w0 = number, w1 = bytes granted: who asks owns it from now on */
 	MON_REGION_OWN,
-	MON_REGIONS, /* w1 = index -> w0 = base, w1 = bits | number << 32, w2 = pid of the owner, w3 = bytes granted */
+	/* w1 = place: the first one there or behind it -> w0 = base, w1 = bits | number << 32, the number's lower half
+	   being its place, w2 = pid of the owner, w3 = bytes granted */
+	MON_REGIONS,
 	/* w1 = pid, w2 = slot there | bits << 32 | type << 40, w3 = base, w4 = the region's number -> w0 = base,
 	   w1 = bytes that the process has. ERR_EXISTS: the same has been granted there before, w0 = base */
 	MON_GRANT,

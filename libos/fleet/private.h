@@ -35,7 +35,7 @@ struct fleet_peer {
 	bool fencing;   /* a thread is at it */
 	bool beating;   /* `beat` is under way */
 	struct rpc_pending beat;
-	uint32_t missed; /* heartbeats, since it was heard of */
+	uint32_t missed; /* heartbeats, since it was heard of; in late ones */
 	struct fleet_pulse told;
 	struct fleet_drift drift;
 };
@@ -82,7 +82,7 @@ struct fleet_self {
 	bool coordinator;           /* we act as such */
 	bool changing;              /* ... and tell another view */
 	uint64_t mourned;           /* view in which somebody was fenced because it was silent; 0: none */
-	uint32_t rank_waits;        /* ticks without a heartbeat */
+	uint32_t rank_waits;        /* ticks without a heartbeat; in late ones */
 	uint64_t beats, beats_seen; /* that came; ... until the last tick */
 	struct fleet_newcomer newcomer[FLEET_NEWCOMERS];
 	uint32_t next; /* number of the next newcomer */

@@ -4,8 +4,9 @@
  * The coordinator asks each member every few milliseconds, one call at a time to each; who lets `patience` of them
  * go by, and says nothing else meanwhile, is hung, and fenced. The others expect those calls; when they and all
  * else stay away the second in line fences the coordinator, the third waits thrice as long for the second, and so
- * on. Only ticks that came in time count: a machine that stood still has not been waiting. The pulse itself waits
- * for nobody: who has no room for its heartbeat has missed it.
+ * on. A tick that comes late counts for little, since a machine that stood still has not been waiting; but where all
+ * come late, who is silent for many of them is hung, too. The pulse itself waits for nobody: who has no room
+ * for its heartbeat has missed it.
  *
  * A second one is fenced only when a view without the first is settled, lest what both had is lost; or when it is
  * silent for so long that nothing can be settled with it. A fleet of one has no heartbeats.
@@ -102,13 +103,16 @@ static void scale(struct fleet_self *s, cycles_t now)
 
 /* --- heartbeats ------------------------------------------------------------------------------------ */
 
-#define STUCK 4 /* times its patience */
+#define STUCK 4    /* times its patience */
+#define IN_TIME 16 /* what a tick in time counts, in late ones */
+
+static uint32_t patience_of(const struct fleet_self *s) { return s->fleet->view.head.policy.patience * IN_TIME; }
 
 static bool may_fence(const struct fleet_self *s, const struct fleet_peer *p)
 {
 	bool mourning = s->mourned && (!fleet_settled(s->fleet) || s->fleet->view.head.version == s->mourned);
 
-	return !mourning || p->missed >= STUCK * s->fleet->view.head.policy.patience;
+	return !mourning || p->missed >= STUCK * patience_of(s);
 }
 
 static void hung(struct fleet_self *s, struct fleet_peer *p)
@@ -142,10 +146,10 @@ static void beat(struct fleet_self *s, uint32_t number, bool in_time)
 		return;
 	beat_take(s, p);
 	if (p->beating || p->opening || !rpc_client_has_room(&p->client))
-		p->missed += in_time;
+		p->missed += in_time ? IN_TIME : 1;
 	else if (p->client.channel)
 		p->beating = !fleet_beat_start(&p->client, &p->beat, s->settled);
-	if (p->missed >= s->fleet->view.head.policy.patience && may_fence(s, p))
+	if (p->missed >= patience_of(s) && may_fence(s, p))
 		hung(s, p);
 }
 
@@ -168,9 +172,9 @@ static void listen(struct fleet_self *s, bool in_time)
 	if (s->beats != s->beats_seen)
 		s->rank_waits = 0;
 	else
-		s->rank_waits += in_time;
+		s->rank_waits += in_time ? IN_TIME : 1;
 	s->beats_seen = s->beats;
-	if (!rank || s->rank_waits < v->head.policy.patience * (2 * rank - 1))
+	if (!rank || s->rank_waits < patience_of(s) * (2 * rank - 1))
 		return;
 	s->rank_waits = 0;
 	for (uint32_t i = 0; i < v->count && v->member[i].number < s->fleet->number; i++) {

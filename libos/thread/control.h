@@ -13,6 +13,7 @@
 #include "libos/core/local.h"
 #include "libos/thread/inbox.h"
 #include "libos/thread/thread.h"
+#include "libos/x86/context.h"
 
 #define THREAD_REENT_BYTES 2048 /* room for newlib's struct _reent */
 #define THREAD_POSIX_BYTES 128  /* room for struct posix_thread */
@@ -218,6 +219,13 @@ static inline void sleep_expire(void)
 {
 	if (__builtin_expect(sleep_first != NULL, 0))
 		sleep_expire_some();
+}
+/* Is there such a one? Enabled or disabled: blocks of threads stay mapped. */
+static inline bool sleep_is_due(void)
+{
+	const struct thread *t = *(struct thread *volatile *)&sleep_first;
+
+	return __builtin_expect(t != NULL, 0) && *(const volatile cycles_t *)&t->deadline <= context_now();
 }
 /* The first deadline, or 0. */
 cycles_t sleep_next_deadline(void);

@@ -40,9 +40,9 @@ bool thread_others(void)
 	bool others;
 
 	if (!thread_is_special())
-		return *(struct thread *volatile *)&thread_ready.head != NULL;
+		return *(struct thread *volatile *)&thread_ready.head != NULL || sleep_is_due();
 	dispatcher_disable();
-	others = thread_policy->waiting() || (cpu_self && !inbox_empty(&cpu_self->inbox));
+	others = thread_policy->waiting() || (cpu_self && !inbox_empty(&cpu_self->inbox)) || sleep_is_due();
 	dispatcher_enable();
 	return others;
 }

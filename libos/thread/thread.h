@@ -49,7 +49,7 @@ void thread_exit(void *result) __attribute__((noreturn));
 struct thread *thread_self(void);
 /* Lets the next runnable thread of this process run, if there is one. */
 void thread_yield(void);
-/* Is another thread ready to run? */
+/* Is another thread ready to run, or has one slept till its deadline? For loops that do not block. */
 bool thread_others(void);
 /* Sleeps till the TSC has reached `deadline`. */
 void thread_sleep_until(cycles_t deadline);

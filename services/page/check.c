@@ -48,9 +48,9 @@ static err_t core_check(struct store *s, coreid_t core, struct page_faults *out)
 	struct mon_region r;
 	err_t err;
 
-	for (unsigned i = 0;; i++) {
+	for (unsigned from = 0;; from = mon_region_place(&r) + 1) {
 		rpc_release(&s->fleet->server);
-		err = mon_regions(core, i, &r);
+		err = mon_regions(core, from, &r);
 		if (err)
 			return err;
 		if (!r.granted)

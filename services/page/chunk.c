@@ -60,6 +60,7 @@ void chunk_add(struct book *b, struct chunk *c)
 
 	c->gone = false;
 	c->busy = 0;
+	c->looks = 0;
 	c->hash = *at;
 	*at = c;
 	if (c->bits > CHUNK_BITS) {
@@ -163,7 +164,7 @@ struct chunk *chunk_take(struct book *b, unsigned bits, paddr_t *base)
 	if (bits > CHUNK_BITS)
 		return NULL;
 	for (struct chunk *c = b->open; c; c = c->next) {
-		unsigned at = c->free >= pages ? run_find(c, pages) : CHUNK_PAGES;
+		unsigned at = c->free >= pages && !c->looks ? run_find(c, pages) : CHUNK_PAGES;
 
 		if (at == CHUNK_PAGES)
 			continue;

@@ -19,9 +19,10 @@ struct chunk {
 	uint32_t number; /* the monitor's */
 	uint16_t core;
 	uint8_t bits;
-	bool gone;     /* in no list any more */
-	uint32_t busy; /* threads that grant of it: it stays until they are done */
-	uint32_t free; /* pages */
+	bool gone;      /* in no list any more */
+	uint32_t busy;  /* threads that grant of it: it stays until they are done */
+	uint32_t looks; /* threads that ask what is granted of it: nothing is, until they know */
+	uint32_t free;  /* pages */
 	uint64_t used[CHUNK_PAGES / 64];
 };
 
@@ -37,7 +38,7 @@ void chunk_add(struct book *b, struct chunk *c);
 void chunk_remove(struct chunk *c);
 /* The chunk at that base of that core, in whichever book, or NULL. */
 struct chunk *chunk_find(coreid_t core, paddr_t base);
-/* A block of 1 << bits bytes out of the book: its chunk, or NULL. */
+/* A block of 1 << bits bytes out of the book: its chunk, one that nobody looks at; or NULL. */
 struct chunk *chunk_take(struct book *b, unsigned bits, paddr_t *base);
 /* Could chunk_take give such a block? */
 bool chunk_room(const struct book *b, unsigned bits);

@@ -2,8 +2,11 @@
  * Taking over from a member that died or leaves: its chunks are those that the monitors know as its own.
  *
  * What is granted of a chunk, and by that what is free, the monitor tells.  While it does, all of the chunk counts
- * as taken, so what comes back meanwhile is only noted twice.  Empty chunks are theirs in whose shard they lie, so
- * those of others are not met here.
+ * as taken, and nothing is granted of it, not even what comes back meanwhile: that would be free by the monitor's
+ * answer and somebody's when it is read.  Answers of a monitor come in order, so what came back before is known
+ * by then.  Empty chunks are theirs in whose shard they lie, so those of others are not met here.
+ *
+ * A thread of its own does it after a death: the view does not wait for that, and calls are answered meanwhile.
  */
 #include "services/page/store.h"
 
@@ -21,13 +24,24 @@ struct room {
 
 /* --- a chunk of which something is granted --------------------------------------------------- */
 
+/* The monitor had no room for a request of ours: once more, when it has answered others. */
+static bool once_more(struct store *s, err_t err)
+{
+	if (err != ERR_AGAIN)
+		return false;
+	thread_sleep_until(fabric_now(s->fleet->fabric) + fleet_ms(s->fleet, 1));
+	return true;
+}
+
 err_t granted_read(struct store *s, const struct chunk *c, uint64_t seen[CHUNK_PAGES / 64])
 {
 	err_t err = ERR_OK;
 
 	for (uint64_t first = 0; !err && first < CHUNK_PAGES; first += MON_GRANTED_PAGES) {
-		rpc_release(&s->fleet->server);
-		err = mon_granted(c->core, c->base, first, seen + first / 64);
+		do {
+			rpc_release(&s->fleet->server);
+			err = mon_granted(c->core, c->base, first, seen + first / 64);
+		} while (once_more(s, err));
 	}
 	return err;
 }
@@ -37,8 +51,11 @@ static void block_read(struct store *s, struct chunk *c, paddr_t base, unsigned 
 {
 	uint64_t seen[CHUNK_PAGES / 64] = { 0 }, first = (base - c->base) >> PAGE_BITS;
 	struct shelf *h = s->shelf[c->core];
-	err_t err = granted_read(s, c, seen);
+	err_t err;
 
+	c->looks++;
+	err = granted_read(s, c, seen);
+	c->looks--;
 	for (uint64_t n = first; !err && !c->gone && n < first + (UINT64_C(1) << (bits - PAGE_BITS)); n++)
 		if (!(seen[n / 64] >> n % 64 & 1))
 			chunk_give(&h->book, c, c->base + n * PAGE_SIZE, PAGE_BITS);
@@ -50,31 +67,49 @@ void store_look(struct store *s, struct chunk *c, paddr_t base, unsigned bits)
 		block_read(s, c, base, bits);
 }
 
+static void chunk_inherit(struct shelf *h, struct chunk *c)
+{
+	struct store *s = h->store;
+	paddr_t base = c->base;
+
+	chunk_add(&h->book, c);
+	chunk_mark(&h->book, c, base, c->bits);
+	c->busy++;
+	s->stat.chunks++;
+	if (c->bits <= CHUNK_BITS)
+		block_read(s, c, base, c->bits);
+	store_done(s, c, base, PAGE_BITS, STORE_GRANTED);
+}
+
+/* Is it empty? What it was when it was listed does not tell: a grant of the dead one's may have been on its way. */
 static err_t region_inherit(struct store *s, coreid_t core, const struct mon_region *r)
 {
 	struct shelf *h = store_shelf(s, core);
 	struct chunk *c = h ? calloc(1, sizeof(*c)) : NULL;
+	struct mon_region own;
 	err_t err;
 
 	if (!c)
 		return ERR_NO_MEMORY;
-	*c = (struct chunk){ .core = core, .base = r->base, .bits = (uint8_t)r->bits };
-	rpc_release(&s->fleet->server);
-	err = mon_region_own(core, r->base, r->owner, &c->number);
-	if (err) {
+	do {
+		rpc_release(&s->fleet->server);
+		err = mon_region_own(core, r->base, r->owner, &own);
+	} while (once_more(s, err));
+	if (!err)
+		s->stat.adopted++;
+	if (err || !own.granted)
 		free(c);
+	if (err)
 		return err;
+	if (own.granted) {
+		*c = (struct chunk){ .core = core, .base = r->base, .number = own.number, .bits = (uint8_t)r->bits };
+		chunk_inherit(h, c);
+	} else {
+		shelf_put(h, &(struct element){ .base = r->base,
+						.owner = process_self_pid(),
+						.number = own.number,
+						.bits = r->bits });
 	}
-	chunk_add(&h->book, c);
-	chunk_mark(&h->book, c, c->base, c->bits);
-	c->busy++;
-	s->stat.chunks++;
-	s->stat.adopted++;
-	if (c->bits <= CHUNK_BITS)
-		block_read(s, c, c->base, c->bits);
-	store_done(s, c, c->base, PAGE_BITS, STORE_GRANTED);
-	/* What came back before we owned it is not told; look once. */
-	store_collect(s, core, r->base);
 	return ERR_OK;
 }
 
@@ -87,55 +122,23 @@ static bool is_dead(const struct store *s, uint64_t owner)
 	return owner != process_self_pid() && !view_find_pid(&s->fleet->view, owner);
 }
 
-/* --- an empty one --------------------------------------------------------------------------------- */
-
-static err_t empty_inherit(struct store *s, coreid_t core, const struct mon_region *r)
-{
-	struct shelf *h = store_shelf(s, core);
-	struct element e = { .base = r->base, .owner = process_self_pid(), .bits = r->bits };
-	err_t err = h ? ERR_OK : ERR_NO_MEMORY;
-
-	if (err)
-		return err;
-	rpc_release(&s->fleet->server);
-	err = mon_region_own(core, r->base, r->owner, &e.number);
-	if (err)
-		return err;
-	s->stat.adopted++;
-	shelf_put(h, &e);
-	return ERR_OK;
-}
-
 /* --- all ------------------------------------------------------------------------------------------ */
 
-static err_t core_scan(struct store *s, coreid_t core, uint64_t pid, bool *some)
+err_t store_inherit_core(struct store *s, coreid_t core, uint64_t pid)
 {
 	struct mon_region r;
 	err_t err;
 
-	for (unsigned i = 0;; i++) {
-		rpc_release(&s->fleet->server);
-		err = mon_regions(core, i, &r);
+	for (unsigned from = 0;; from = mon_region_place(&r) + 1) {
+		do {
+			rpc_release(&s->fleet->server);
+			err = mon_regions(core, from, &r);
+		} while (once_more(s, err));
 		if (err)
 			return err;
-		if (r.owner != pid && !is_dead(s, r.owner))
-			continue;
-		if (!(r.granted ? region_inherit(s, core, &r) : empty_inherit(s, core, &r)))
-			*some = true;
+		if (r.owner == pid || is_dead(s, r.owner))
+			region_inherit(s, core, &r);
 	}
-}
-
-/* Regions are counted, and one that goes meanwhile has the next one's number pass: so again till none is found. */
-err_t store_inherit_core(struct store *s, coreid_t core, uint64_t pid)
-{
-	bool some;
-	err_t err;
-
-	do {
-		some = false;
-		err = core_scan(s, core, pid, &some);
-	} while (some);
-	return err;
 }
 
 void store_inherit(struct store *s, uint64_t pid)
@@ -144,6 +147,29 @@ void store_inherit(struct store *s, uint64_t pid)
 		if (store_inherit_core(s, (coreid_t)core, pid) == ERR_CORE_ID)
 			return;
 }
+
+static struct event bequeathed = EVENT_INIT;
+
+static void *heir_main(void *store)
+{
+	for (;;) {
+		event_wait(&bequeathed, 0);
+		store_inherit(store, 0);
+	}
+	return NULL;
+}
+
+err_t store_heir(struct store *s)
+{
+	struct thread *thread;
+	err_t err = thread_create(&thread, heir_main, s);
+
+	if (!err)
+		thread_detach(thread);
+	return err;
+}
+
+void store_inherit_soon(void) { event_signal(&bequeathed); }
 
 /* The numbers of those that serve beside us. */
 static unsigned others_of(const struct store *s, uint32_t number[FLEET_MEMBERS])

@@ -157,6 +157,9 @@ static err_t page_start(struct fleet *f)
 	if (err)
 		return err;
 	thread_detach(thread);
+	err = store_heir(&store);
+	if (err)
+		return err;
 	mon_set_back_handler(back_word);
 	/* A new fleet: what is left of an earlier one is ours. */
 	if (f->view.count == 1)
@@ -174,7 +177,8 @@ static void page_changed(struct fleet *f, const struct fleet_view *old)
 static void page_lost(struct fleet *f, const struct fleet_member *member)
 {
 	(void)f;
-	store_inherit(&store, member->at.pid);
+	(void)member;
+	store_inherit_soon();
 }
 
 static void page_leave(struct fleet *f)

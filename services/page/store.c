@@ -54,12 +54,14 @@ static void pool_release(struct dpool *p)
 static err_t pool_own(struct dpool *p, void *element)
 {
 	const struct shelf *h = p->tag;
+	struct mon_region own = { 0 };
 	struct element e;
 	err_t err;
 
 	memcpy(&e, element, sizeof e);
 	monitor_wait(h->store, h->core);
-	err = mon_region_own(h->core, e.base, e.owner, &e.number);
+	err = mon_region_own(h->core, e.base, e.owner, &own);
+	e.number = own.number;
 	e.owner = process_self_pid();
 	memcpy(element, &e, sizeof e);
 	return err;

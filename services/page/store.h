@@ -52,6 +52,9 @@ enum store_outcome {
 void store_done(struct store *s, struct chunk *c, paddr_t base, unsigned bits, enum store_outcome outcome);
 /* Takes over the chunks that `pid` had, and those of processes that are no members. May block. */
 void store_inherit(struct store *s, uint64_t pid);
+/* Begins the thread that does so when store_inherit_soon has said that a member is dead. */
+err_t store_heir(struct store *s);
+void store_inherit_soon(void);
 /*
  * The same of one core alone, `pid` 0: of nobody else than those that are no members. What a member asked for when it
  * died it may have got when its heir had been there. ERR_CORE_ID: there is no such core.

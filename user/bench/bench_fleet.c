@@ -19,6 +19,9 @@
 
 static struct drill fleet;
 
+/* It keeps its size whatever its load. */
+static const struct fleet_policy fixed = { .least = DRILL_MEMBERS, .most = DRILL_MEMBERS };
+
 static double us_of(cycles_t time) { return (double)time / ((double)dispatcher_tsc_hz() / 1e6); }
 
 /* The member goes wrong at time t0. */
@@ -70,7 +73,7 @@ static err_t deaths(const struct measure *m, unsigned index, bool hang)
 	const double goal[WHENS] = { [SEEN] = hang ? 50000 : 100, [ANSWER] = hang ? 250000 : 150000 };
 	double us[WHENS] = { 0 }, values[WHENS][DEATHS];
 	char name[40];
-	err_t err = drill_begin(&fleet, &(struct fleet_policy){ .least = DRILL_MEMBERS }, DRILL_MEMBERS), end;
+	err_t err = drill_begin(&fleet, &fixed, DRILL_MEMBERS), end;
 
 	for (unsigned i = 0; i < DEATHS && !err; i++) {
 		err = die_once(index, hang, us);
@@ -135,7 +138,7 @@ static err_t dip_once(bool hang, uint32_t answers[SLICES])
 	struct load load;
 	struct rpc_client there;
 	cycles_t start;
-	err_t err = drill_begin(&fleet, &(struct fleet_policy){ .least = DRILL_MEMBERS }, DRILL_MEMBERS), end;
+	err_t err = drill_begin(&fleet, &fixed, DRILL_MEMBERS), end;
 
 	if (err)
 		return err;

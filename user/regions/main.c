@@ -96,7 +96,7 @@ static bool test_make(void)
 	EXPECT_ERROR(mon_region(core, 46, &r), ERR_NO_MEMORY);
 	EXPECT_ERROR(mon_region(1023, REGION_BITS, &r), ERR_CORE_ID);
 	EXPECT_OK(mon_region(core, REGION_BITS, &r));
-	for (unsigned i = 0; !mon_regions(core, i, &seen); i++)
+	for (unsigned from = 0; !mon_regions(core, from, &seen); from = mon_region_place(&seen) + 1)
 		if (seen.base == r.base) {
 			EXPECT(seen.bits == REGION_BITS && seen.number == r.number);
 			EXPECT(seen.owner == process_self_pid() && seen.granted == 0);
@@ -299,8 +299,7 @@ static bool test_child_far(void) { return child_dies(last_core()); }
 static bool test_owner(void)
 {
 	coreid_t core = process_self_core();
-	uint32_t number;
-	struct mon_region r, seen;
+	struct mon_region r, seen, own;
 	struct mon_grant g;
 	paddr_t there;
 	uint64_t pid;
@@ -316,14 +315,16 @@ static bool test_owner(void)
 	g = grant_of(&r, 0, CAP_FRAME, PAGE_BITS, slot);
 	EXPECT_ERROR(grant_self(&g, &there), ERR_DENIED);
 	EXPECT_ERROR(mon_region_free(core, r.base), ERR_DENIED);
-	for (unsigned i = 0; !mon_regions(core, i, &seen) && seen.base != r.base; i++)
-		;
+	for (unsigned from = 0; !mon_regions(core, from, &seen) && seen.base != r.base;)
+		from = mon_region_place(&seen) + 1;
 	EXPECT(seen.base == r.base && seen.owner == pid);
-	EXPECT_ERROR(mon_region_own(core, r.base + PAGE_SIZE, pid, &number), ERR_NOT_FOUND);
-	EXPECT_ERROR(mon_region_own(core, r.base, process_self_pid(), &number), ERR_DENIED);
-	EXPECT_OK(mon_region_own(core, r.base, pid, &number));
-	EXPECT(number == r.number);
+	EXPECT_ERROR(mon_region_own(core, r.base + PAGE_SIZE, pid, &own), ERR_NOT_FOUND);
+	EXPECT_ERROR(mon_region_own(core, r.base, process_self_pid(), &own), ERR_DENIED);
+	EXPECT_OK(mon_region_own(core, r.base, pid, &own));
+	EXPECT(own.number == r.number && own.granted == 0);
 	EXPECT_OK(grant_self(&g, &there));
+	EXPECT_OK(mon_region_own(core, r.base, process_self_pid(), &own));
+	EXPECT(own.granted == PAGE_SIZE);
 	EXPECT_OK(mon_ram_free(slot));
 	EXPECT_OK(mon_region_free(core, r.base));
 	slot_free(slot);
@@ -348,13 +349,12 @@ static bool test_many(void)
 	while (count < REGIONS_MANY && !mon_region(core, PAGE_BITS, &r))
 		count++;
 	EXPECT(count == REGIONS_MANY);
-	for (count = 0; !mon_regions(core, count, &r);)
+	count = 0;
+	for (unsigned from = 0; !mon_regions(core, from, &r); from = mon_region_place(&r) + 1)
 		count++;
 	EXPECT(count > 1 && count < REGIONS_MANY);
-	for (unsigned i = 0; !mon_regions(core, i, &r);)
-		if (r.owner != process_self_pid() || r.granted)
-			i++;
-		else
+	for (unsigned from = 0; !mon_regions(core, from, &r); from = mon_region_place(&r) + 1)
+		if (r.owner == process_self_pid() && !r.granted)
 			EXPECT_OK(mon_region_free(core, r.base));
 	do {
 		slots++;
@@ -423,10 +423,10 @@ static const struct {
 static int child_own(const char *base, const char *owner)
 {
 	unsigned long long at, from;
-	uint32_t number;
+	struct mon_region own;
 
 	return sscanf(base, "%llx", &at) != 1 || sscanf(owner, "%llx", &from) != 1 ||
-	       mon_region_own(process_self_core(), at, from, &number);
+	       mon_region_own(process_self_core(), at, from, &own);
 }
 
 int main(int argc, char **argv)

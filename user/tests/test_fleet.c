@@ -16,6 +16,7 @@
 #include "user/tests/tap.h"
 
 #define WAIT_MS 10000
+#define MOVE_MS 60000 /* a move waits for a while without a break in the calls */
 
 static struct fabric *fabric;
 static struct fleet_client client;
@@ -69,19 +70,28 @@ static bool await(unsigned members)
 	return true;
 }
 
-/* A fleet with that policy; as many members as there may be, and cores. */
-static bool begin(const struct fleet_policy *policy, unsigned members)
+/* A fleet with that policy, its first member on that core. */
+static bool begin_on(coreid_t core, const struct fleet_policy *policy, unsigned members)
 {
+	static bool begun;
 	const char *argv[] = { "drill" };
 	uint64_t pid;
 
 	EXPECT_OK(fabric_here(&fabric));
-	EXPECT_OK(mon_spawn(process_self_core(), 1, argv, &pid));
+	EXPECT_OK(mon_spawn(core, 1, argv, &pid));
+	if (begun)
+		fleet_client_close(&client); /* of a test that failed */
 	EXPECT_OK(fleet_client_init(&client, fabric, NULL, "drill"));
+	begun = true;
 	EXPECT_OK(fleet_resize(&client.rpc, members)); /* it may have begun to grow */
 	EXPECT_OK(fleet_adapt(&client.rpc, policy));
 	EXPECT(await(members));
 	return true;
+}
+
+static bool begin(const struct fleet_policy *policy, unsigned members)
+{
+	return begin_on(process_self_core(), policy, members);
 }
 
 /* Kills all, from the last to the first, so that nobody is started anew. */
@@ -209,44 +219,46 @@ static unsigned level(coreid_t core)
 	return bits;
 }
 
-/* Calls for so long; fewer than a move needs when they come from somebody else, too. */
+/* Calls for so long, as often as it can: also where its processor has little time. */
 static bool call_for(uint64_t time)
 {
 	cycles_t end = fabric_now(fabric) + ms(time);
 	uint32_t member;
 
-	while (fabric_now(fabric) < end) {
+	while (fabric_now(fabric) < end)
 		EXPECT_OK(drill_work(&client.rpc, 10, &member));
-		pause_ms(1);
-	}
 	return true;
+}
+
+/* Is there an empty core that is nearer to this one than that? */
+static bool nearer_is_empty(coreid_t than)
+{
+	struct mon_core core;
+
+	for (coreid_t c = 0; c < than && !mon_core(c, &core); c++)
+		if (!core.processes && level(c) < level(than))
+			return true;
+	return false;
 }
 
 /* All calls come from this core, and an empty one is nearer: it goes there, and stays. */
 static bool a_member_moves_to_its_callers(void)
 {
-	const char *argv[] = { "drill" };
 	coreid_t far = (coreid_t)(mon_cores_up(CORES_MAX) - 1);
 	cycles_t deadline;
 	uint32_t number;
-	uint64_t pid;
 
-	if (far < 3 || level(far) < 2)
-		return true; /* none is nearer than another */
-	EXPECT_OK(fabric_here(&fabric));
-	EXPECT_OK(mon_spawn(far, 1, argv, &pid));
-	EXPECT_OK(fleet_client_init(&client, fabric, NULL, "drill"));
-	EXPECT_OK(fleet_resize(&client.rpc, 1));
-	EXPECT_OK(fleet_adapt(&client.rpc, &(struct fleet_policy){ .least = 1, .most = 1, .fall = 300 }));
-	EXPECT(await(1));
+	if (far < 3 || level(far) < 2 || !nearer_is_empty(far))
+		return true; /* there is nowhere to go */
+	EXPECT(begin_on(far, &(struct fleet_policy){ .least = 1, .most = 1, .fall = 300 }, 1));
 	number = now.member[0].number;
 	/* Nobody calls: it stays. */
 	pause_ms(1000);
 	EXPECT(await(1));
 	EXPECT(now.member[0].number == number);
-	deadline = fabric_now(fabric) + ms(WAIT_MS);
+	deadline = fabric_now(fabric) + ms(MOVE_MS);
 	while (now.member[0].number == number) {
-		EXPECT(call_for(100));
+		EXPECT(call_for(400));
 		EXPECT(fabric_now(fabric) < deadline);
 		EXPECT(await(1));
 	}

@@ -485,13 +485,12 @@ static bool test_no_service(void)
 	uint64_t map[MON_GRANTED_PAGES / 64];
 	struct mon_grant g = { .type = CAP_FRAME, .bits = PAGE_BITS };
 	struct mon_region r;
-	uint32_t number;
 	unsigned count;
 	paddr_t there;
 
 	EXPECT_ERROR(mon_region(core, 20, &r), ERR_DENIED);
 	EXPECT_ERROR(mon_region_free(core, 0), ERR_DENIED);
-	EXPECT_ERROR(mon_region_own(core, 0, 0, &number), ERR_DENIED);
+	EXPECT_ERROR(mon_region_own(core, 0, 0, &r), ERR_DENIED);
 	EXPECT_ERROR(mon_regions(core, 0, &r), ERR_DENIED);
 	EXPECT_ERROR(mon_grant(core, process_self_pid(), &g, &there), ERR_DENIED);
 	EXPECT_ERROR(mon_granted(core, 0, 0, map), ERR_DENIED);

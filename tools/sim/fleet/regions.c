@@ -200,10 +200,11 @@ static void own_act(struct request *r)
 	g->owner = r->from->pid;
 	back_drop(g);
 	r->word[0] = (uint64_t)(g - memory_of(r->core)->region);
+	r->word[1] = g->granted;
 	request_answer(r, ERR_OK);
 }
 
-err_t mon_region_own(coreid_t core, paddr_t base, uint64_t owner, uint32_t *number)
+err_t mon_region_own(coreid_t core, paddr_t base, uint64_t owner, struct mon_region *out)
 {
 	struct request *r = memory_request(core, own_act, base);
 	err_t err;
@@ -212,7 +213,9 @@ err_t mon_region_own(coreid_t core, paddr_t base, uint64_t owner, uint32_t *numb
 	err = request_call(r);
 
 	if (!err)
-		*number = (uint32_t)r->word[0];
+		*out = (struct mon_region){
+			.base = base, .number = (uint32_t)r->word[0], .owner = running->pid, .granted = r->word[1]
+		};
 	request_release(r);
 	return err;
 }
@@ -220,10 +223,10 @@ err_t mon_region_own(coreid_t core, paddr_t base, uint64_t owner, uint32_t *numb
 static void list_act(struct request *r)
 {
 	struct core_memory *m = memory_of(r->core);
-	uint64_t index = r->word[1];
-	struct region *g = m->region;
+	uint64_t from = r->word[1];
+	struct region *g = m->region + (from < REGIONS_MAX ? from : REGIONS_MAX);
 
-	while (g < m->region + REGIONS_MAX && (!g->used || index-- > 0))
+	while (g < m->region + REGIONS_MAX && !g->used)
 		g++;
 	if (g == m->region + REGIONS_MAX) {
 		request_answer(r, ERR_NOT_FOUND);
@@ -237,14 +240,14 @@ static void list_act(struct request *r)
 	request_answer(r, ERR_OK);
 }
 
-err_t mon_regions(coreid_t core, unsigned index, struct mon_region *out)
+err_t mon_regions(coreid_t core, unsigned from, struct mon_region *out)
 {
 	struct request *r;
 	err_t err;
 
 	if (core >= options.cores)
 		return ERR_CORE_ID;
-	r = memory_request(core, list_act, index);
+	r = memory_request(core, list_act, from);
 	err = request_call(r);
 	if (!err)
 		*out = (struct mon_region){ .base = r->word[0],
@@ -315,7 +318,7 @@ static void grant_act(struct request *r)
 	if (!err && p->memory_most && p->memory + SIZE_OF_BITS(r->word[5]) > p->memory_most)
 		err = ERR_QUOTA;
 	if (!err && !pages_are(r->word[3], (unsigned)r->word[5], PAGE_IN_REGION)) {
-		++*ledger_counter("overlaps refused");
+		violation("of %lx, 1 << %lu bytes, its member took what somebody has for free", r->word[3], r->word[5]);
 		err = ERR_RETYPE_OVERLAP;
 	}
 	if (!err)
@@ -346,6 +349,21 @@ err_t mon_grant(coreid_t core, uint64_t pid, const struct mon_grant *g, paddr_t 
 	return err;
 }
 
+/* Of the list what is of that region: a bit for each of its pages, the first one's being that of page `first`. */
+static void granted_mark(const struct request *r, const struct grant *e, const struct region *g, uint64_t first,
+			 uint64_t *map)
+{
+	for (; e; e = e->next) {
+		uint64_t page = (e->base - g->base) >> PAGE_BITS, end = page + (SIZE_OF_BITS(e->bits) >> PAGE_BITS);
+
+		if (&memory_of(r->core)->region[e->region] != g)
+			continue;
+		for (page = page > first ? page : first; page < end && page < first + MON_GRANTED_PAGES; page++)
+			map[(page - first) / 64] |= UINT64_C(1) << (page - first) % 64;
+	}
+}
+
+/* What nobody has asked for that came back is granted still. */
 static void granted_act(struct request *r)
 {
 	const struct region *g = region_find(r->core, r->word[1]);
@@ -353,15 +371,9 @@ static void granted_act(struct request *r)
 
 	memset(r->word, 0, MON_GRANTED_PAGES / 8);
 	for (const struct process *p = g ? cores[r->core].processes : NULL; p; p = p->next_here)
-		for (const struct grant *e = p->grants; e; e = e->next) {
-			uint64_t page = (e->base - g->base) >> PAGE_BITS,
-				 end = page + (SIZE_OF_BITS(e->bits) >> PAGE_BITS);
-
-			if (&memory_of(r->core)->region[e->region] != g)
-				continue;
-			for (page = page > first ? page : first; page < end && page < first + MON_GRANTED_PAGES; page++)
-				r->word[(page - first) / 64] |= UINT64_C(1) << (page - first) % 64;
-		}
+		granted_mark(r, p->grants, g, first, r->word);
+	if (g)
+		granted_mark(r, g->back, g, first, r->word);
 	request_answer(r, g ? ERR_OK : ERR_NOT_FOUND);
 }
 
