@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <skerry/namespace.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +19,6 @@
 #include "libos/core/dispatcher.h"
 #include "libos/core/monitor_client.h"
 #include "libos/posix/fd.h"
-#include "libos/posix/interrupt.h"
 #include "libos/thread/thread.h"
 #include "libos/x86/context.h"
 #include "user/tests/tap.h"
@@ -149,8 +149,11 @@ static void *interrupted_reader(void *arg)
 	return NULL;
 }
 
+static void nothing(int signal) { (void)signal; }
+
 static bool a_blocked_read_is_broken_off(void)
 {
+	const struct sigaction breaks = { .sa_handler = nothing };
 	pthread_t reader;
 	uint64_t pid;
 
@@ -158,11 +161,12 @@ static bool a_blocked_read_is_broken_off(void)
 		return false;
 	reader_errno = 0;
 	reader_thread = NULL;
+	sigaction(SIGUSR1, &breaks, NULL);
 	EXPECT(pthread_create(&reader, NULL, interrupted_reader, "/d/event") == 0);
 	while (!reader_errno) {
 		thread_yield();
 		if (reader_thread)
-			posix_interrupt(reader_thread);
+			pthread_kill(reader_thread, SIGUSR1);
 	}
 	EXPECT(reader_errno == EINTR);
 	EXPECT(pthread_join(reader, NULL) == 0);
