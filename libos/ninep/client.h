@@ -108,6 +108,10 @@ unsigned ninep_write_buffer(struct ninep_client *c, uint32_t fid, uint64_t offse
 unsigned ninep_read_buffer(struct ninep_client *c, uint32_t fid, uint64_t offset, struct bulk_buffer *b, uint32_t count,
 			   uint32_t *done);
 
+/* Numbers of fids, for who makes requests of his own. */
+uint32_t ninep_fid_take(struct ninep_client *c);
+void ninep_fid_give(struct ninep_client *c, uint32_t fid);
+
 /* --- files: *fid is a new one, to be clunked ---------------------------------------------------------- */
 
 unsigned ninep_attach(struct ninep_client *c, const char *user, const char *tree, uint32_t *fid);
@@ -148,6 +152,14 @@ unsigned ninep_lock(struct ninep_client *c, uint32_t fid, const struct ninep_loc
 unsigned ninep_getlock(struct ninep_client *c, uint32_t fid, struct ninep_lock *l);
 /* Waits till one of those events (NINEP_READY_IN, ...) holds: *events become those that do. */
 unsigned ninep_ready(struct ninep_client *c, uint32_t fid, uint32_t *events);
+/* A token by which another client can have the open file, which then keeps its offset itself: use NINEP_HERE. */
+unsigned ninep_pass(struct ninep_client *c, uint32_t fid, uint64_t offset, uint64_t token[2]);
+/* *fid, which is new, is open for what the token stands for; a token can be taken once. */
+unsigned ninep_take(struct ninep_client *c, const uint64_t token[2], uint32_t *fid, struct ninep_qid *qid);
+/* Moves the offset of such a file (NINEP_SEEK_*); *now: to where. */
+unsigned ninep_seek(struct ninep_client *c, uint32_t fid, int64_t by, uint32_t whence, uint64_t *now);
+/* NINEP_APPEND, NINEP_NONBLOCK: the open file has them from now on, or not. */
+unsigned ninep_flags(struct ninep_client *c, uint32_t fid, uint32_t flags);
 /* A FIFO or a device, by the format in `mode`. */
 unsigned ninep_mknod(struct ninep_client *c, uint32_t dir, const char *name, uint32_t mode, uint64_t rdev);
 unsigned ninep_statfs(struct ninep_client *c, uint32_t fid, struct ninep_space *s);

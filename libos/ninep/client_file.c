@@ -8,10 +8,10 @@
 #define UNLINK_DIRECTORY 0x200u
 #define NO_UID UINT32_MAX
 
-static uint32_t fid_take(struct ninep_client *c) { return c->spares ? c->spare[--c->spares] : c->fids++; }
+uint32_t ninep_fid_take(struct ninep_client *c) { return c->spares ? c->spare[--c->spares] : c->fids++; }
 
 /* Without memory to remember it the number is not used again; there are enough. */
-static void fid_give(struct ninep_client *c, uint32_t fid)
+void ninep_fid_give(struct ninep_client *c, uint32_t fid)
 {
 	uint32_t room = c->spare_room ? 2 * c->spare_room : 16, *more;
 
@@ -38,7 +38,7 @@ unsigned ninep_attach_qid(struct ninep_client *c, const char *user, const char *
 	struct ninep_request r = { .m.type = NINEP_TATTACH };
 	unsigned error;
 
-	*fid = fid_take(c);
+	*fid = ninep_fid_take(c);
 	r.m.tattach.fid = *fid;
 	r.m.tattach.afid = NINEP_NO_FID;
 	r.m.tattach.uname = ninep_text(user);
@@ -46,7 +46,7 @@ unsigned ninep_attach_qid(struct ninep_client *c, const char *user, const char *
 	r.m.tattach.n_uname = NO_UID;
 	error = ninep_request(c, &r);
 	if (error)
-		fid_give(c, *fid);
+		ninep_fid_give(c, *fid);
 	else
 		*qid = r.m.rattach.qid;
 	return error;
@@ -103,13 +103,13 @@ unsigned ninep_walk(struct ninep_client *c, uint32_t from, const char *path, uin
 
 unsigned ninep_walk_way(struct ninep_client *c, uint32_t from, const char *path, uint32_t *fid, struct ninep_way *way)
 {
-	uint32_t to = fid_take(c);
+	uint32_t to = ninep_fid_take(c);
 	unsigned error;
 
 	way->names = 0;
 	error = walk_some(c, from, to, &path, way);
 	if (error) {
-		fid_give(c, to);
+		ninep_fid_give(c, to);
 		return error;
 	}
 	while (*path && !error)
@@ -129,7 +129,7 @@ unsigned ninep_clunk(struct ninep_client *c, uint32_t fid)
 	r.m.tclunk.fid = fid;
 	error = ninep_request(c, &r);
 	if (error != NINEP_EBADF)
-		fid_give(c, fid);
+		ninep_fid_give(c, fid);
 	return error;
 }
 

@@ -17,6 +17,7 @@ struct ninep_pending {
 	uint16_t tag;
 	uint8_t type;
 	bool lent;
+	bool here; /* at the offset that is shared */
 	struct bulk_buffer buffer;
 	void (*cancel)(struct ninep_pending *p, void *arg);
 	void *arg;
@@ -96,6 +97,7 @@ struct ninep_pending *ninep_later(struct ninep_call *c, void (*cancel)(struct ni
 		.arg = arg,
 	};
 	p->room = c->in.type == NINEP_TREAD ? c->in.tread.count : 0;
+	p->here = c->here && (c->in.type == NINEP_TREAD || c->in.type == NINEP_TWRITE);
 	n->pending = p;
 	n->pendings++;
 	return p;
@@ -162,6 +164,8 @@ void ninep_answer(struct ninep_pending *p, unsigned error, const void *data, uin
 		m.rready.events = count;
 	else
 		m.rwrite.count = count;
+	if (p->here)
+		ninep_advance(p->from, ninep_fid_find(p->from, p->fid), p->type == NINEP_TWRITE, count);
 	pending_take(p);
 	if (!p->from->dead)
 		ninep_reply(p->from, &m, p->lent ? &p->buffer : NULL);
@@ -255,5 +259,6 @@ void ninep_connection_close(struct ninep_connection *n)
 		n->relay->gone(n);
 	ninep_pending_cancel(n, NULL, NULL);
 	ninep_fids_clear(n);
+	ninep_tokens_clear(n);
 	ninep_link_close(&n->link);
 }

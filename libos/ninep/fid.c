@@ -57,9 +57,14 @@ void ninep_fid_close(struct ninep_connection *n, struct ninep_fid *f)
 {
 	if (f->open && ninep_handlers_of(&f->file)->unlock)
 		ninep_handlers_of(&f->file)->unlock(n, &f->file);
-	if (f->open && ninep_handlers_of(&f->file)->close)
-		ninep_handlers_of(&f->file)->close(&f->file);
-	free(f->text);
+	if (f->shared) {
+		ninep_shared_drop(f->shared);
+	} else {
+		if (f->open && ninep_handlers_of(&f->file)->close)
+			ninep_handlers_of(&f->file)->close(&f->file);
+		free(f->text);
+	}
+	f->shared = NULL;
 	f->text = NULL;
 	f->open = false;
 }

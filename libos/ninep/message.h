@@ -2,7 +2,8 @@
  * 9P messages: the one table of types and fields, and what it looks like in memory.
  *
  * 9P2000 (Plan 9's manual, section 5) and 9P2000.L (diod's protocol.md, Linux's v9fs), and
- * Tready, which is ours: answered when one of those events holds for an open file. On the
+ * ours: Tready, answered when one of those events holds for an open file; Tpass, Ttake, Tseek, Tflags for open
+ * files that several clients share (share.c). On the
  * wire a message is size[4] type[1] tag[2] and its fields, all little-endian, a text
  * length[2] and its bytes. NINEP_MESSAGES names every field once: from it come the structs, the
  * encoder and the decoder (codec.c). Nothing is allocated or copied: texts, payloads and stat
@@ -23,6 +24,11 @@
 #define NINEP_NO_FID 0xffffffffu
 #define NINEP_PAYLOAD_HEAD 23 /* the longest header before a payload: Twrite's */
 #define NINEP_MSIZE_LEAST 4096
+#define NINEP_HERE UINT64_MAX /* as an offset: that of the open file, which is shared */
+/* Of Tseek. */
+#define NINEP_SEEK_SET 0u
+#define NINEP_SEEK_HERE 1u
+#define NINEP_SEEK_END 2u
 
 enum ninep_dialect { NINEP_PLAIN, NINEP_LINUX };
 
@@ -141,6 +147,14 @@ struct ninep_qids {
 	M(77, RUNLINKAT, runlinkat, ) \
 	M(80, TREADY, tready, F(tready, U32, fid) F(tready, U32, events)) \
 	M(81, RREADY, rready, F(rready, U32, events)) \
+	M(82, TPASS, tpass, F(tpass, U32, fid) F(tpass, U64, offset)) \
+	M(83, RPASS, rpass, F(rpass, U64, high) F(rpass, U64, low)) \
+	M(84, TTAKE, ttake, F(ttake, U32, newfid) F(ttake, U64, high) F(ttake, U64, low)) \
+	M(85, RTAKE, rtake, F(rtake, QID, qid)) \
+	M(86, TSEEK, tseek, F(tseek, U32, fid) F(tseek, U64, offset) F(tseek, U32, whence)) \
+	M(87, RSEEK, rseek, F(rseek, U64, offset)) \
+	M(88, TFLAGS, tflags, F(tflags, U32, fid) F(tflags, U32, flags)) \
+	M(89, RFLAGS, rflags, ) \
 	M(100, TVERSION, tversion, F(tversion, U32, msize) F(tversion, TEXT, version)) \
 	M(101, RVERSION, rversion, F(rversion, U32, msize) F(rversion, TEXT, version)) \
 	M(102, TAUTH, tauth, F(tauth, U32, afid) F(tauth, TEXT, uname) F(tauth, TEXT, aname) \

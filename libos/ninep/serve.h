@@ -7,7 +7,7 @@ ninep_serve_t ninep_serve_version, ninep_serve_auth, ninep_serve_attach, ninep_s
 ninep_serve_t ninep_serve_remove, ninep_serve_walk, ninep_serve_lopen, ninep_serve_open, ninep_serve_lcreate;
 ninep_serve_t ninep_serve_create, ninep_serve_readdir, ninep_serve_read, ninep_serve_write, ninep_serve_getattr;
 ninep_serve_t ninep_serve_setattr, ninep_serve_stat, ninep_serve_wstat, ninep_serve_statfs, ninep_serve_xattrwalk;
-ninep_serve_t ninep_serve_ready;
+ninep_serve_t ninep_serve_ready, ninep_serve_pass, ninep_serve_take, ninep_serve_seek, ninep_serve_flags;
 
 /* A file's qid, as its attributes say. */
 unsigned ninep_file_qid(const struct ninep_call *c, const struct ninep_file *f, struct ninep_qid *qid);

@@ -229,6 +229,10 @@ ninep_serve_t *ninep_serve_of(unsigned type)
 		[NINEP_TGETLOCK] = serve_getlock,
 		[NINEP_TMKNOD] = serve_mknod,
 		[NINEP_TREADY] = ninep_serve_ready,
+		[NINEP_TPASS] = ninep_serve_pass,
+		[NINEP_TTAKE] = ninep_serve_take,
+		[NINEP_TSEEK] = ninep_serve_seek,
+		[NINEP_TFLAGS] = ninep_serve_flags,
 	};
 
 	return type < NINEP_TYPES ? table[type] : NULL;

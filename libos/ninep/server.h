@@ -141,6 +141,8 @@ struct ninep_handlers {
 	void (*unlock)(const struct ninep_connection *n, const struct ninep_file *f);
 	/* *events: those that are asked for, and become those of them that hold, with errors. May be put off. */
 	unsigned (*ready)(struct ninep_call *c, struct ninep_file *f, uint32_t *events);
+	/* Which of NINEP_APPEND and NINEP_NONBLOCK an open file has from now on. */
+	unsigned (*flags)(struct ninep_file *f, uint32_t flags);
 	unsigned (*space)(const struct ninep_file *f, struct ninep_space *s);
 	/* A fid more or less stands for it. */
 	void (*hold)(const struct ninep_file *f);
@@ -160,9 +162,10 @@ struct ninep_fid {
 	uint32_t fid;
 	uint32_t flags;
 	bool open;
-	bool opening; /* the answer is put off */
+	bool opening;                /* the answer is put off */
+	struct ninep_shared *shared; /* it is open for what others have, too; NULL: for itself */
 	struct ninep_file file;
-	char *text; /* of a file that is one */
+	char *text; /* of a file that is one; `shared` has it, if that is there */
 	size_t text_length;
 	uint64_t dir_offset, dir_index; /* 9P2000: how far a directory was read */
 };
@@ -185,7 +188,9 @@ struct ninep_server {
 	struct wait_set set;
 	struct ninep_connection *connections;
 	uint32_t stalled; /* connections that wait for room */
-	bool stop;        /* ninep_serve is to return */
+	struct ninep_token *tokens;
+	uint32_t tokens_given;
+	bool stop; /* ninep_serve is to return */
 	/*
 	 * NULL, or what the service does beside serving: called before each wait. Returns when it is to be called again
 	 * at the latest, 0: no hurry; wait_set_interrupt of `set`, by another thread, calls it at once.
@@ -217,6 +222,7 @@ struct ninep_call {
 	struct ninep_connection *from;
 	struct ninep_packet *packet;
 	uint32_t fid;
+	bool here; /* a read or write at the offset that is shared */
 	struct ninep_message in, out;
 };
 
@@ -274,6 +280,15 @@ void ninep_fid_move(struct ninep_fid *f, const struct ninep_file *to);
 void ninep_fid_remove(struct ninep_connection *n, struct ninep_fid *f);
 void ninep_fid_close(struct ninep_connection *n, struct ninep_fid *f);
 void ninep_fids_clear(struct ninep_connection *n);
+/* share.c */
+void ninep_shared_drop(struct ninep_shared *s);
+/* What handlers of open files get: what `open` made, or others changed. */
+struct ninep_file *ninep_open_file(struct ninep_fid *f);
+void ninep_tokens_clear(struct ninep_connection *n);
+/* NINEP_HERE becomes the description's offset. EINVAL: it has none. */
+unsigned ninep_offset(const struct ninep_fid *f, uint64_t *offset);
+/* So many bytes were read or written there. */
+void ninep_advance(const struct ninep_connection *n, const struct ninep_fid *f, bool written, uint32_t count);
 
 /* The tree: what a table says, and handlers beside it. */
 /* EINVAL for what is no name of a file: empty, ".", "..", with a slash. ENAMETOOLONG. */

@@ -1,7 +1,8 @@
 /*
  * dup and its kin, fcntl, locks of files.
  *
- * Locks are the server's, and a process's: it is told which. One that has to wait asks the server again and again.
+ * Locks are the server's, and a process's: it is told which, and frees them when a process closes a descriptor of the
+ * file.
  */
 #define _GNU_SOURCE /* dup3 */
 #include <errno.h>
@@ -10,16 +11,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "libos/core/dispatcher.h"
 #include "libos/posix/errno.h"
 #include "libos/posix/fd.h"
-#include "libos/posix/interrupt.h"
 #include "libos/posix/open_file.h"
 #include "libos/posix/signals.h"
-#include "libos/x86/context.h"
 
 #define CHANGEABLE (O_APPEND | O_NONBLOCK)
-#define LOCK_TRIES_A_SECOND 200
 
 /* --- descriptors ---------------------------------------------------------------------------------------------- */
 
@@ -88,41 +85,30 @@ static int range_of(struct open_file *f, const struct flock *l, uint64_t *start,
 
 static int lock_type(short type, uint8_t *out)
 {
-	*out = type == F_RDLCK ? 0 : type == F_WRLCK ? 1 : 2;
+	*out = type == F_RDLCK ? NINEP_LOCK_READ : type == F_WRLCK ? NINEP_LOCK_WRITE : NINEP_LOCK_NONE;
 	return type == F_RDLCK || type == F_WRLCK || type == F_UNLCK ? 0 : EINVAL;
 }
 
-/* EAGAIN: another has it. */
-static int lock_try(struct open_file *f, const struct ninep_lock *l)
+/* EAGAIN: another has it. One that waits is put off by the server. */
+static int lock_take(struct open_file *f, const struct ninep_lock *l)
 {
+	struct ninep_request r = { .m.type = NINEP_TLOCK };
 	uint32_t back;
 	struct ninep_client *c = file_enter(f, &back);
 	unsigned error;
 
 	if (!c)
 		return EIO;
-	error = ninep_lock(c, f->ninep.fid, l);
+	r.m.tlock.fid = f->ninep.fid;
+	r.m.tlock.type = l->type;
+	r.m.tlock.flags = l->flags;
+	r.m.tlock.start = l->start;
+	r.m.tlock.length = l->length;
+	r.m.tlock.proc_id = l->proc_id;
+	r.m.tlock.client_id = l->client_id;
+	error = l->flags & NINEP_LOCK_BLOCK ? file_server_request(f->ninep.server, &r) : ninep_request(c, &r);
 	file_leave(f, back);
-	return errno_from_ninep(error);
-}
-
-static void lock_wake(struct interruptible *i) { cond_broadcast(i->arg); }
-
-static int lock_wait_once(struct open_file *f, const struct ninep_lock *l)
-{
-	struct interruptible call;
-	struct mutex mutex = MUTEX_INIT;
-	struct cond never = COND_INIT;
-	int error;
-
-	interrupt_begin(&call, lock_wake, &never);
-	while ((error = lock_try(f, l)) == EAGAIN && !call.interrupted) {
-		mutex_lock(&mutex);
-		cond_wait(&never, &mutex, context_now() + dispatcher_tsc_hz() / LOCK_TRIES_A_SECOND);
-		mutex_unlock(&mutex);
-	}
-	interrupt_end(&call);
-	return error == EAGAIN ? EINTR : error;
+	return error ? errno_from_ninep(error) : r.m.rlock.status ? EAGAIN : 0;
 }
 
 static int lock_wait(struct open_file *f, const struct ninep_lock *l)
@@ -130,37 +116,31 @@ static int lock_wait(struct open_file *f, const struct ninep_lock *l)
 	int error;
 
 	do
-		error = lock_wait_once(f, l);
+		error = lock_take(f, l);
 	while (error == EINTR && !signal_checkpoint());
 	return error;
 }
 
 static int lock_tell(struct open_file *f, struct flock *l, const struct ninep_lock *wanted)
 {
-	struct ninep_request r = { .m.type = NINEP_TGETLOCK };
+	struct ninep_lock found = *wanted;
 	uint32_t back;
 	struct ninep_client *c = file_enter(f, &back);
 	unsigned error;
 
 	if (!c)
 		return EIO;
-	r.m.tgetlock.fid = f->ninep.fid;
-	r.m.tgetlock.type = wanted->type;
-	r.m.tgetlock.start = wanted->start;
-	r.m.tgetlock.length = wanted->length;
-	r.m.tgetlock.proc_id = wanted->proc_id;
-	r.m.tgetlock.client_id = wanted->client_id;
-	error = ninep_request(c, &r);
+	error = ninep_getlock(c, f->ninep.fid, &found);
 	file_leave(f, back);
 	if (error)
 		return errno_from_ninep(error);
-	l->l_type = r.m.rgetlock.type == 0 ? F_RDLCK : r.m.rgetlock.type == 1 ? F_WRLCK : F_UNLCK;
+	l->l_type = found.type == NINEP_LOCK_READ ? F_RDLCK : found.type == NINEP_LOCK_WRITE ? F_WRLCK : F_UNLCK;
 	if (l->l_type == F_UNLCK)
 		return 0;
 	l->l_whence = SEEK_SET;
-	l->l_start = (off_t)r.m.rgetlock.start;
-	l->l_len = (off_t)r.m.rgetlock.length;
-	l->l_pid = (short)r.m.rgetlock.proc_id;
+	l->l_start = (off_t)found.start;
+	l->l_len = (off_t)found.length;
+	l->l_pid = (short)found.proc_id;
 	return 0;
 }
 
@@ -179,16 +159,8 @@ static int file_lock(struct open_file *f, int command, struct flock *l)
 		return lock_tell(f, l, &lock);
 	if ((l->l_type == F_RDLCK && access == O_WRONLY) || (l->l_type == F_WRLCK && access == O_RDONLY))
 		return EBADF;
-	f->ninep.locked = true;
-	return command == F_SETLKW ? lock_wait(f, &lock) : lock_try(f, &lock);
-}
-
-void file_unlock(struct open_file *f)
-{
-	struct ninep_lock all = { .type = 2, .proc_id = (uint32_t)getpid(), .client_id = ninep_text("skerry") };
-
-	if (f->ninep.locked)
-		(void)lock_try(f, &all);
+	lock.flags = command == F_SETLKW ? NINEP_LOCK_BLOCK : 0;
+	return command == F_SETLKW ? lock_wait(f, &lock) : lock_take(f, &lock);
 }
 
 int flock(int fd, int operation)
@@ -210,8 +182,11 @@ int flock(int fd, int operation)
 
 static int flags_set(struct open_file *f, int flags)
 {
-	f->flags = (f->flags & ~CHANGEABLE) | (flags & CHANGEABLE);
-	return 0;
+	int error = f->ops == &file_ninep_ops ? file_ninep_flags(f, flags) : 0;
+
+	if (!error)
+		f->flags = (f->flags & ~CHANGEABLE) | (flags & CHANGEABLE);
+	return error ? errno_fail(error) : 0;
 }
 
 int fcntl(int fd, int command, ...)

@@ -33,8 +33,6 @@ struct open_file_ops {
 	int (*read)(struct open_file *f, void *to, size_t bytes, uint64_t offset, size_t *done);
 	/* Some or all of it. EINVAL */
 	int (*write)(struct open_file *f, const void *from, size_t bytes, uint64_t offset, size_t *done);
-	/* Where an offset from there is: *at goes in as what lseek was given. NULL: by stat's size. */
-	int (*seek)(struct open_file *f, int whence, int64_t *at);
 	int (*stat)(struct open_file *f, struct stat *out);
 	/* Makes what was written lasting, or visible. EINVAL */
 	int (*sync)(struct open_file *f);
@@ -43,12 +41,12 @@ struct open_file_ops {
 	/* Which of poll's events hold. NULL: it never blocks. */
 	int (*ready)(struct open_file *f, short events, short *now);
 	/*
-	 * Writes what fd_unpack in a child needs besides path and flags, without blanks; prepares the file for being shared.
-	 * NULL: nothing.
+	 * For a child: writes, without blanks, what it needs besides path and flags to have this very file, and prepares
+	 * the file for being shared. EOPNOTSUPP, or NULL: it is to open the path.
 	 */
 	int (*pack)(struct open_file *f, char *text, size_t room);
-	/* In the child: the file of that path, made from it. NULL: what open makes of the path. */
-	int (*unpack)(struct open_file *f, const char *text);
+	/* In the child: makes it. */
+	int (*unpack)(const char *text, int flags, const char *path, struct open_file **out);
 	/* The last reference has gone. f itself is freed by the caller. */
 	void (*close)(struct open_file *f);
 };
@@ -68,7 +66,6 @@ struct open_file {
 			uint32_t fid;
 			bool blocks; /* a synthetic file: an answer may be long in coming */
 			bool shared; /* others have it too: the server keeps the offset */
-			bool locked; /* the process may have locks of it */
 		} ninep;
 		struct {
 			const uint8_t *data;

@@ -6,6 +6,8 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -144,15 +146,105 @@ static int ninep_file_sync(struct open_file *f)
 
 static void ninep_file_close(struct open_file *f)
 {
-	struct ninep_client *c;
 	uint32_t back;
+	struct ninep_client *c = file_enter(f, &back);
 
-	file_unlock(f);
-	c = file_enter(f, &back);
 	if (!c)
 		return;
 	(void)ninep_clunk(c, f->ninep.fid);
 	file_leave(f, back);
+}
+
+/* --- shared with children ----------------------------------------------------------------------------------------- */
+
+int file_ninep_seek(struct open_file *f, int whence, int64_t by, off_t *now)
+{
+	uint32_t back;
+	struct ninep_client *c = file_enter(f, &back);
+	uint64_t to = 0;
+	unsigned error;
+
+	if (!c)
+		return EIO;
+	if (whence != SEEK_SET && whence != SEEK_CUR && whence != SEEK_END)
+		error = NINEP_EINVAL;
+	else
+		error = ninep_seek(c, f->ninep.fid, by,
+				   whence == SEEK_SET   ? NINEP_SEEK_SET
+				   : whence == SEEK_CUR ? NINEP_SEEK_HERE
+							: NINEP_SEEK_END,
+				   &to);
+	file_leave(f, back);
+	*now = (off_t)to;
+	return errno_from_ninep(error);
+}
+
+int file_ninep_flags(struct open_file *f, int flags)
+{
+	uint32_t back;
+	struct ninep_client *c = file_enter(f, &back);
+	unsigned error;
+
+	if (!c)
+		return EIO;
+	error = ninep_flags(c, f->ninep.fid, ninep_flags_of(flags & (O_APPEND | O_NONBLOCK)));
+	file_leave(f, back);
+	/* A server of somebody else's does not know of it: its files do not block. */
+	return error == NINEP_EOPNOTSUPP ? 0 : errno_from_ninep(error);
+}
+
+/* The token, whether it blocks, and the service. */
+static int ninep_file_pack(struct open_file *f, char *text, size_t room)
+{
+	uint32_t back;
+	struct ninep_client *c;
+	uint64_t token[2];
+	unsigned error;
+
+	mutex_lock(&f->lock);
+	c = file_enter(f, &back);
+	error = c ? ninep_pass(c, f->ninep.fid, f->offset, token) : NINEP_EIO;
+	if (!error)
+		f->ninep.shared = true;
+	if (c)
+		file_leave(f, back);
+	mutex_unlock(&f->lock);
+	if (error)
+		return errno_from_ninep(error);
+	if ((size_t)snprintf(text, room, "%016" PRIx64 "%016" PRIx64 "%d%s", token[0], token[1], f->ninep.blocks,
+			     f->ninep.server->name) >= room)
+		return ENAMETOOLONG;
+	return 0;
+}
+
+static int ninep_file_unpack(const char *text, int flags, const char *path, struct open_file **out)
+{
+	struct file_server *s;
+	struct ninep_qid qid;
+	uint64_t token[2];
+	uint32_t back, fid;
+	unsigned error;
+	char blocks;
+	int at, failed;
+
+	if (sscanf(text, "%16" SCNx64 "%16" SCNx64 "%c%n", &token[0], &token[1], &blocks, &at) != 3)
+		return EINVAL;
+	failed = file_server_find(text + at, &s);
+	if (!failed)
+		failed = file_make(&file_ninep_ops, flags, path, out);
+	if (failed)
+		return failed;
+	(void)file_server_enter(s, &back);
+	error = s->open ? ninep_take(&s->client, token, &fid, &qid) : NINEP_EIO;
+	(*out)->ninep.server = s;
+	(*out)->ninep.generation = error ? 0 : s->generation; /* 0: there is no fid */
+	(*out)->ninep.fid = fid;
+	(*out)->ninep.blocks = blocks == '1';
+	(*out)->ninep.shared = true;
+	file_server_leave(s, back);
+	if (error)
+		file_drop(*out);
+	return errno_from_ninep(error);
 }
 
 const struct open_file_ops file_ninep_ops = {
@@ -161,5 +253,7 @@ const struct open_file_ops file_ninep_ops = {
 	.write = ninep_file_write,
 	.stat = ninep_file_stat,
 	.sync = ninep_file_sync,
+	.pack = ninep_file_pack,
+	.unpack = ninep_file_unpack,
 	.close = ninep_file_close,
 };

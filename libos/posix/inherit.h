@@ -22,7 +22,8 @@ enum inherit_section {
 	INHERIT_STATE,   /* struct inherit_state */
 	INHERIT_ACTIONS, /* of posix_spawn: spawn_actions.c */
 	INHERIT_FILES,   /* descriptors, packed by fd.c */
-	INHERIT_NAMES    /* the namespace, packed by namespace.c */
+	INHERIT_NAMES,   /* the namespace, packed by namespace.c */
+	INHERIT_PLACE    /* umask, working directory */
 };
 
 struct inherit_state {

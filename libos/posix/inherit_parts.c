@@ -4,6 +4,7 @@
 #include "libos/posix/inherit.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -12,6 +13,9 @@
 #include "libos/posix/children.h"
 #include "libos/posix/errno.h"
 #include "libos/posix/signals.h"
+#include "libos/posix/fd.h"
+#include "libos/posix/namespace.h"
+#include "libos/posix/place.h"
 
 static void state_put(struct inherit *i)
 {
@@ -38,12 +42,52 @@ static int state_take(const char *data, size_t bytes)
 				     MON_SET_GROUP | MON_SET_SESSION | MON_SET_PARENT, &r));
 }
 
+static void text_put(struct inherit *i, char *text)
+{
+	if (text)
+		inherit_add(i, text, strlen(text) + 1);
+	else if (!i->error)
+		i->error = ENOMEM;
+	free(text);
+}
+
+/* The open files that it has, each by a token of its server's. */
+static void files_put(struct inherit *i) { text_put(i, fd_pack(true)); }
+
+static int files_take(const char *data, size_t bytes) { return bytes && !data[bytes - 1] ? fd_unpack(data) : EPROTO; }
+
+static void names_put(struct inherit *i) { text_put(i, ns_pack()); }
+
+static int names_take(const char *data, size_t bytes) { return bytes && !data[bytes - 1] ? ns_unpack(data) : EPROTO; }
+
+/* umask and working directory. */
+static void place_put(struct inherit *i)
+{
+	char *cwd = malloc(FILE_PATH_MAX);
+
+	if (cwd)
+		cwd_get(cwd);
+	inherit_add(i, &file_umask, sizeof(file_umask));
+	text_put(i, cwd);
+}
+
+static int place_take(const char *data, size_t bytes)
+{
+	if (bytes < sizeof(file_umask) + 2 || data[bytes - 1])
+		return EPROTO;
+	memcpy(&file_umask, data, sizeof(file_umask));
+	return cwd_set(data + sizeof(file_umask));
+}
+
 static const struct part {
 	enum inherit_section tag;
 	void (*put)(struct inherit *i);
 	int (*take)(const char *data, size_t bytes);
 } parts[] = {
 	{ INHERIT_STATE, state_put, state_take },
+	{ INHERIT_NAMES, names_put, names_take },
+	{ INHERIT_PLACE, place_put, place_take },
+	{ INHERIT_FILES, files_put, files_take }, /* after names: what cannot be passed is opened by its path */
 };
 #define PARTS (sizeof parts / sizeof *parts)
 

@@ -212,11 +212,8 @@ static int offset_set(struct open_file *f, off_t by, int whence, off_t *now)
 	struct stat st;
 	int error = 0;
 
-	if (f->ops->seek) {
-		error = f->ops->seek(f, whence, &by);
-		*now = by;
-		return error;
-	}
+	if (is_shared(f))
+		return file_ninep_seek(f, whence, by, now);
 	if (whence == SEEK_CUR)
 		base = (off_t)f->offset;
 	else if (whence == SEEK_END)

@@ -16,7 +16,9 @@ uint32_t ninep_flags_of(int flags);
 /* Of a file that has a server: its client, or NULL when the server has gone. */
 struct ninep_client *file_enter(const struct open_file *f, uint32_t *back);
 void file_leave(const struct open_file *f, uint32_t back);
-/* The process's locks of it go, as they do when it closes any descriptor of the file. */
-void file_unlock(struct open_file *f);
+/* Of a file_ninep that is shared: lseek. */
+int file_ninep_seek(struct open_file *f, int whence, int64_t by, off_t *now);
+/* Of a file_ninep: its server hears of O_APPEND and O_NONBLOCK. */
+int file_ninep_flags(struct open_file *f, int flags);
 /* Its st_mode, asked for once. */
 int file_mode(struct open_file *f, mode_t *mode);

@@ -34,6 +34,13 @@ static struct ninep_file file_of(struct mem_inode *i)
 
 static uint32_t flags_of(const struct ninep_file *f) { return (uint32_t)(uintptr_t)f->open; }
 
+/* Of an open file: appending, not blocking, from now on. */
+static unsigned flags_change(struct ninep_file *f, uint32_t flags)
+{
+	f->open = (void *)(uintptr_t)((flags_of(f) & ~(NINEP_APPEND | NINEP_NONBLOCK)) | flags);
+	return 0;
+}
+
 /* --- all files ----------------------------------------------------------------------------------- */
 
 static void file_hold(const struct ninep_file *f) { mem_hold(inode_of(f)); }
@@ -268,7 +275,9 @@ static unsigned other_open(struct ninep_call *c, struct ninep_file *f, uint32_t 
 /* --- the tree: nodes are told apart by what they are only ------------------------------------------------- */
 
 /* clang-format off */
-#define OF_ALL .hold = file_hold, .drop = file_drop, .attr = file_attr, .setattr = file_setattr, .space = file_space
+#define OF_ALL                                                                                         \
+	.hold = file_hold, .drop = file_drop, .attr = file_attr, .setattr = file_setattr, .space = file_space, \
+	.flags = flags_change
 /* clang-format on */
 
 static const struct ninep_handlers dir_handlers = {

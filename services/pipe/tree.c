@@ -90,6 +90,13 @@ static unsigned end_open(struct ninep_call *c, struct ninep_file *f, uint32_t fl
 	return pipe_open(c, &pipe_of(f)->pipe, flags, false);
 }
 
+/* Of an open file: appending, not blocking, from now on. */
+static unsigned flags_change(struct ninep_file *f, uint32_t flags)
+{
+	f->open = (void *)(uintptr_t)((flags_of(f) & ~(NINEP_APPEND | NINEP_NONBLOCK)) | flags);
+	return 0;
+}
+
 static void end_close(struct ninep_file *f) { pipe_close(&pipe_of(f)->pipe, flags_of(f)); }
 
 static unsigned end_read(struct ninep_call *c, struct ninep_file *f, uint64_t offset, void *into, uint32_t *bytes)
@@ -119,6 +126,7 @@ static const struct ninep_handlers end_handlers = {
 	.read = end_read,
 	.write = end_write,
 	.ready = end_ready,
+	.flags = flags_change,
 };
 static const struct ninep_handlers dir_handlers = { .hold = end_hold, .drop = end_drop };
 

@@ -211,6 +211,7 @@ static const struct {
 	{ "print", do_print },
 	{ "babble", deed_babble },
 	{ "spawn-on", deed_spawn_on },
+	{ "files-inherited", deed_files_inherited },
 	{ "revoke-ram", deed_revoke_ram },
 	{ "deaf", deed_deaf },
 	{ "waits", deed_waits },

@@ -36,6 +36,7 @@ static const struct group {
 	{ "proc", proc_tests },
 	{ "ninep", ninep_tests },
 	{ "files", files_tests },
+	{ "tmp", tmp_tests },
 	{ "spawn", spawn_tests },
 	{ "host", host_tests },
 	{ "mem", mem_tests },

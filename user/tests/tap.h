@@ -43,6 +43,7 @@ extern const struct test migrate_tests[];
 extern const struct test proc_tests[];
 extern const struct test ninep_tests[];
 extern const struct test files_tests[];
+extern const struct test tmp_tests[];
 extern const struct test spawn_tests[];
 extern const struct test host_tests[];
 extern const struct test mem_tests[];
