@@ -48,6 +48,7 @@ NEWLIB := $(BUILD)/newlib
 MUSL := $(BUILD)/musl
 KERNEL := $(BUILD)/kernel/kernel.elf
 LIBSKERRY := $(BUILD)/lib/libskerry.a
+SEALED := $(BUILD)/lib/sealed/libskerry.a
 CRT0 := $(BUILD)/lib/crt0.o
 ARCHIVE := $(BUILD)/archive.bin
 PORTS_ARCHIVE := $(BUILD)/archive-ports.bin
@@ -230,7 +231,12 @@ $(CRT0): $(BUILD)/obj/libos/x86/crt0.asm.o
 	mkdir -p $(@D)
 	cp $< $@
 
-$(WRAPPER): tools/wrapper $(LIBSKERRY) $(CRT0)
+# As programs of others see it: docs/ports.md.
+$(SEALED): $(LIBSKERRY) $(CRT0) tools/seal $(MUSL).stamp
+	$(call say,SEAL,$@)
+	tools/seal $< $@ $(CRT0) libos/include $(foreach l,$(MUSL) $(NEWLIB),$(l)/include $(wildcard $(l)/lib/*.a))
+
+$(WRAPPER): tools/wrapper $(SEALED) $(CRT0)
 	tools/wrapper $(BUILD)
 
 objects: $(KERNEL_C:%=$(BUILD)/kobj/%.o) $(LIBOS_C:%=$(BUILD)/obj/%.o) $(STUBS_C:%=$(BUILD)/obj/%.o) $(PROGRAM_DIRS:%=%.objects)
@@ -270,10 +276,10 @@ define port
 $(BUILD)/ports/$(1).stamp: $(wildcard user/ports/$(1)/*) tools/third_party $(WRAPPER) $(foreach n,$(call port_field,$(1),needs),$(BUILD)/ports/$(n).stamp)
 	tools/third_party --wrapper $(BUILD) $(1) $(BUILD)/ports/$(1)
 	touch $$@
-$(addprefix $(BUILD)/ports/bin/,$(call port_field,$(1),program)): $(BUILD)/ports/bin/%: $(BUILD)/ports/$(1).stamp $(LIBSKERRY) $(CRT0) linker/user.ld
+$(addprefix $(BUILD)/ports/bin/,$(call port_field,$(1),program)): $(BUILD)/ports/bin/%: $(BUILD)/ports/$(1).stamp $(SEALED) $(CRT0) linker/user.ld
 	$$(call say,LINK,$$@)
 	mkdir -p $$(@D)
-	$(WRAPPER) -Wl,--gc-sections -o $$@ $(BUILD)/ports/$(1)/obj/$$*.o -lm
+	$(WRAPPER) -o $$@ $(BUILD)/ports/$(1)/obj/$$*.o -lm
 endef
 $(foreach p,$(PORTS),$(eval $(call port,$(p))))
 

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/times.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "kernel/abi/types.h"
@@ -188,6 +190,22 @@ int setrlimit(int what, const struct rlimit *wanted)
 	if (what == RLIMIT_NOFILE) /* at most FD_MOST, so this does not fail */
 		return fd_limit_set((unsigned)wanted->rlim_cur);
 	return wanted->rlim_cur == now.rlim_cur ? 0 : errno_fail(EPERM);
+}
+
+/* Processor time is not counted apart from the time that passes: see times. */
+int getrusage(int who, struct rusage *out)
+{
+	struct tms used;
+
+	if (who != RUSAGE_SELF && who != RUSAGE_CHILDREN)
+		return errno_fail(EINVAL);
+	times(&used);
+	*out = (struct rusage){ 0 };
+	if (who == RUSAGE_SELF)
+		out->ru_utime = (struct timeval){ .tv_sec = (time_t)(used.tms_utime / CLOCKS_PER_SEC),
+						  .tv_usec = (suseconds_t)(used.tms_utime % CLOCKS_PER_SEC *
+									   (1000000 / CLOCKS_PER_SEC)) };
+	return 0;
 }
 
 /* --- priorities: all processes of a core take turns ---------------------------------------- */
