@@ -31,6 +31,44 @@ def test_duktape(report):
     tap(report, "duktape", "duk /boot/check.js")
 
 
+def test_zlib(report):
+    """zlib's own test, with a file in /tmp"""
+    with boot() as g:
+        g.prompt()
+        said = g.shell("zlib-example /tmp/foo.gz")
+        for step in ("gzread(): hello, hello!", "large_inflate(): OK", "inflate with dictionary: hello, hello!"):
+            if step not in said:
+                raise guest.Failure(f"it did not say {step!r}: {said!r}")
+
+
+def test_sqlite(report):
+    """SQLite keeps a database in /tmp, and another process finds it"""
+    with boot() as g:
+        g.prompt()
+        output = g.shell('sqlite3 /tmp/check.db ".read /boot/check.sql"', 60)
+        report.tap("sqlite", output, g.log)
+        if not re.search(r"^1\.\.\d+", output, re.MULTILINE):
+            raise guest.Failure(f"the script did not come to its end: {output!r}")
+        said = g.shell('sqlite3 /tmp/check.db "SELECT count(*) || sum(id) FROM book"')
+        if "15002251500" not in said:
+            raise guest.Failure(f"another process read {said!r}")
+
+
+def test_speedtest1(report):
+    """SQLite's speedtest1: the same results from a file in /tmp as from memory"""
+    with boot() as g:
+        g.prompt()
+        hashes = []
+        for database in ("--memdb", "/tmp/speed.db"):
+            said = g.shell(f"speedtest1 --size 5 --verify {database}", 60)
+            found = re.search(r"Verification Hash: (\S+ \S+)", said)
+            if not found or "990 - ANALYZE" not in said:
+                raise guest.Failure(f"speedtest1 {database} did not come to its end: {said!r}")
+            hashes.append(found[1])
+        if hashes[0] != hashes[1]:
+            raise guest.Failure(f"the results differ: {hashes}")
+
+
 def test_exit_status(report):
     """an error in a script is told, and is the exit status"""
     with boot() as g:
