@@ -5,6 +5,7 @@
  * says nothing never meets the console.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "libos/core/start.h"
 #include "libos/posix/inherit.h"
@@ -25,14 +26,17 @@ void _fini(void) {}
 
 void posix_start(const struct process_args *args)
 {
-	/* Programs may write to their arguments' pointers, and the page is read-only. */
+	/* Programs may write to their arguments, texts and pointers, and the page is read-only. */
 	static char *argv[PROCESS_ARGS_MAX + 2];
-	char **arguments = argv;
+	static char text[PAGE_SIZE - sizeof(*args)];
+	char **arguments = argv, *next = text;
 	int argc = args->argc <= PROCESS_ARGS_MAX ? (int)args->argc : PROCESS_ARGS_MAX;
 	int envc = args->envc <= (uint64_t)(PROCESS_ARGS_MAX - argc) ? (int)args->envc : 0;
 
-	for (int i = 0; i < argc; i++)
-		argv[i] = (char *)(uintptr_t)args + args->arg[i];
+	for (int i = 0; i < argc; i++) {
+		argv[i] = next;
+		next = stpcpy(next, (const char *)args + args->arg[i]) + 1;
+	}
 	for (int i = 0; i < envc; i++)
 		argv[argc + 1 + i] = (char *)(uintptr_t)args + args->arg[argc + i];
 	environ = argv + argc + 1;

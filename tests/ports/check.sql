@@ -30,12 +30,15 @@ INSERT INTO result (good, what) SELECT count(*) = 0, 'a trigger kept a row out' 
 INSERT OR IGNORE INTO author (name) VALUES ('Ada');
 INSERT INTO result (good, what) SELECT count(*) = 3, 'a name is unique' FROM author;
 
+CREATE TABLE scratch AS SELECT * FROM book WHERE id <= 10;
 BEGIN;
-DELETE FROM book WHERE id > 10;
 SAVEPOINT inner;
-DELETE FROM book;
+DELETE FROM scratch;
 ROLLBACK TO inner;
-INSERT INTO result (good, what) SELECT count(*) = 10, 'back to a savepoint' FROM book;
+INSERT INTO result (good, what) SELECT count(*) = 10, 'back to a savepoint' FROM scratch;
+COMMIT;
+BEGIN;
+DELETE FROM book;
 ROLLBACK;
 INSERT INTO result (good, what) SELECT count(*) = 3000, 'a transaction rolled back' FROM book;
 
