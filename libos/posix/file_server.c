@@ -24,6 +24,14 @@ static struct file_server *server_of(struct ninep_client *c)
 
 /* --- waiting, with the server's lock ------------------------------------------------------------------ */
 
+/* With the lock: everybody looks whether it is his answer that has come, or his turn to receive. */
+static void server_tell(struct file_server *s)
+{
+	cond_broadcast(&s->answered);
+	for (struct file_server_wait *w = s->watches; w; w = w->next)
+		wait_set_interrupt(w->set);
+}
+
 static void server_wait(struct ninep_client *c)
 {
 	struct file_server *s = server_of(c);
@@ -42,7 +50,7 @@ static void server_wait(struct ninep_client *c)
 		s->receiving = false;
 		ninep_poll(c);
 	}
-	cond_broadcast(&s->answered);
+	server_tell(s);
 }
 
 static void server_wake(struct interruptible *i)
@@ -54,6 +62,46 @@ static void server_wake(struct interruptible *i)
 		wait_set_interrupt(&s->client.channel.alone);
 	cond_broadcast(&s->answered);
 	mutex_unlock(&s->lock);
+}
+
+void file_server_watch(struct file_server_wait *w, struct wait_set *set)
+{
+	struct file_server *s = w->server;
+	uint32_t back;
+
+	(void)file_server_enter(s, &back);
+	w->set = set;
+	w->generation = s->generation;
+	w->receives = s->open && !s->receiving;
+	if (w->receives) {
+		s->receiving = true;
+		wait_set_add(set, &s->client.channel);
+		ninep_poll(&s->client);
+		server_tell(s);
+	}
+	w->next = s->watches;
+	s->watches = w;
+	file_server_leave(s, back);
+}
+
+void file_server_unwatch(struct file_server_wait *w)
+{
+	struct file_server *s = w->server;
+	struct file_server_wait **at = &s->watches;
+	uint32_t back;
+
+	(void)file_server_enter(s, &back);
+	while (*at != w)
+		at = &(*at)->next;
+	*at = w->next;
+	if (w->receives) {
+		/* The connection is still that one: while somebody receives it is not made anew. */
+		wait_set_remove(&s->client.channel);
+		s->receiving = false;
+		ninep_poll(&s->client);
+		server_tell(s);
+	}
+	file_server_leave(s, back);
 }
 
 unsigned file_server_request(struct file_server *s, struct ninep_request *r)
@@ -141,7 +189,7 @@ int file_server_find(const char *service, struct file_server **out)
 	*out = server_named(service);
 	if (!*out)
 		error = NINEP_ENOMEM;
-	else if (!(*out)->open || ((*out)->client.broken && !(*out)->users))
+	else if (!(*out)->open || ((*out)->client.broken && !(*out)->users && !(*out)->receiving))
 		error = server_connect(*out);
 	mutex_unlock(&lock);
 	return errno_from_ninep(error);

@@ -31,7 +31,18 @@ struct file_server {
 	uint32_t generation; /* of the connection */
 	uint32_t number;     /* st_dev */
 	struct file_tree *trees;
+	struct file_server_wait *watches; /* who wants to hear of answers that another thread receives */
 	char name[];
+};
+
+/* A thread that waits for several servers at once. */
+struct file_server_wait {
+	struct file_server_wait *next;
+	struct file_server *server;
+	struct wait_set *set;
+	unsigned asked; /* the user's */
+	bool receives;  /* it has the channel in its set, and receives for all */
+	uint32_t generation;
 };
 
 /* By its service's name; connects if need be. An errno value: ENOENT when there is no such service. */
@@ -43,3 +54,10 @@ void file_server_leave(struct file_server *s, uint32_t back);
 unsigned file_server_root(struct file_server *s, const char *tree, uint32_t *fid, struct ninep_qid *qid);
 /* Within: sends it and waits for the answer; NINEP_EINTR when a signal came first and the server has done nothing. */
 unsigned file_server_request(struct file_server *s, struct ninep_request *r);
+/*
+ * Not within: from now on the set wakes when an answer has come: by the server's channel, if nobody receives there, else by
+ * wait_set_interrupt. In between the thread does nothing with the server.
+ */
+void file_server_watch(struct file_server_wait *w, struct wait_set *set);
+/* Ends that, and takes what has come. */
+void file_server_unwatch(struct file_server_wait *w);

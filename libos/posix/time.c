@@ -31,7 +31,7 @@ static struct timespec ticks_to_time(uint64_t ticks)
 }
 
 /* No more than TICKS_MAX, which is for ever. */
-static uint64_t time_to_ticks(const struct timespec *t)
+uint64_t time_to_ticks(const struct timespec *t)
 {
 	uint64_t hz = dispatcher_tsc_hz();
 

@@ -6,10 +6,13 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/select.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/uio.h>
@@ -197,6 +200,50 @@ static bool a_pipe_carries_bytes(void)
 	return true;
 }
 
+static void *late_writer(void *arg)
+{
+	const int *fd = arg;
+
+	usleep(20000);
+	return write(fd[1], "late", 4) == 4 ? arg : NULL;
+}
+
+static bool several_files_are_waited_for(void)
+{
+	struct pollfd p[4] = {
+		{ .events = POLLIN }, { .events = POLLIN | POLLOUT }, { -1, POLLIN, 7 }, { 99, POLLIN, 0 }
+	};
+	int a[2], b[2], nullfd = open("/dev/null", O_RDWR);
+	struct timeval soon = { 0, 5000 };
+	pthread_t writer;
+	fd_set in, out;
+	void *wrote;
+
+	EXPECT(pipe(a) == 0 && pipe(b) == 0 && nullfd >= 3);
+	p[0].fd = a[0];
+	p[1].fd = b[0];
+	EXPECT(poll(p, 3, 0) == 0 && poll(p, 3, 5) == 0 && p[2].revents == 0);
+	EXPECT(poll(p, 4, -1) == 1 && p[3].revents == POLLNVAL);
+	EXPECT(pthread_create(&writer, NULL, late_writer, b) == 0);
+	EXPECT(poll(p, 3, -1) == 1 && p[0].revents == 0 && p[1].revents == POLLIN);
+	EXPECT(pthread_join(writer, &wrote) == 0 && wrote == b);
+	EXPECT(read(b[0], got, 10) == 4 && poll(p, 2, 0) == 0);
+	p[1] = (struct pollfd){ b[1], POLLOUT, 0 };
+	EXPECT(poll(p, 2, -1) == 1 && p[1].revents == POLLOUT);
+	FD_ZERO(&in);
+	FD_ZERO(&out);
+	FD_SET(a[0], &in);
+	EXPECT(select(a[0] + 1, &in, NULL, NULL, &soon) == 0 && !FD_ISSET(a[0], &in));
+	FD_SET(a[0], &in);
+	FD_SET(nullfd, &out);
+	EXPECT(select(nullfd + 1, &in, &out, NULL, NULL) == 1 && FD_ISSET(nullfd, &out) && !FD_ISSET(a[0], &in));
+	EXPECT(close(a[1]) == 0 && poll(p, 1, -1) == 1 && p[0].revents & POLLHUP);
+	FD_SET(99, &in);
+	FAILS(select(100, &in, NULL, NULL, NULL), EBADF);
+	EXPECT(close(a[0]) == 0 && close(b[0]) == 0 && close(b[1]) == 0 && close(nullfd) == 0);
+	return true;
+}
+
 static bool locks_are_told(void)
 {
 	struct flock l = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 10, .l_len = 10 };
@@ -263,6 +310,7 @@ const struct test tmp_tests[] = {
 	{ "links are followed", links_are_followed },
 	{ "attributes are set", attributes_are_set },
 	{ "a pipe carries bytes", a_pipe_carries_bytes },
+	{ "several files are waited for", several_files_are_waited_for },
 	{ "locks are told", locks_are_told },
 	{ "children have open files, offsets, a pipe's end", children_have_open_files },
 	{ NULL, NULL },

@@ -1,0 +1,2 @@
+/* The older name. */
+#include <poll.h>
