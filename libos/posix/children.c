@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,15 +17,18 @@
 #include "libos/core/dispatcher.h"
 #include "libos/core/monitor_client.h"
 #include "libos/posix/errno.h"
+#include "libos/posix/inherit.h"
 #include "libos/posix/process.h"
 #include "libos/posix/pthread_self.h"
 #include "libos/posix/signals.h"
 #include "libos/thread/control.h"
+#include "libos/thread/errand.h"
 
 struct child {
 	struct child *next;
 	struct program program;
-	pid_t group;
+	pid_t number, group;
+	bool unwatched; /* it has become another process, which is to be watched */
 	bool known; /* to the program: its start has returned */
 	bool ended;
 	bool changed; /* stopped, or goes on, and nobody has been told */
@@ -64,7 +68,7 @@ static void table_unlock(void)
 /* What there is to say of a child is new: to those who wait, and by a signal. */
 static void news(const struct child *c)
 {
-	struct signal_info info = { .sender = process_number(c->program.id, c->program.pid), .status = c->status };
+	struct signal_info info = { .sender = c->number, .status = c->status };
 
 	if (!c->ended)
 		info.code = WIFSTOPPED(c->status) ? CLD_STOPPED : CLD_CONTINUED;
@@ -98,10 +102,31 @@ static bool change(uint64_t pid, bool ended, int status)
 	return c != NULL;
 }
 
+static void watch_again(uint64_t unused);
+
+/* It goes on as another process. Who waits for children sees to that if the errand thread is at something else. */
+static void replaced(uint64_t pid, uint64_t by)
+{
+	wait_lock(&waiting);
+	for (struct child *c = children; c; c = c->next)
+		if (c->program.pid == pid && !c->ended) {
+			c->program.pid = by;
+			c->unwatched = true;
+		}
+	wait_unlock(&waiting);
+	if (!errand_raise(watch_again, 0))
+		while (thread_wake(&waiting))
+			;
+}
+
 /* With number 0: all of that core. */
 static void gone(struct mon_watcher *w, uint64_t pid, unsigned cause, uint64_t status)
 {
 	(void)w;
+	if (cause == MON_EXITED && status & EXIT_REPLACED) {
+		replaced(pid, status & ~EXIT_REPLACED);
+		return;
+	}
 	while (change(pid, true, status_of(cause, status)) && !(uint32_t)pid)
 		;
 }
@@ -166,6 +191,54 @@ static void ended_before(uint64_t pid)
 	dispatcher_enable();
 }
 
+static err_t watch(uint64_t pid)
+{
+	err_t err = mon_watch(pid);
+
+	if (err != ERR_NO_PROCESS)
+		return err;
+	ended_before(pid);
+	return ERR_OK;
+}
+
+/* The children that have become others: the monitors do not know yet whom to tell of those. */
+static void watch_again(uint64_t unused)
+{
+	struct child *c;
+	uint64_t pid;
+
+	(void)unused;
+	do {
+		table_lock();
+		c = children;
+		while (c && !c->unwatched)
+			c = c->next;
+		if (c) {
+			c->unwatched = false;
+			pid = c->program.pid;
+		}
+		table_unlock();
+		if (c && watch(pid))
+			ended_before(pid);
+	} while (c);
+}
+
+static err_t enter(struct child *c)
+{
+	uint64_t pid = c->program.pid;
+
+	if (!watcher.gone) {
+		watcher.gone = gone;
+		watcher.state = state;
+		mon_watcher_add(&watcher);
+	}
+	table_lock();
+	c->next = children;
+	children = c;
+	table_unlock();
+	return watch(pid);
+}
+
 err_t child_add(const struct program *p)
 {
 	struct child *c = calloc(1, sizeof *c);
@@ -173,22 +246,10 @@ err_t child_add(const struct program *p)
 
 	if (!c)
 		return ERR_NO_MEMORY;
-	if (!watcher.gone) {
-		watcher.gone = gone;
-		watcher.state = state;
-		mon_watcher_add(&watcher);
-	}
 	c->program = *p;
+	c->number = process_number(p->id, p->pid);
 	c->group = getpgrp();
-	table_lock();
-	c->next = children;
-	children = c;
-	table_unlock();
-	err = mon_watch(p->pid);
-	if (err == ERR_NO_PROCESS) {
-		ended_before(p->pid);
-		err = ERR_OK;
-	}
+	err = enter(c);
 	if (err)
 		child_drop(p->pid);
 	return err;
@@ -208,12 +269,10 @@ bool child_ended(uint64_t pid)
 
 /* --- waiting ---------------------------------------------------------------------------------------- */
 
-static pid_t number_of(const struct child *c) { return process_number(c->program.id, c->program.pid); }
-
 static bool meant(const struct child *c, pid_t which, pid_t own_group)
 {
 	if (which > 0)
-		return number_of(c) == which;
+		return c->number == which;
 	return which == -1 || c->group == (which ? -which : own_group);
 }
 
@@ -247,7 +306,7 @@ static pid_t look(pid_t which, pid_t own_group, int options, int *status, struct
 			c->changed = false;
 			*gone_one = c->ended ? take(c->program.pid) : NULL;
 		}
-		return number_of(c);
+		return c->number;
 	}
 	return any ? 0 : -1;
 }
@@ -258,11 +317,13 @@ static pid_t await_one(pid_t which, int options, int *status)
 	struct child *gone_one = NULL;
 	pid_t own_group = which ? 0 : getpgrp(), found;
 
+	watch_again(0);
 	table_lock();
 	while (!(found = look(which, own_group, options, status, &gone_one)) && !(options & WNOHANG)) {
 		bool woken = wait_in(&waiting, 0, true), broken;
 
 		dispatcher_enable();
+		watch_again(0);
 		pthread_cancel_point();
 		broken = !woken && signal_checkpoint();
 		table_lock();
@@ -353,7 +414,7 @@ bool child_find(pid_t number, struct program *out)
 
 	table_lock();
 	for (struct child *c = children; c; c = c->next)
-		if (number_of(c) == number && !c->ended) {
+		if (c->number == number && !c->ended) {
 			*out = c->program;
 			found = true;
 		}
@@ -365,7 +426,45 @@ void child_group_set(pid_t number, pid_t group)
 {
 	table_lock();
 	for (struct child *c = children; c; c = c->next)
-		if (number_of(c) == number)
+		if (c->number == number)
 			c->group = group;
 	table_unlock();
+}
+
+pid_t parent_get(void) { return parent; }
+
+static bool nth(unsigned n, struct child *copy)
+{
+	bool found = false;
+
+	table_lock();
+	for (struct child *c = children; c && !found; c = c->next)
+		if (c->known && !n--) {
+			*copy = *c;
+			found = true;
+		}
+	table_unlock();
+	return found;
+}
+
+void children_pack(struct inherit *i)
+{
+	struct child one;
+
+	for (unsigned n = 0; nth(n, &one); n++)
+		inherit_add(i, &one, sizeof one);
+}
+
+int children_unpack(const char *data, size_t bytes)
+{
+	for (; bytes >= sizeof(struct child); data += sizeof(struct child), bytes -= sizeof(struct child)) {
+		struct child *c = malloc(sizeof *c);
+
+		if (!c)
+			return ENOMEM;
+		memcpy(c, data, sizeof *c);
+		c->next = NULL;
+		enter(c);
+	}
+	return bytes ? EPROTO : 0;
 }

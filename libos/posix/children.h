@@ -13,6 +13,11 @@
 /* An exit status as mon_exit has it: that of _exit, or this and a signal that ended the process. */
 #define EXIT_SIGNAL (UINT64_C(1) << 32)
 
+/* ... or this and the pid of the one that has taken its place. */
+#define EXIT_REPLACED (UINT64_C(1) << 63)
+
+struct inherit;
+
 /* A child from now on; it may have ended already. ERR_NO_MEMORY, ERR_WATCHERS. */
 err_t child_add(const struct program *p);
 /* The program knows of it now: its end is told by SIGCHLD. */
@@ -25,3 +30,7 @@ void child_drop(uint64_t pid);
 bool child_ended(uint64_t pid);
 /* The number of the process that started this one; 0: none. */
 void parent_set(pid_t number);
+pid_t parent_get(void);
+/* For a program that takes this process's place: the children; in it: they are its own. An errno. */
+void children_pack(struct inherit *i);
+int children_unpack(const char *data, size_t bytes);

@@ -17,6 +17,7 @@
 #include "libos/fabric/fabric.h"
 #include "libos/posix/children.h"
 #include "libos/posix/errno.h"
+#include "libos/posix/spawn_actions.h"
 #include "libos/thread/thread.h"
 
 #define LINE_BYTES sizeof(((struct urpc_message *)0)->word)
@@ -236,6 +237,35 @@ int inherit_start(const char *program, uint32_t core, const struct inherit *text
 	return answer;
 }
 
+/* In a process that waits for its successor nothing else is done; what fails leaves it as it was. */
+int inherit_become(const char *program, const struct inherit *text)
+{
+	const char *const argv[] = { program, NULL };
+	struct program next = { 0 };
+	int answer = text->error;
+	err_t err;
+
+	if (answer)
+		return answer;
+	mutex_lock(&nursery.lock);
+	err = nursery_open();
+	if (!err)
+		err = program_start_successor(argv, &nursery.service.mailbox, &next.pid);
+	if (!err)
+		err = child_add(&next);
+	answer = err ? errno_from(err) : child_serve(next.pid, text);
+	if (!answer && program_become(next.pid)) {
+		mon_kill(next.pid);
+		answer = EIO;
+	}
+	if (!answer)
+		mon_exit(EXIT_REPLACED | next.pid);
+	if (!err)
+		child_drop(next.pid);
+	mutex_unlock(&nursery.lock);
+	return answer;
+}
+
 /* --- the child's side ------------------------------------------------------------------------ */
 
 static err_t text_receive(struct channel *c, struct inherit *text)
@@ -303,8 +333,18 @@ static int strings_take(const struct inherit *text, int *argc, char ***argv)
 static int take(const struct inherit *text, int *argc, char ***argv)
 {
 	int error = strings_take(text, argc, argv);
+	const char *data;
+	size_t bytes;
 
-	return error ? error : inherit_unpack(text);
+	if (!error)
+		error = inherit_unpack(text);
+	data = inherit_find(text, INHERIT_ACTIONS, &bytes);
+	if (!error && data)
+		error = spawn_actions_do(data, bytes);
+	data = inherit_find(text, INHERIT_CHILDREN, &bytes);
+	if (!error && data)
+		error = children_unpack(data, bytes);
+	return error;
 }
 
 void inherit_take(int *argc, char ***argv)

@@ -20,10 +20,11 @@ enum inherit_section {
 	INHERIT_ARGS,    /* strings, NUL-terminated each */
 	INHERIT_ENV,     /* likewise */
 	INHERIT_STATE,   /* struct inherit_state */
-	INHERIT_ACTIONS, /* of posix_spawn: spawn_actions.c */
+	INHERIT_ACTIONS, /* what posix_spawn wants done: spawn_actions.c */
 	INHERIT_FILES,   /* descriptors, packed by fd.c */
 	INHERIT_NAMES,   /* the namespace, packed by namespace.c */
-	INHERIT_PLACE    /* umask, working directory */
+	INHERIT_PLACE,   /* umask, working directory */
+	INHERIT_CHILDREN /* those of a process that becomes another program: children.c */
 };
 
 struct inherit_state {
@@ -36,7 +37,9 @@ struct inherit_state {
 struct inherit {
 	char *data;
 	size_t bytes, room;
-	int error; /* errno of the first that failed, which all later ones are for */
+	bool actions; /* what is done first in the child may want files that are closed then */
+	bool becomes; /* who gets it takes the place of this process */
+	int error;    /* errno of the first that failed, which all later ones are for */
 };
 
 /* The next section: its data may be added to till the next. */
@@ -58,6 +61,9 @@ int inherit_unpack(const struct inherit *text);
  * ended before that.
  */
 int inherit_start(const char *program, uint32_t core, const struct inherit *text, struct program *out);
+
+/* The same for a program that takes this process's place: returns an errno, or not at all. */
+int inherit_become(const char *program, const struct inherit *text);
 
 /* The child's side, before main. Without a mailbox nothing happens, and *argv is as it was. */
 void inherit_take(int *argc, char ***argv);

@@ -19,7 +19,7 @@
 
 static void state_put(struct inherit *i)
 {
-	struct inherit_state s = { .parent = (uint32_t)getpid(),
+	struct inherit_state s = { .parent = (uint32_t)(i->becomes ? parent_get() : getpid()),
 				   .group = (uint32_t)getpgrp(),
 				   .session = (uint32_t)getsid(0) };
 
@@ -52,7 +52,7 @@ static void text_put(struct inherit *i, char *text)
 }
 
 /* The open files that it has, each by a token of its server's. */
-static void files_put(struct inherit *i) { text_put(i, fd_pack(true)); }
+static void files_put(struct inherit *i) { text_put(i, fd_pack(!i->actions)); }
 
 static int files_take(const char *data, size_t bytes) { return bytes && !data[bytes - 1] ? fd_unpack(data) : EPROTO; }
 

@@ -5,6 +5,7 @@
  * says nothing never meets the console.
  */
 #include <stdlib.h>
+#include <unistd.h>
 #include <string.h>
 
 #include "libos/core/start.h"
@@ -15,8 +16,6 @@
 extern int main(int argc, char **argv, char **envp);
 /* newlib's: runs the constructors between the linker's marks. */
 extern void __libc_init_array(void);
-
-char **environ;
 
 /* newlib calls these around constructors and destructors; all of ours are in the arrays. */
 void _init(void);

@@ -112,6 +112,27 @@ err_t program_start_heir(const char *const *argv, uint32_t core, const struct ma
 	return start(argv, NULL, core, heir, out);
 }
 
+err_t program_start_successor(const char *const *argv, const struct mailbox *heir, uint64_t *pid)
+{
+	const struct mon_start s = { .argc = 1,
+				     .argv = argv,
+				     .id = process_self_id(),
+				     .heir = { heir->pid, heir->secret, heir->service } };
+
+	return mon_start(process_self_core(), &s, pid);
+}
+
+err_t program_become(uint64_t pid)
+{
+	struct rpc_client *c;
+	err_t err;
+
+	if (!process_self_id())
+		return ERR_OK;
+	err = client_get(&c);
+	return err ? err : proc_become(c, process_self_id(), pid);
+}
+
 err_t program_wait(const struct program *p, struct proc_end *end)
 {
 	struct rpc_client *c;

@@ -22,6 +22,12 @@ struct program {
 err_t program_start(const char *const *argv, const char *const *envp, uint32_t core, struct program *out);
 /* The same for a child that asks this mailbox for what it inherits: libos/posix/inherit.h. */
 err_t program_start_heir(const char *const *argv, uint32_t core, const struct mailbox *heir, struct program *out);
+/*
+ * The same in place of the caller, on its core and with its number, which program_become then makes it the only one to
+ * have; till then both do.
+ */
+err_t program_start_successor(const char *const *argv, const struct mailbox *heir, uint64_t *pid);
+err_t program_become(uint64_t pid);
 /* Waits until it has ended. */
 err_t program_wait(const struct program *p, struct proc_end *end);
 err_t program_kill(const struct program *p);

@@ -200,6 +200,23 @@ static err_t kill(struct rpc_call *call, uint32_t id)
 	return err;
 }
 
+static err_t become(struct rpc_call *call, uint32_t id, uint64_t pid)
+{
+	struct record r;
+	err_t err = find(id, &r);
+
+	if (err || r.pid == pid)
+		return err;
+	if (r.pid != call->peer || r.state != PROC_RUNNING)
+		return ERR_DENIED;
+	/* One member knows it as watched, and would take the former's end for that of both. */
+	if (r.watcher != fleet->number && view_get(&fleet->view, r.watcher))
+		return fleet_redirect(fleet, call, r.watcher);
+	rpc_release(&fleet->server);
+	r.pid = pid;
+	return process_watch(&r);
+}
+
 static err_t migrate(struct rpc_call *call, uint32_t id, uint32_t core)
 {
 	struct record r;
@@ -286,7 +303,8 @@ static const struct proc_handlers handlers = { .start = start,
 					       .migrate = migrate,
 					       .find = identify,
 					       .list = list,
-					       .statistics = statistics };
+					       .statistics = statistics,
+					       .become = become };
 
 static const struct fleet_interface interfaces[] = { { &proc_service, &handlers }, { 0 } };
 

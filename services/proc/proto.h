@@ -38,3 +38,6 @@ rpc_idempotent err_t proc_list(rpc_inout struct proc_cursor *cursor,
 
 /* Of the member that answers. */
 rpc_idempotent err_t proc_statistics(rpc_out struct proc_statistics *out);
+
+/* The caller, which has that number, gives it to a process that it has started with it. ERR_DENIED: it has not. */
+rpc_idempotent err_t proc_become(rpc_in uint32_t id, rpc_in uint64_t pid);

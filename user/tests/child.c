@@ -260,6 +260,8 @@ static const struct {
 	{ "serve-never", deed_serve_never },
 	{ "long-environment", deed_long_environment },
 	{ "parent", deed_parent },
+	{ "become", deed_become },
+	{ "is-number", deed_is_number },
 	{ "take-signal", deed_take_signal },
 	{ "abort", deed_abort },
 };

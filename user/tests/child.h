@@ -73,6 +73,8 @@ int deed_move_threads(const char *arg);
 /* test_spawn.c */
 int deed_long_environment(const char *arg);
 int deed_parent(const char *arg);
+int deed_become(const char *arg);
+int deed_is_number(const char *arg);
 
 /* test_signals.c */
 int deed_take_signal(const char *arg);

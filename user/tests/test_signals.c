@@ -4,6 +4,7 @@
  * A child that is ready for a signal says so by one: SIGUSR2 to its parent, which waits for that.
  */
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
@@ -138,6 +139,41 @@ static bool no_signal_in_time(void)
 	EXPECT(sigtimedwait(&set, NULL, &soon) == -1 && errno == EAGAIN);
 	raise(SIGUSR1);
 	EXPECT(sigtimedwait(&set, NULL, &soon) == SIGUSR1);
+	return true;
+}
+
+/* Another thread signals us once we read. */
+static void *signal_reader(void *reader)
+{
+	const struct timespec soon = { .tv_nsec = 20000000 };
+
+	/* However often it comes too early, it comes again. */
+	while (!inner) {
+		nanosleep(&soon, NULL);
+		pthread_kill((pthread_t)reader, SIGUSR1);
+	}
+	return NULL;
+}
+
+static bool reading_is_broken(void)
+{
+	pthread_t t;
+	int end[2];
+	char c;
+
+	forget();
+	inner = 0;
+	EXPECT(pipe(end) == 0);
+	handle(SIGUSR1, note, 0);
+	EXPECT(pthread_create(&t, NULL, signal_reader, (void *)pthread_self()) == 0);
+	EXPECT(read(end[0], &c, 1) == -1 && errno == EINTR && got[SIGUSR1] > 0);
+	inner = 1;
+	EXPECT(pthread_join(t, NULL) == 0);
+	EXPECT(write(end[1], "x", 1) == 1 && read(end[0], &c, 1) == 1 && c == 'x');
+	handle(SIGPIPE, note, 0);
+	close(end[0]);
+	EXPECT(write(end[1], "x", 1) == -1 && errno == EPIPE && got[SIGPIPE] == 1);
+	close(end[1]);
 	return true;
 }
 
@@ -350,6 +386,7 @@ const struct test signals_tests[] = {
 	{ "handlers within handlers", nesting },
 	{ "real-time signals are queued, with their values", queued },
 	{ "waiting for a signal has an end", no_signal_in_time },
+	{ "a handler breaks read; a pipe without a reader is told by a signal", reading_is_broken },
 	{ "a process that computes, suspends, waits or sleeps takes a signal", to_others },
 	{ "without a handler a signal ends a process, and is told", without_handler },
 	{ "abort ends, handled or not", aborts },

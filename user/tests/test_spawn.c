@@ -2,6 +2,7 @@
  * Programs that programs start: arguments and environment of any length, ends, errors, and that nothing is left.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
@@ -131,6 +132,74 @@ static bool what_is_no_program(void)
 	return true;
 }
 
+int deed_become(const char *arg)
+{
+	char *argv[] = { (char *)"tests", (char *)"--do", (char *)"exit", (char *)(uintptr_t)arg, NULL };
+	char number[16];
+
+	if (!strcmp(arg, "nothing"))
+		return execl("/boot/no-such-program", "x", (char *)NULL) == -1 && errno == ENOENT ? 9 : 1;
+	if (!strcmp(arg, "text"))
+		return execl("/boot/not-elf", "x", (char *)NULL) == -1 && errno == ENOEXEC ? 9 : 1;
+	if (!strcmp(arg, "number")) {
+		snprintf(number, sizeof number, "%ld", (long)getpid());
+		execlp("tests", "tests", "--do", "is-number", number, (char *)NULL);
+		return 1;
+	}
+	execv("/boot/tests", argv);
+	return 1;
+}
+
+int deed_is_number(const char *arg) { return getpid() == (pid_t)atol(arg) ? 9 : 1; }
+
+static bool becomes(void)
+{
+	static const char *const how[] = { "nothing", "text", "number", "9" };
+	int status;
+	pid_t pid;
+
+	for (size_t i = 0; i < sizeof how / sizeof *how; i++) {
+		EXPECT(spawn_deed(&pid, "become", how[i], NULL) == 0);
+		EXPECT(waitpid(pid, &status, 0) == pid);
+		if (status != 9 << 8)
+			printf("# %s: status %x\n", how[i], (unsigned)status);
+		EXPECT(status == 9 << 8);
+	}
+	return true;
+}
+
+static bool actions(void)
+{
+	char *argv[] = { (char *)"args", (char *)"hand", NULL }, text[64] = "";
+	posix_spawn_file_actions_t a;
+	posix_spawnattr_t attributes;
+	int end[2], status;
+	ssize_t n, got = 0;
+	pid_t pid;
+
+	EXPECT(pipe(end) == 0);
+	EXPECT(fcntl(end[0], F_SETFD, FD_CLOEXEC) == 0 && fcntl(end[1], F_SETFD, FD_CLOEXEC) == 0);
+	posix_spawn_file_actions_init(&a);
+	posix_spawnattr_init(&attributes);
+	EXPECT(posix_spawn_file_actions_adddup2(&a, end[1], 1) == 0);
+	EXPECT(posix_spawn_file_actions_addclose(&a, 0) == 0);
+	EXPECT(posix_spawn_file_actions_addclose(&a, -1) == EBADF);
+	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
+	EXPECT(posix_spawnp(&pid, "args", &a, &attributes, argv, NULL) == 0);
+	close(end[1]);
+	while (got < 63 && (n = read(end[0], text + got, 63 - (size_t)got)) > 0)
+		got += n;
+	EXPECT(!strcmp(text, "0: [args]\n1: [hand]\n"));
+	EXPECT(waitpid(pid, &status, 0) == pid && status == 0);
+	posix_spawn_file_actions_adddup2(&a, 77, 1);
+	EXPECT(posix_spawnp(&pid, "args", &a, NULL, argv, NULL) == EBADF);
+	posix_spawn_file_actions_destroy(&a);
+	posix_spawnattr_destroy(&attributes);
+	close(end[0]);
+	EXPECT(waitpid(-1, NULL, 0) == -1 && errno == ECHILD);
+	return true;
+}
+
 const struct test spawn_tests[] = {
 	{ "an environment of 100,000 bytes", long_environment },
 	{ "two thousand arguments", many_arguments },
@@ -139,5 +208,7 @@ const struct test spawn_tests[] = {
 	{ "waiting for this one, for any, and for nobody", who_and_when },
 	{ "a child knows its parent", parents },
 	{ "what is not there or no program is refused", what_is_no_program },
+	{ "exec keeps the number, and returns only in vain", becomes },
+	{ "file actions and attributes", actions },
 	{ 0 },
 };
