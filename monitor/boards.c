@@ -52,7 +52,7 @@ static void board_end(struct board *b)
 		slot_delete(b->frame);
 	} else {
 		kernel_share(TASK_KERNEL, b->frame, false);
-		ram_free(b->frame);
+		frame_free(b->frame);
 	}
 	b->frame = 0;
 }

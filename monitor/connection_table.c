@@ -89,7 +89,7 @@ void connection_free(struct connection *c)
 	if (c->frame) {
 		caps_unpin(c->frame);
 		kernel_share(TASK_KERNEL, c->frame, false);
-		ram_free(c->frame);
+		frame_free(c->frame);
 	}
 	c->state = CONNECTION_FREE;
 	used--;

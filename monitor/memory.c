@@ -168,6 +168,25 @@ static void block_take_back(cptr_t block, unsigned bits, bool stopped, struct pr
 	block_revoked(context, err, 0);
 }
 
+static void frame_withdrawn(uint64_t frame, err_t err, uint64_t value)
+{
+	(void)value;
+	if (!err)
+		err = ram_free((cptr_t)frame);
+	if (err)
+		report("monitor %u: memory is lost: error %u", monitor.core, (unsigned)err);
+}
+
+void frame_free(cptr_t frame)
+{
+	err_t err = ram_free(frame);
+
+	if (err == ERR_CAP_REMOTE)
+		caps_withdraw(frame, frame_withdrawn, frame);
+	else if (err)
+		frame_withdrawn(frame, err, 0);
+}
+
 void block_free(cptr_t block, unsigned bits, bool stopped) { block_take_back(block, bits, stopped, NULL); }
 
 /* Runs of slots are kept for the next process: as many as there ever were processes at a time. */

@@ -185,6 +185,8 @@ void process_slots_give(cptr_t slots);
 err_t block_alloc(unsigned bits, cptr_t *block);
 /* Everything made of the block is deleted, on all cores; `stopped`: nobody runs what it may be mapped in. */
 void block_free(cptr_t block, unsigned bits, bool stopped);
+/* A frame of the monitor's, shared no more, that processes had: from all of them, also where several cores map it. */
+void frame_free(cptr_t frame);
 void memory_figures(uint64_t *total, uint64_t *free);
 /* A record of memory that a process got; NULL: no memory for it. */
 struct extent *extent_new(void);

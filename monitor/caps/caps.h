@@ -62,6 +62,11 @@ void caps_core_back(coreid_t core);
  */
 void caps_pin(cptr_t cap, coreid_t owner);
 void caps_unpin(cptr_t cap);
+/*
+ * What processes of this core have of an object that was or is pinned goes, `cap` stays. What was mapped in page tables
+ * of several cores is forgotten by all. `done` may come at once; with ERR_NO_MEMORY not all has gone.
+ */
+void caps_withdraw(cptr_t cap, caps_done *done, uint64_t context);
 /* MON_WALK: compares what all cores have. */
 void caps_walk_request(struct request *r);
 /* Whose cores may remember what was in a shared page table (base | type); 0: nobody knows. */

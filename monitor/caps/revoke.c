@@ -94,6 +94,31 @@ err_t caps_revoke(cptr_t cap, bool stopped, caps_done *done, uint64_t context)
 	return ERR_OK;
 }
 
+/* --- what monitors share by rules of their own ----------------------------------------------- */
+
+static void withdraw_run(struct op *o)
+{
+	err_t err = pass_do(o, PASS_REVOKE, o->u.clear.keep, NULL);
+
+	if (err != ERR_AGAIN)
+		op_end(o, err, 0);
+}
+
+void caps_withdraw(cptr_t cap, caps_done *done, uint64_t context)
+{
+	struct op *o;
+
+	if (op_new(NULL, &o)) {
+		done(context, ERR_NO_MEMORY, 0);
+		return;
+	}
+	o->run = withdraw_run;
+	o->u.clear.keep = cap;
+	o->answer = (struct answer){ .to = TO_CALLER, .done = done, .context = context };
+	withdraw_run(o);
+	ops_run();
+}
+
 /* --- who is asked ---------------------------------------------------------------------------- */
 
 void revoke_message(coreid_t from, const struct mon_message *m)

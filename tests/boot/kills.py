@@ -25,3 +25,8 @@ def kills(report, cores, count, **machine):
 def test_4_cores(report):
     """a thousand kills, 4 cores"""
     kills(report, 4, COUNT)
+
+
+def test_16_cores(report):
+    """a thousand kills, 16 cores"""
+    kills(report, 16, COUNT, mem="1G")

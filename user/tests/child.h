@@ -63,6 +63,7 @@ int deed_span_fault(const char *arg);
 int deed_span_spin(const char *arg);
 int deed_span_refused(const char *arg);
 int deed_span_close(const char *arg);
+int deed_span_hang_up(const char *arg);
 
 /* child_migrate.c */
 int deed_move_spin(const char *arg);

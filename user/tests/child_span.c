@@ -1,6 +1,7 @@
 /*
  * What the tests have a process do that spans cores.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -401,4 +402,26 @@ int deed_span_close(const char *arg)
 	if (dispatcher_core() != here)
 		return 108;
 	return cpu_open(other) || thread_hop(other) || dispatcher_core() != other ? 109 : 0;
+}
+
+#define CONNECTIONS_TRIED 8192
+
+/*
+ * Speaks with the console over memory in page tables of n cores, then has its monitor close whatever connection it has, and
+ * unmaps nothing.
+ */
+int deed_span_hang_up(const char *arg)
+{
+	int failed = span_to((unsigned)atoi(arg));
+
+	if (failed)
+		return failed;
+	printf("# from core %u\n", dispatcher_core());
+	fflush(stdout);
+	for (uint64_t id = 1; id < CONNECTIONS_TRIED; id++) {
+		struct mon_message m = { .word = { id } };
+
+		mon_call(MON_CLOSE, &m);
+	}
+	mon_exit(0);
 }
