@@ -61,8 +61,12 @@ bool process_lives(pid_t number)
 	return number > 0 && !process_relate(number, 0, &r);
 }
 
+void (*process_mappings_end)(void);
+
 void _exit(int status)
 {
+	if (process_mappings_end)
+		process_mappings_end();
 	console_finish();
 	mon_exit((uint64_t)(uint32_t)status);
 }

@@ -13,6 +13,8 @@
 
 /* What getpid of a process says: the process service's number, or core and number where there is none. */
 pid_t process_number(uint32_t id, uint64_t pid);
+/* What mmap has to do before the process ends; NULL: nothing. */
+extern void (*process_mappings_end)(void);
 /* Is there such a process? */
 bool process_lives(pid_t number);
 /* The monitors' pid, where the number says it itself; else 0. */

@@ -12,6 +12,7 @@
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/select.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -200,6 +201,67 @@ static bool a_pipe_carries_bytes(void)
 	return true;
 }
 
+#define PAGE 4096
+
+static bool files_are_mapped(void)
+{
+	char *p, *q;
+	int fd;
+
+	if (!begin())
+		return false;
+	fd = open("file", O_RDWR | O_CREAT, 0666);
+	EXPECT(write(fd, bytes, 3 * PAGE - 100) == 3 * PAGE - 100);
+	p = mmap(NULL, 3 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	q = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, PAGE);
+	EXPECT(p != MAP_FAILED && q != MAP_FAILED && !memcmp(p, bytes, 3 * PAGE - 100) && p[3 * PAGE - 1] == 0);
+	EXPECT(!memcmp(q, bytes + PAGE, 2 * PAGE - 100));
+	memcpy(p + PAGE - 2, "back", 4);
+	memcpy(q, "mine", 4);
+	EXPECT(pread(fd, got, 4, PAGE - 2) == 4 && !memcmp(got, bytes + PAGE - 2, 4));
+	EXPECT(msync(p, 3 * PAGE, MS_SYNC) == 0 && pread(fd, got, 4, PAGE - 2) == 4 && !memcmp(got, "back", 4));
+	memcpy(p + 2 * PAGE, "again", 5);
+	EXPECT(munmap(p + PAGE, PAGE) == 0 && munmap(p, 3 * PAGE) == 0);
+	EXPECT(pread(fd, got, 5, 2 * PAGE) == 5 && !memcmp(got, "again", 5));
+	EXPECT(lseek(fd, 0, SEEK_END) == 3 * PAGE - 100 && munmap(q, 2 * PAGE) == 0);
+	EXPECT(close(fd) == 0 && (fd = open("file", O_RDONLY)) >= 3);
+	EXPECT(mmap(NULL, PAGE, PROT_WRITE, MAP_SHARED, fd, 0) == MAP_FAILED && errno == EACCES);
+	EXPECT(mmap(NULL, 0, PROT_READ, MAP_SHARED, fd, 0) == MAP_FAILED && errno == EINVAL);
+	EXPECT(mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 1) == MAP_FAILED && errno == EINVAL);
+	EXPECT(mmap(NULL, PAGE, PROT_READ, 0, fd, 0) == MAP_FAILED && errno == EINVAL);
+	EXPECT(mmap(NULL, PAGE, PROT_READ, MAP_SHARED, 99, 0) == MAP_FAILED && errno == EBADF);
+	EXPECT(mmap(NULL, PAGE, PROT_READ, MAP_SHARED, 1, 0) == MAP_FAILED && errno == ENODEV);
+	EXPECT(close(fd) == 0 && unlink("file") == 0);
+	return end();
+}
+
+static bool memory_is_mapped(void)
+{
+	const size_t size = 100 * PAGE;
+	char *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), *none;
+
+	EXPECT(p != MAP_FAILED && p[0] == 0 && p[size - 1] == 0);
+	memset(p, 5, size);
+	EXPECT(mprotect(p + 3 * PAGE, 30 * PAGE, PROT_READ) == 0 && p[3 * PAGE] == 5 && p[33 * PAGE] == 5);
+	p[2 * PAGE] = p[33 * PAGE] = 6;
+	EXPECT(mprotect(p + 4 * PAGE, PAGE, PROT_NONE) == 0 && p[5 * PAGE] == 5);
+	EXPECT(mprotect(p, size, PROT_READ | PROT_WRITE) == 0 && p[4 * PAGE] == 5 && p[2 * PAGE] == 6);
+	EXPECT(munmap(p + 10 * PAGE, 20 * PAGE) == 0 && p[9 * PAGE] == 5 && p[30 * PAGE] == 5);
+	FAILS(mprotect(p, size, PROT_READ), ENOMEM);
+	FAILS(msync(p + 10 * PAGE, PAGE, MS_SYNC), ENOMEM);
+	EXPECT(mmap(p + 10 * PAGE, 5 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) ==
+	       p + 10 * PAGE);
+	EXPECT(p[10 * PAGE] == 0 && p[15 * PAGE - 1] == 0 && p[9 * PAGE] == 5);
+	EXPECT(munmap(p, size) == 0);
+	none = mmap(NULL, (size_t)1 << 32, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	EXPECT(none != MAP_FAILED && mprotect(none + ((size_t)1 << 31), PAGE, PROT_READ | PROT_WRITE) == 0);
+	none[(size_t)1 << 31] = 1;
+	EXPECT(munmap(none, (size_t)1 << 32) == 0);
+	EXPECT(mmap(NULL, (size_t)1 << 40, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED &&
+	       errno == ENOMEM);
+	return true;
+}
+
 static void *late_writer(void *arg)
 {
 	const int *fd = arg;
@@ -311,6 +373,8 @@ const struct test tmp_tests[] = {
 	{ "attributes are set", attributes_are_set },
 	{ "a pipe carries bytes", a_pipe_carries_bytes },
 	{ "several files are waited for", several_files_are_waited_for },
+	{ "files are mapped", files_are_mapped },
+	{ "memory is mapped", memory_is_mapped },
 	{ "locks are told", locks_are_told },
 	{ "children have open files, offsets, a pipe's end", children_have_open_files },
 	{ NULL, NULL },
