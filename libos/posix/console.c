@@ -6,18 +6,21 @@
  * When the service has died every call says ERR_CLOSED from then on.
  */
 #include <string.h>
+#include <unistd.h>
 
 #include "kernel/abi/error.h"
 #include "libos/core/dispatcher.h"
 #include "libos/fabric/fabric.h"
 #include "libos/fabric/metal.h"
 #include "libos/posix/console.h"
+#include "libos/posix/interrupt.h"
 #include "libos/thread/thread.h"
 #include "libos/x86/context.h"
 #include "services/console/proto.h"
 
 #define BATCH 8 /* lines handed to the channel at once */
 #define RETRIES_A_SECOND 1000
+#define TENTHS 10 /* in a second */
 
 static struct channel channel;
 static bool tried;
@@ -55,9 +58,9 @@ static err_t lines_send(const struct urpc_message *m, unsigned lines)
 	return err ? err : channel_send_lines(&channel, m, lines, 0, NULL);
 }
 
-static err_t request_send(unsigned op, uint64_t word)
+static err_t request_send2(unsigned op, uint64_t word, uint64_t more)
 {
-	struct urpc_message m = { .word = { console_header(op, 0), word } };
+	struct urpc_message m = { .word = { console_header(op, 0), word, more } };
 	err_t err;
 
 	mutex_lock(&send_lock);
@@ -65,6 +68,8 @@ static err_t request_send(unsigned op, uint64_t word)
 	mutex_unlock(&send_lock);
 	return err;
 }
+
+static err_t request_send(unsigned op, uint64_t word) { return request_send2(op, word, 0); }
 
 /* Packs up to BATCH lines; returns how many bytes went in. */
 static size_t batch_pack(struct urpc_message *m, unsigned *lines, const char *text, size_t length)
@@ -119,34 +124,143 @@ static err_t answer_wait(unsigned op, struct urpc_message *m)
 	return err;
 }
 
+/* --- input ----------------------------------------------------------------------------------------- */
+
+/* What came and did not fit: a reader of single bytes takes a message in several calls. With receive_lock held. */
+static struct {
+	struct urpc_message m;
+	size_t taken, length;
+} input;
+
+static bool input_left(void) { return input.taken < input.length; }
+
+static void input_take(char *to, size_t size, size_t *got)
+{
+	*got = input.length - input.taken < size ? input.length - input.taken : size;
+	memcpy(to, console_text(&input.m) + input.taken, *got);
+	input.taken += *got;
+}
+
+/* An answer to what was asked came, or will. */
+static err_t input_come(err_t err)
+{
+	if (!err)
+		err = answer_wait(CONSOLE_INPUT, &input.m);
+	input.taken = 0;
+	input.length = err ? 0 : console_length(&input.m);
+	return err;
+}
+
 err_t console_read(char *to, size_t size, size_t *got)
 {
-	/* What came and did not fit: a reader of single bytes takes a message in several calls. */
-	static struct urpc_message input;
-	static size_t taken, length;
 	err_t err = console_flush();
 
 	mutex_lock(&receive_lock);
-	if (!err && taken == length) {
-		taken = length = 0;
-		err = request_send(CONSOLE_READ, 0);
-		if (!err)
-			err = answer_wait(CONSOLE_INPUT, &input);
-		if (!err)
-			length = console_length(&input);
-	}
-	if (!err) {
-		*got = length - taken < size ? length - taken : size;
-		memcpy(to, console_text(&input) + taken, *got);
-		taken += *got;
-	}
+	if (!err && !input_left())
+		err = input_come(request_send(CONSOLE_READ, 0));
+	if (!err)
+		input_take(to, size, got);
 	mutex_unlock(&receive_lock);
 	return err;
 }
 
-err_t console_lend(uint64_t pid) { return request_send(CONSOLE_LEND, pid); }
+static void input_wake(struct interruptible *i)
+{
+	(void)i;
+	wait_set_interrupt(&channel.alone);
+}
 
-err_t console_wait_interrupt(void)
+/* Till there is a line, the deadline or a signal. What came is left where it is. */
+static void line_wait(const struct interruptible *call, cycles_t deadline)
+{
+	uint32_t back = fabric_enter(channel.fabric);
+	struct channel *ready;
+
+	while (!channel_prepare(&channel) && !channel_ready(&channel) && !call->interrupted &&
+	       (!deadline || fabric_now(channel.fabric) < deadline))
+		(void)wait_set_wait(channel.set, &ready, deadline);
+	fabric_leave(channel.fabric, back);
+}
+
+/* Asks, and asks no more when the time is over or a signal came. */
+static err_t keys_ask(bool now, unsigned tenths)
+{
+	cycles_t deadline = tenths ? context_now() + tenths * (dispatcher_tsc_hz() / TENTHS) : 0;
+	struct interruptible call;
+	err_t err = request_send2(CONSOLE_READ, (uint64_t)getpgrp(), now);
+
+	if (!err && !now) {
+		if (!interrupt_begin(&call, input_wake, NULL))
+			line_wait(&call, deadline);
+		interrupt_end(&call);
+		if (call.interrupted || deadline)
+			err = request_send(CONSOLE_CANCEL, 0);
+	}
+	err = input_come(err);
+	return err || input_left() ? err : !now && call.interrupted ? ERR_TIMEOUT : ERR_AGAIN;
+}
+
+err_t console_keys(char *to, size_t size, size_t *got, bool now, unsigned tenths)
+{
+	err_t err = console_flush();
+
+	mutex_lock(&receive_lock);
+	if (!err && !input_left())
+		err = keys_ask(now, tenths);
+	if (!err)
+		input_take(to, size, got);
+	mutex_unlock(&receive_lock);
+	return err;
+}
+
+static err_t state_ask(const struct urpc_message *request, struct console_state *out)
+{
+	struct urpc_message m;
+	err_t err;
+
+	mutex_lock(&send_lock);
+	err = lines_send(request, 1);
+	mutex_unlock(&send_lock);
+	if (!err)
+		err = answer_wait(CONSOLE_STATE, &m);
+	if (!err)
+		memcpy(out, console_text(&m), sizeof(*out));
+	return err;
+}
+
+err_t console_state_get(struct console_state *out)
+{
+	const struct urpc_message m = { .word = { console_header(CONSOLE_GET, 0) } };
+	err_t err;
+
+	mutex_lock(&receive_lock);
+	err = state_ask(&m, out);
+	if (!err)
+		out->waiting += (uint32_t)(input.length - input.taken);
+	mutex_unlock(&receive_lock);
+	return err;
+}
+
+err_t console_state_set(const struct console_state *to, unsigned set)
+{
+	struct urpc_message m = { .word = { console_header(CONSOLE_SET, set) } };
+	struct console_state now;
+	err_t err;
+
+	memcpy(console_text_room(&m), to, sizeof(*to));
+	mutex_lock(&receive_lock);
+	if (set & CONSOLE_SET_FLUSH)
+		input.taken = input.length;
+	err = state_ask(&m, &now);
+	mutex_unlock(&receive_lock);
+	return err;
+}
+
+/* --- for the shell ------------------------------------------------------------------------------------ */
+
+err_t console_lend(uint64_t pid, uint32_t group) { return request_send2(CONSOLE_LEND, pid, group); }
+
+err_t console_wait_interrupt(int *signal)
 {
 	struct urpc_message m;
 	err_t err;
@@ -156,6 +270,7 @@ err_t console_wait_interrupt(void)
 		err = channel_receive_wait(&channel, &m, 0);
 	while (!err && console_op(&m) != CONSOLE_INTERRUPT && console_op(&m) != CONSOLE_SYNCED);
 	mutex_unlock(&receive_lock);
+	*signal = (int)m.word[1];
 	return !err && console_op(&m) == CONSOLE_SYNCED ? ERR_AGAIN : err;
 }
 

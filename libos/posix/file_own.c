@@ -5,21 +5,23 @@
  * its path (directory.c).
  */
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "libos/posix/console.h"
 #include "libos/posix/fd.h"
 #include "libos/posix/place.h"
+#include "libos/posix/terminal.h"
 #include "libos/posix/tty.h"
 
 /* --- the console ------------------------------------------------------------------------------------------- */
 
 static int console_file_read(struct open_file *f, void *to, size_t bytes, uint64_t offset, size_t *done)
 {
-	ssize_t n = tty_read(to, bytes);
+	ssize_t n = tty_read(to, bytes, f->flags & O_NONBLOCK);
 
-	(void)f, (void)offset;
+	(void)offset;
 	*done = n < 0 ? 0 : (size_t)n;
 	return n < 0 ? errno : 0;
 }
@@ -46,6 +48,16 @@ static int console_file_sync(struct open_file *f)
 	return console_flush() ? EIO : 0;
 }
 
+/* Output is always taken. */
+static int console_file_ready(struct open_file *f, short events, short *now)
+{
+	(void)f;
+	*now = events & POLLOUT;
+	if (events & POLLIN && tty_ready())
+		*now |= POLLIN;
+	return 0;
+}
+
 const struct open_file_ops file_console_ops = {
 	.kind = "cons",
 	.stream = true,
@@ -53,6 +65,8 @@ const struct open_file_ops file_console_ops = {
 	.write = console_file_write,
 	.stat = console_file_stat,
 	.sync = console_file_sync,
+	.control = terminal_control,
+	.ready = console_file_ready,
 };
 
 /* --- files of the boot archive -------------------------------------------------------------------------------- */

@@ -45,6 +45,15 @@ static err_t send_self(int signal, const struct signal_info *info)
 	return err;
 }
 
+/* What was for us is done before this returns. */
+static int send_end(err_t err, unsigned count)
+{
+	signals_run();
+	if (err && err != ERR_AGAIN)
+		return errno_fail(ESRCH);
+	return err ? errno_fail(EAGAIN) : count ? 0 : errno_fail(ESRCH);
+}
+
 static int send(pid_t target, int signal, int code, uint64_t value)
 {
 	const struct signal_info info = { .code = code, .sender = getpid(), .value = value };
@@ -67,20 +76,25 @@ static int send(pid_t target, int signal, int code, uint64_t value)
 		s.who = (uint64_t)(target > 0 ? target : target ? -(int64_t)target : getpgrp());
 		err = send_cores(&s, &count);
 	}
-	/* What was for us is done before this returns. */
-	signals_run();
-	if (err && err != ERR_AGAIN)
-		return errno_fail(ESRCH);
-	return err ? errno_fail(EAGAIN) : count ? 0 : errno_fail(ESRCH);
+	return send_end(err, count);
 }
 
 int kill(pid_t target, int signal) { return send(target, signal, SI_USER, 0); }
 
 int killpg(pid_t group, int signal)
 {
-	if (group < 0 || group == 1)
+	struct mon_signal s = { .to = MON_TO_GROUP,
+				.who = (uint64_t)(group ? group : getpgrp()),
+				.signal = (unsigned)signal,
+				.sender = (uint32_t)getpid() };
+	unsigned count;
+	err_t err;
+
+	if (group < 0 || signal < 0 || signal >= NSIG)
 		return errno_fail(EINVAL);
-	return kill(-group, signal);
+	/* Not by kill: group 1 is one like others here, and -1 is everybody. */
+	err = send_cores(&s, &count);
+	return send_end(err, count);
 }
 
 int sigqueue(pid_t target, int signal, const union sigval value)

@@ -11,6 +11,7 @@
 
 #include "services/console/output.h"
 #include "services/console/proto.h"
+#include "services/console/terminal.h"
 #include "services/console/uart.h"
 
 #define BELL "\a"
@@ -59,9 +60,14 @@ void client_input(void)
 
 void client_key(char key)
 {
-	switch (input_put(&input, key)) {
+	int signal = terminal_signal(key);
+
+	switch (input_put(&input, key, signal)) {
 	case INPUT_INTERRUPTS:
-		answer(client_of(input_holder(&input)), CONSOLE_INTERRUPT, 0);
+		answer(client_of(input_holder(&input)), CONSOLE_INTERRUPT, (uint64_t)signal);
+		break;
+	case INPUT_SIGNALS:
+		terminal_send(input_signalled(&input), signal);
 		break;
 	case INPUT_FULL:
 		output_put(NULL, BELL, 1);
@@ -73,14 +79,34 @@ void client_key(char key)
 
 static cycles_t first_prompt;
 
-static void client_read(struct client *c)
+/* The read that has not been answered gets nothing. */
+static void client_unread(struct client *c)
+{
+	if (!c->reader.wants)
+		return;
+	c->reader.wants = false;
+	answer(c, CONSOLE_INPUT, 0);
+}
+
+static void client_read(struct client *c, uint32_t group, bool now)
 {
 	if (!first_prompt)
 		first_prompt = fabric_now(c->channel.fabric);
 	line_buffer_flush(&c->lines, &screen);
 	c->reader.pid = c->channel.peer;
+	c->reader.group = group;
 	input_read(&input, &c->reader);
 	client_input();
+	if (now)
+		client_unread(c);
+}
+
+static void state_answer(struct client *c)
+{
+	struct urpc_message m = { .word = { console_header(CONSOLE_STATE, sizeof(struct console_state)) } };
+
+	terminal_state(&input, (struct console_state *)console_text_room(&m));
+	channel_send(&c->channel, &m);
 }
 
 void client_message(struct client *c, const struct urpc_message *m)
@@ -96,14 +122,25 @@ void client_message(struct client *c, const struct urpc_message *m)
 		answer(c, CONSOLE_SYNCED, 0);
 		break;
 	case CONSOLE_READ:
-		client_read(c);
+		client_read(c, (uint32_t)m->word[1], m->word[2]);
+		break;
+	case CONSOLE_CANCEL:
+		client_unread(c);
+		break;
+	case CONSOLE_SET:
+		terminal_set(&input, (const struct console_state *)console_text(m), (unsigned)(m->word[0] >> 8));
+		client_input();
+		state_answer(c);
+		break;
+	case CONSOLE_GET:
+		state_answer(c);
 		break;
 	case CONSOLE_PROMPT:
 		answer(c, CONSOLE_PROMPTED, first_prompt);
 		break;
 	case CONSOLE_LEND:
-		if (input_lend(&input, &c->reader, m->word[1]))
-			answer(c, CONSOLE_INTERRUPT, 0);
+		if (input_lend(&input, &c->reader, m->word[1], (uint32_t)m->word[2]))
+			answer(c, CONSOLE_INTERRUPT, terminal_signal(INPUT_INTERRUPT));
 		/* Keys that were left with the device are looked at from now on. */
 		event_signal(&uart_event);
 		client_input();

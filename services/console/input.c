@@ -19,15 +19,25 @@ void input_read(struct input *in, struct reader *r)
 	if (!r->listed)
 		reader_list(in, r);
 	r->wants = true;
-	if (r == in->readers)
-		in->lent = 0;
+	if (r != in->readers)
+		return;
+	in->lent = 0;
+	/* Who takes keys as they are knows nothing of groups: those that he had started are done. */
+	if (!r->group)
+		in->foreground = 0;
 }
 
-bool input_lend(struct input *in, const struct reader *r, uint64_t pid)
+void input_foreground(struct input *in, uint32_t group) { in->foreground = group; }
+
+void input_drop(struct input *in) { in->taken = in->put; }
+
+bool input_lend(struct input *in, const struct reader *r, uint64_t pid, uint32_t group)
 {
 	if (r != in->readers)
 		return false;
 	in->lent = pid;
+	in->lent_group = group;
+	in->foreground = 0;
 	for (uint32_t at = in->taken; pid && at != in->put; at++)
 		if (in->text[at % INPUT_BYTES] == INPUT_INTERRUPT) {
 			in->taken = in->put;
@@ -39,7 +49,7 @@ bool input_lend(struct input *in, const struct reader *r, uint64_t pid)
 void input_gone(struct input *in, struct reader *r)
 {
 	if (in->lent == r->pid || r == in->readers)
-		in->lent = 0;
+		in->lent = in->foreground = 0;
 	for (struct reader **at = &in->readers; *at; at = &(*at)->next) {
 		if (*at != r)
 			continue;
@@ -49,13 +59,20 @@ void input_gone(struct input *in, struct reader *r)
 	r->listed = r->wants = false;
 }
 
-bool input_room(const struct input *in) { return in->lent || in->put - in->taken < INPUT_BYTES; }
-
-enum input_put input_put(struct input *in, char c)
+uint32_t input_signalled(const struct input *in)
 {
-	if (c == INPUT_INTERRUPT && in->lent) {
-		in->taken = in->put;
-		return INPUT_INTERRUPTS;
+	if (in->foreground || in->lent)
+		return in->foreground;
+	return in->readers ? in->readers->group : 0;
+}
+
+bool input_room(const struct input *in) { return in->lent || input_signalled(in) || in->put - in->taken < INPUT_BYTES; }
+
+enum input_put input_put(struct input *in, char c, bool signals)
+{
+	if (signals && (in->lent || input_signalled(in))) {
+		input_drop(in);
+		return input_signalled(in) ? INPUT_SIGNALS : INPUT_INTERRUPTS;
 	}
 	if (in->put - in->taken == INPUT_BYTES)
 		return INPUT_FULL;
@@ -63,13 +80,23 @@ enum input_put input_put(struct input *in, char c)
 	return INPUT_KEPT;
 }
 
+/* Are the keys this one's? */
+static bool may_read(const struct input *in, const struct reader *r)
+{
+	if (in->foreground)
+		return r->group == in->foreground;
+	if (in->lent)
+		return r->pid == in->lent || (r->group && r->group == in->lent_group);
+	return r == in->readers || (r->group && r->group == in->readers->group);
+}
+
 struct reader *input_ready(const struct input *in)
 {
 	struct reader *r = in->readers;
 
-	while (r && in->lent && r->pid != in->lent)
+	while (r && !(r->wants && may_read(in, r)))
 		r = r->next;
-	return r && r->wants && in->put != in->taken ? r : NULL;
+	return in->put != in->taken ? r : NULL;
 }
 
 size_t input_peek(const struct input *in, char *to, size_t size)

@@ -3,8 +3,9 @@
  *
  * The first reader to ask holds the input until it goes; then the next in the
  * order of asking.  The holder may lend it to a process, known by its pid: that
- * one gets the keys until it goes, or the holder asks again.  While the input is
- * lent the interrupt key is for the holder.  Portable, tested on the host.
+ * one, and its process group, get the keys until it goes, or the holder asks again.  While the input is
+ * lent the interrupt key is for the holder.  When a process group was put into the
+ * foreground, its readers alone get keys, and it is signalled.  Portable, tested on the host.
  */
 #pragma once
 
@@ -18,13 +19,16 @@
 struct reader {
 	struct reader *next; /* in the order of asking */
 	uint64_t pid;
-	bool wants; /* has asked, and not been answered */
+	uint32_t group; /* its process group; 0: it takes keys as they are */
+	bool wants;     /* has asked, and not been answered */
 	bool listed;
 };
 
 struct input {
 	struct reader *readers; /* the first one holds the input */
 	uint64_t lent;          /* pid, or 0 */
+	uint32_t lent_group;
+	uint32_t foreground; /* group, or 0: nobody was put there */
 	uint32_t put, taken;
 	char text[INPUT_BYTES];
 };
@@ -34,7 +38,7 @@ void input_read(struct input *in, struct reader *r);
  * Only the holder can lend. True: the interrupt key is among what was typed ahead;
  * that is dropped, and the holder is to be told.
  */
-bool input_lend(struct input *in, const struct reader *r, uint64_t pid);
+bool input_lend(struct input *in, const struct reader *r, uint64_t pid, uint32_t group);
 void input_gone(struct input *in, struct reader *r);
 
 /*
@@ -43,10 +47,18 @@ void input_gone(struct input *in, struct reader *r);
  * or the interrupt key would wait behind them.
  */
 bool input_room(const struct input *in);
-enum input_put { INPUT_KEPT, INPUT_FULL, INPUT_INTERRUPTS };
-/* A key was pressed. INPUT_INTERRUPTS: it is the interrupt key, the holder is to be
- * told, what was typed ahead is dropped. */
-enum input_put input_put(struct input *in, char c);
+enum input_put { INPUT_KEPT, INPUT_FULL, INPUT_INTERRUPTS, INPUT_SIGNALS };
+/*
+ * A key was pressed, which sends a signal or not. INPUT_INTERRUPTS: the holder is to be told; INPUT_SIGNALS: the
+ * group of
+ * input_signalled is to have it. What was typed ahead is dropped then.
+ */
+enum input_put input_put(struct input *in, char c, bool signals);
+/* Whom such keys are for: a group, or 0. */
+uint32_t input_signalled(const struct input *in);
+/* That group is in the foreground from now on. */
+void input_foreground(struct input *in, uint32_t group);
+void input_drop(struct input *in);
 struct reader *input_holder(const struct input *in);
 /* The reader that is to be answered now, or NULL: it has asked, the keys are its, and there are some. */
 struct reader *input_ready(const struct input *in);

@@ -17,6 +17,7 @@
 #include "services/console/output.h"
 #include "services/console/power.h"
 #include "services/console/proto.h"
+#include "services/console/terminal.h"
 #include "services/console/uart.h"
 
 #define TURN_MAX 64 /* messages of one client before the others have their turn */
@@ -123,6 +124,7 @@ int main(void)
 	thread_detach(device);
 	log_init();
 	power_init();
+	terminal_init();
 	require(service_export(fabric, CONSOLE_NAME, &service), "console: cannot announce itself");
 	wait_set_serve(&set, &service);
 	clients_serve();

@@ -5,7 +5,8 @@
  * Output: text goes ahead in CONSOLE_WRITE messages and appears by whole lines.
  * Input: the client that asks first holds the input until it closes; the holder
  * may lend it to another process, and takes it back by asking again.  The bytes
- * are raw: echo and editing are the reader's.
+ * are raw: echo and editing are the reader's.  What the terminal is like for all of them (termios, the
+ * window, the group in the foreground) is kept here, so that they see the same.
  */
 #pragma once
 
@@ -17,18 +18,49 @@
 
 enum console_op {
 	/* from a client */
-	CONSOLE_WRITE,  /* length bytes of output */
-	CONSOLE_FLUSH,  /* show the line that has no end yet */
-	CONSOLE_SYNC,   /* answered by CONSOLE_SYNCED when everything before has been taken in */
-	CONSOLE_READ,   /* answered by one CONSOLE_INPUT when there is input for this client */
-	CONSOLE_LEND,   /* word[1] = pid: input goes to that process until it closes or we read again */
+	CONSOLE_WRITE, /* length bytes of output */
+	CONSOLE_FLUSH, /* show the line that has no end yet */
+	CONSOLE_SYNC,  /* answered by CONSOLE_SYNCED when everything before has been taken in */
+	/*
+	 * Answered by one CONSOLE_INPUT when there is input for this client. word[1] = its process group, 0: one that
+	 * takes all keys as they are; word[2] = 1: answered at once, by nothing if need be.
+	 */
+	CONSOLE_READ,
+	CONSOLE_CANCEL, /* no more wanted: answered by an empty CONSOLE_INPUT, unless there was an answer already */
+	/* word[1] = pid, word[2] = its group: input goes to them until that process closes or we read again */
+	CONSOLE_LEND,
 	CONSOLE_PROMPT, /* answered by CONSOLE_PROMPTED */
+	CONSOLE_GET,    /* answered by CONSOLE_STATE */
+	/* text: a struct console_state, of which length says what is to be set, enum console_set; answered likewise */
+	CONSOLE_SET,
 	/* to a client */
 	CONSOLE_INPUT, /* length bytes, 1 to CONSOLE_TEXT, at most one line */
 	CONSOLE_SYNCED,
-	CONSOLE_INTERRUPT, /* the interrupt key was pressed while the input is lent */
+	CONSOLE_INTERRUPT, /* a key was pressed while the input is lent that sends the signal word[1] */
 	CONSOLE_PROMPTED,  /* word[1] = TSC when input was asked for first: the first prompt; 0: not yet */
+	CONSOLE_STATE,     /* text: a struct console_state */
 };
+
+/* What CONSOLE_SET sets, in a message's length. */
+enum console_set {
+	CONSOLE_SET_MODES = 1,  /* flags, keys, speed */
+	CONSOLE_SET_WINDOW = 2, /* rows, columns: the foreground is told */
+	CONSOLE_SET_GROUP = 4,  /* the group in the foreground */
+	CONSOLE_SET_FLUSH = 8,  /* what was typed ahead is dropped */
+};
+
+#define CONSOLE_KEYS 16 /* c_cc: their places are sys/termios.h's */
+
+struct console_state {
+	uint32_t iflag, oflag, cflag, lflag;
+	uint8_t key[CONSOLE_KEYS];
+	uint16_t rows, columns;
+	uint32_t group; /* in the foreground; 0: nobody has said */
+	uint32_t speed;
+	uint32_t waiting; /* keys typed ahead; not to be set */
+};
+
+_Static_assert(sizeof(struct console_state) <= CONSOLE_TEXT, "a state fits into a message");
 
 static inline uint64_t console_header(unsigned op, size_t length) { return op | (uint64_t)length << 8; }
 static inline unsigned console_op(const struct urpc_message *m) { return m->word[0] & 0xff; }

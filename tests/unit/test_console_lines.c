@@ -187,7 +187,7 @@ static int input_begin(void **state)
 static void type(const char *text)
 {
 	while (*text)
-		assert_int_equal(input_put(&input, *text++), INPUT_KEPT);
+		assert_int_equal(input_put(&input, *text++, false), INPUT_KEPT);
 }
 
 /* The reader gets all that was typed, and it is `text`. */
@@ -228,13 +228,13 @@ static void lent(void **state)
 	input_read(&input, &shell);
 	type("x");
 	assert_gets(&shell, "x");
-	input_lend(&input, &shell, program.pid);
+	input_lend(&input, &shell, program.pid, 0);
 	type("y"); /* before the program asks */
 	assert_null(input_ready(&input));
 	input_read(&input, &other);
 	input_read(&input, &program);
 	assert_gets(&program, "y");
-	input_lend(&input, &other, other.pid); /* not its to lend */
+	input_lend(&input, &other, other.pid, 0); /* not its to lend */
 	type("z");
 	assert_null(input_ready(&input));
 	input_gone(&input, &program);
@@ -248,7 +248,7 @@ static void taken_back(void **state)
 	input_read(&input, &shell);
 	type("x");
 	assert_gets(&shell, "x");
-	input_lend(&input, &shell, program.pid);
+	input_lend(&input, &shell, program.pid, 0);
 	input_read(&input, &program);
 	input_read(&input, &shell);
 	type("k");
@@ -261,9 +261,9 @@ static void interrupts(void **state)
 	input_read(&input, &shell);
 	type("\x03"); /* to the holder it is a key as any */
 	assert_gets(&shell, "\x03");
-	input_lend(&input, &shell, program.pid);
+	input_lend(&input, &shell, program.pid, 0);
 	type("ahead");
-	assert_int_equal(input_put(&input, INPUT_INTERRUPT), INPUT_INTERRUPTS);
+	assert_int_equal(input_put(&input, INPUT_INTERRUPT, true), INPUT_INTERRUPTS);
 	input_read(&input, &program);
 	assert_null(input_ready(&input));
 	assert_ptr_equal(input_holder(&input), &shell);
@@ -279,14 +279,14 @@ static void one_line_at_a_time(void **state)
 	assert_int_equal(input_peek(&input, got, sizeof(got)), 4);
 	assert_int_equal(input_peek(&input, got, 2), 2);
 	input_take(&input, &shell, 4);
-	assert_false(input_lend(&input, &shell, program.pid));
+	assert_false(input_lend(&input, &shell, program.pid, 0));
 	input_read(&input, &program);
 	assert_gets(&program, "for it\r");
 	input_read(&input, &shell);
 	type("a\x03"
 	     "b");
 	input_take(&input, &shell, 1);
-	assert_true(input_lend(&input, &shell, program.pid));
+	assert_true(input_lend(&input, &shell, program.pid, 0));
 	input_read(&input, &program);
 	assert_null(input_ready(&input));
 }
@@ -296,23 +296,23 @@ static void full(void **state)
 	char got[INPUT_BYTES];
 	(void)state;
 	for (int i = 0; i < INPUT_BYTES; i++)
-		assert_int_equal(input_put(&input, 'x'), INPUT_KEPT);
+		assert_int_equal(input_put(&input, 'x', false), INPUT_KEPT);
 	assert_false(input_room(&input));
-	assert_int_equal(input_put(&input, 'y'), INPUT_FULL);
+	assert_int_equal(input_put(&input, 'y', false), INPUT_FULL);
 	input_read(&input, &shell);
 	assert_int_equal(input_peek(&input, got, 10), 10);
 	input_take(&input, &shell, 10);
 	assert_true(input_room(&input));
-	assert_int_equal(input_put(&input, 'y'), INPUT_KEPT);
+	assert_int_equal(input_put(&input, 'y', false), INPUT_KEPT);
 	input_read(&input, &shell);
 	assert_int_equal(input_peek(&input, got, sizeof(got)), INPUT_BYTES - 9);
 	assert_int_equal(got[INPUT_BYTES - 10], 'y');
 	/* While the input is lent the keys are looked at all the same, for the interrupt. */
 	while (input_room(&input))
-		input_put(&input, 'z');
-	input_lend(&input, &shell, program.pid);
+		input_put(&input, 'z', false);
+	input_lend(&input, &shell, program.pid, 0);
 	assert_true(input_room(&input));
-	assert_int_equal(input_put(&input, INPUT_INTERRUPT), INPUT_INTERRUPTS);
+	assert_int_equal(input_put(&input, INPUT_INTERRUPT, true), INPUT_INTERRUPTS);
 }
 
 int main(void)

@@ -8,12 +8,15 @@
 #include "user/shell/job.h"
 
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "libos/core/error_text.h"
 #include "libos/core/monitor_client.h"
+#include "libos/posix/children.h"
 #include "libos/posix/console.h"
+#include "libos/posix/process.h"
 #include "libos/proc/program.h"
 #include "libos/thread/thread.h"
 #include "user/shell/shell.h"
@@ -41,6 +44,15 @@ struct job *job_new(const char *name, unsigned count)
 
 /* --- ends ------------------------------------------------------------------------ */
 
+static int signal_text(const char *name, const char *pid, int signal, char out[END_TEXT])
+{
+	if (signal == SIGINT || signal == SIGTERM)
+		snprintf(out, END_TEXT, "%s (%s) was killed", name, pid);
+	else
+		snprintf(out, END_TEXT, "%s (%s) was ended by signal %d", name, pid, signal);
+	return STATUS_SIGNAL + signal;
+}
+
 /* What is worth saying about an end; empty for exit status 0. Returns the status as shells count it. */
 static int end_text(const char *name, const struct program *p, const struct proc_end *end, char out[END_TEXT])
 {
@@ -51,6 +63,8 @@ static int end_text(const char *name, const struct program *p, const struct proc
 	out[0] = '\0';
 	switch (end->cause) {
 	case MON_EXITED:
+		if (status & EXIT_SIGNAL)
+			return signal_text(name, text, (int)(status & ~(uint64_t)EXIT_SIGNAL), out);
 		if (status)
 			snprintf(out, END_TEXT, "%s (%s): exit status %" PRIu64, name, text, status);
 		return (int)(status & 0xff);
@@ -76,13 +90,32 @@ static int end_wait(const char *name, const struct program *p, char out[END_TEXT
 
 /* --- foreground --------------------------------------------------------------------- */
 
+/* Its process group, which those that it starts are in too, unless they are put into others. */
+static pid_t group_of(const struct program *p) { return process_number(p->id, p->pid); }
+
+static void groups_make(const struct job *j)
+{
+	struct mon_relation r;
+
+	for (unsigned i = 0; i < j->count; i++) {
+		r = (struct mon_relation){ .group = (uint32_t)group_of(&j->program[i]) };
+		/* One that has ended has no group. */
+		(void)mon_relate((coreid_t)(j->program[i].pid >> 32), MON_TO_PID, j->program[i].pid, MON_SET_GROUP, &r);
+	}
+}
+
 static void *interrupts_watch(void *arg)
 {
 	const struct job *j = arg;
+	int signal;
 
-	while (!console_wait_interrupt())
+	/* One that has ended already is no matter. Stops are not for programs that nobody could continue. */
+	while (!console_wait_interrupt(&signal))
 		for (unsigned i = 0; i < j->count; i++)
-			mon_kill(j->program[i].pid); /* one that has ended already is no matter */
+			if (signal == SIGQUIT)
+				mon_kill(j->program[i].pid);
+			else if (signal == SIGINT)
+				killpg(group_of(&j->program[i]), signal);
 	return NULL;
 }
 
@@ -92,7 +125,9 @@ int job_foreground(struct job *j)
 	struct thread *watch = NULL;
 	int status = 0;
 
-	if (console_lend(j->program[0].pid) || thread_create(&watch, interrupts_watch, j))
+	groups_make(j);
+	if (console_lend(j->program[0].pid, (uint32_t)group_of(&j->program[0])) ||
+	    thread_create(&watch, interrupts_watch, j))
 		printf("%s: cannot be interrupted from here\n", j->name);
 	for (unsigned i = 0; i < j->count; i++) {
 		int one = end_wait(j->name, &j->program[i], text);

@@ -4,6 +4,7 @@
 #include "libos/proc/program.h"
 
 #define STATUS_FAILED 126 /* of what could not be started, or not waited for */
+#define STATUS_SIGNAL 128 /* and its number */
 #define STATUS_KILLED 137
 #define STATUS_FAULT 139
 

@@ -1,0 +1,21 @@
+/*
+ * What the terminal is like, for all programs: modes, special keys, window, and the signals that keys and a new
+ * window send.
+ *
+ * Modes are the readers' to keep to (libos/posix/tty.c); here they only are. Signals go out by a thread of their own,
+ * for they ask monitors.
+ */
+#pragma once
+
+#include "services/console/input.h"
+#include "services/console/proto.h"
+
+/* Starts the thread. Without it keys send nothing. */
+void terminal_init(void);
+void terminal_state(const struct input *in, struct console_state *out);
+/* Of what bits of `set` name (enum console_set). */
+void terminal_set(struct input *in, const struct console_state *to, unsigned set);
+/* Which signal a key sends; 0: none. */
+int terminal_signal(char key);
+/* To all of that group, soon. */
+void terminal_send(uint32_t group, int signal);
