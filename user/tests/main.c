@@ -39,6 +39,7 @@ static const struct group {
 	{ "tmp", tmp_tests },
 	{ "spawn", spawn_tests },
 	{ "host", host_tests },
+	{ "sys", sys_tests },
 	{ "mem", mem_tests },
 	{ "signals", signals_tests },
 	{ "fleet", fleet_tests },

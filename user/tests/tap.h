@@ -46,6 +46,7 @@ extern const struct test files_tests[];
 extern const struct test tmp_tests[];
 extern const struct test spawn_tests[];
 extern const struct test host_tests[];
+extern const struct test sys_tests[];
 extern const struct test mem_tests[];
 extern const struct test signals_tests[];
 
