@@ -76,7 +76,7 @@ SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
 
 # --- targets for people ----------------------------------------------------------
 
-.PHONY: all kernel user archive unit fuzz iso pxe run sim sim-built fleetsim fleetsim-built figures test test-unit test-fuzz test-model test-sim test-boot test-fleet soak check \
+.PHONY: all kernel user archive unit fuzz iso pxe run sim sim-built fleetsim fleetsim-built figures test test-unit test-fuzz test-model test-sim test-boot test-fleet test-posix soak check \
 	format bench count baseline bench-host wrapper ports port clang objects built deps clean help FORCE
 
 all: kernel user archive ## the kernel, the programs, the boot archive
@@ -106,6 +106,8 @@ test-boot: iso pxe all $(BUILD)/kernel/other.elf ## the tests in the emulator
 	tools/test boot
 test-fleet: all ## members of the four fleets are killed under load of 8 clients each, and ledgers kept
 	tools/test --only 'a ledger$$' boot
+test-posix: $(BUILD)/posix/archive.bin ## the Open POSIX Test Suite in the guest; writes docs/posix-results.md
+	nice tools/test_posix
 soak: built ## fuzzing, simulation, kills and random invocations for SOAK=600 seconds each, larger models
 	tools/test --soak $(SOAK) --only '^fuzz|^model|random invocations|operations on|kills|races' fuzz model sim boot
 check: all clang ## format, include floors, shared kernel state, static analysis
@@ -289,6 +291,16 @@ port: $(addprefix $(BUILD)/ports/bin/,$(if $(NAME),$(call port_field,$(NAME),pro
 $(PORTS_ARCHIVE): $(ARCHIVE) $(PORT_PROGRAMS) $(wildcard tests/ports/*)
 	$(call say,ARCHIVE,$@)
 	tools/mkarchive $@ $(PROGRAMS:%=$(BUILD)/user/%) kernel=$(KERNEL) tests/boot/not-elf $(PORT_PROGRAMS) $(wildcard tests/ports/*)
+
+# The Open POSIX Test Suite, in a program of its own.
+POSIX := $(BUILD)/posix
+$(POSIX)/suite.stamp: $(wildcard tests/posix/posixtestsuite/*) tools/third_party $(WRAPPER)
+	tools/third_party --wrapper $(BUILD) posixtestsuite $(POSIX)/suite
+	touch $@
+$(POSIX)/pts: $(POSIX)/suite.stamp tests/posix/link tests/posix/pts.c $(SEALED) $(CRT0) linker/user.ld
+	tests/posix/link $(BUILD) $(POSIX)/suite $@
+$(POSIX)/archive.bin: $(ARCHIVE) $(POSIX)/pts
+	tools/mkarchive $@ $(PROGRAMS:%=$(BUILD)/user/%) kernel=$(KERNEL) tests/boot/not-elf $(POSIX)/pts
 
 # --- programs for this machine: unit tests and fuzz targets --------------------------
 # Each names the sources that it tests in a comment: /* needs: kernel/core/elf.c */
