@@ -213,10 +213,11 @@ $(GEN)/%/stubs.stamp: %/proto.h $(wildcard tools/rpc*) | $(DEPS)
 
 # --- user space ------------------------------------------------------------------
 
+# -MD: our own headers for C are system headers to the compiler.
 $(BUILD)/obj/%.c.o: %.c $(BUILD)/USER.flags | $(MUSL).stamp $(STUBS_C)
 	$(call say,CC,$<)
 	mkdir -p $(@D)
-	$(CC) $(USER_FLAGS) -MMD -MP -c $< -o $@
+	$(CC) $(USER_FLAGS) -MD -MP -c $< -o $@
 
 $(BUILD)/obj/%.asm.o: %.asm | $(DEPS)
 	$(call say,NASM,$<)

@@ -18,6 +18,15 @@ int pthread_attr_getaffinity_np(const pthread_attr_t *__attr, size_t __size, cpu
 int pthread_setaffinity_np(pthread_t __id, size_t __size, const cpu_set_t *__set);
 int pthread_getaffinity_np(pthread_t __id, size_t __size, cpu_set_t *__set);
 int pthread_getattr_np(pthread_t __id, pthread_attr_t *__attr);
+int pthread_attr_setschedpolicy(pthread_attr_t *__attr, int __policy);
+int pthread_attr_getschedpolicy(const pthread_attr_t *__attr, int *__policy);
+int pthread_attr_setinheritsched(pthread_attr_t *__attr, int __inherit);
+int pthread_attr_getinheritsched(const pthread_attr_t *__attr, int *__inherit);
+int pthread_attr_setscope(pthread_attr_t *__attr, int __scope);
+int pthread_attr_getscope(const pthread_attr_t *__attr, int *__scope);
+int pthread_setschedparam(pthread_t __id, int __policy, const struct sched_param *__param);
+int pthread_getschedparam(pthread_t __id, int *__policy, struct sched_param *__param);
+int pthread_setschedprio(pthread_t __id, int __priority);
 
 #ifdef __cplusplus
 }

@@ -10,7 +10,9 @@
 
 int pthread_attr_init(pthread_attr_t *a)
 {
-	*a = (pthread_attr_t){ .is_initialized = 1, .detachstate = PTHREAD_CREATE_JOINABLE, .guardsize = GUARD_MAX };
+	*a = (pthread_attr_t){ .is_initialized = PTHREAD_INHERIT_SCHED,
+			       .detachstate = PTHREAD_CREATE_JOINABLE,
+			       .guardsize = GUARD_MAX };
 	return 0;
 }
 

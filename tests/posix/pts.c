@@ -3,8 +3,9 @@
  *
  *     pts NAME                     runs one test; its exit status is the test's
  *     pts -q NAME                  the same, without what it prints
- *     pts -r JOBS SECONDS NAME...  runs these, each in a process of its own, JOBS at a time; a name may be a number, or N-M;
- *                                  tells "pts NAME start", then "pts NAME exit N", "signal N" or "hung", and at the end "pts: N ran"
+ *     pts -r JOBS SECONDS NAME...  runs these, each in a process of its own, JOBS at a time; a name may be a number,
+ *                                  or N-M; tells "pts NAME start", then "pts NAME exit N", "signal N" or "hung", and
+ *                                  at the end "pts: N ran"
  *
  * Built by the compiler wrapper like any program of others; knows nothing of the system but POSIX.
  */

@@ -26,7 +26,7 @@ typedef struct thread *pthread_t;
 #define PTHREAD_DESTRUCTOR_ITERATIONS 4
 
 typedef struct {
-	int is_initialized;
+	int is_initialized; /* PTHREAD_INHERIT_SCHED or PTHREAD_EXPLICIT_SCHED */
 	int detachstate;
 	size_t stacksize, guardsize;
 	void *stackaddr; /* what pthread_getattr_np found */
