@@ -13,6 +13,8 @@ struct board {
 	uint32_t process; /* number of the server that has it; 0: foreign, or given back */
 	uint32_t users;   /* connections */
 	bool foreign;     /* another core's */
+	bool leaving;     /* it is being taken from the processes that had it */
+	uint32_t leaver;  /* ... and this connection of the last of them waits for that; 0: none */
 	cptr_t frame;     /* the monitor's own capability; 0: the entry is free */
 	uint64_t base;
 };
@@ -41,19 +43,36 @@ static struct board *board_new(void)
 	return NULL;
 }
 
+static void foreign_withdrawn(uint64_t number, err_t err, uint64_t value)
+{
+	struct board *b = &boards[number - 1];
+	struct connection *c = b->leaver ? connection_find(b->leaver) : NULL;
+
+	(void)value;
+	if (err) {
+		/* Its owner is not told that we are done, and keeps it. */
+		report("monitor %u: a board stays: error %u", monitor.core, (unsigned)err);
+		return;
+	}
+	caps_unpin(b->frame);
+	slot_delete(b->frame);
+	b->frame = 0;
+	if (c)
+		connection_left(c);
+	connections_board_again(b->base);
+}
+
 /* Nobody uses it any more. */
 static void board_end(struct board *b)
 {
-	uint64_t unmapped;
-
-	caps_unpin(b->frame);
 	if (b->foreign) {
-		kernel_revoke(TASK_KERNEL, b->frame, 0, &unmapped);
-		slot_delete(b->frame);
-	} else {
-		kernel_share(TASK_KERNEL, b->frame, false);
-		frame_free(b->frame);
+		b->leaving = true;
+		caps_withdraw(b->frame, foreign_withdrawn, board_number(b));
+		return;
 	}
+	caps_unpin(b->frame);
+	kernel_share(TASK_KERNEL, b->frame, false);
+	frame_free(b->frame);
 	b->frame = 0;
 }
 
@@ -193,6 +212,13 @@ static err_t foreign_make(uint64_t base, struct board **out)
 	return ERR_OK;
 }
 
+bool connection_board_leaves(uint64_t base)
+{
+	const struct board *b = foreign_find(base);
+
+	return b && b->leaving;
+}
+
 err_t connection_board_take(struct connection *c, uint64_t base, uint64_t hint)
 {
 	struct process *p = process_table_find(&monitor.processes, c->process);
@@ -219,8 +245,13 @@ void connection_board_leave(struct connection *c)
 {
 	struct board *b = board_find(c->board);
 
-	if (b && b->foreign)
-		connection_board_drop(c);
+	if (!b || !b->foreign)
+		return;
+	if (b->users == 1) {
+		b->leaver = c->id;
+		c->leaving++;
+	}
+	connection_board_drop(c);
 }
 
 void connection_board_drop(struct connection *c)

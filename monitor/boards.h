@@ -19,9 +19,11 @@
 err_t connection_board_lend(struct connection *c, uint32_t id, uint64_t hint);
 /* Address of the board that the connection uses. */
 uint64_t connection_board_base(const struct connection *c);
+/* Connecting side: is the board at that address being taken from who had it? connections_board_again() follows. */
+bool connection_board_leaves(uint64_t base);
 /* Connecting side: gives our process the server's board. On failure the connection uses none. */
 err_t connection_board_take(struct connection *c, uint64_t base, uint64_t hint);
-/* Connecting side: our process is done with it. Before the serving side is told so. */
+/* Connecting side: our process is done with it. connection_left() follows if it was the last on this core. */
 void connection_board_leave(struct connection *c);
 /* Either side: the connection is over. */
 void connection_board_drop(struct connection *c);

@@ -188,7 +188,31 @@ err_t connection_frame_forge(struct connection *c)
 	return connection_frame_give(c);
 }
 
+static void frame_withdrawn(uint64_t id, err_t err, uint64_t value)
+{
+	struct connection *c = connection_find((uint32_t)id);
+
+	(void)value;
+	if (err) {
+		/* It stays ours, and the peer's monitor does not use the memory again. */
+		report("monitor %u: the frame of a connection stays: error %u", monitor.core, (unsigned)err);
+		return;
+	}
+	caps_unpin(c->frame);
+	slot_delete(c->frame);
+	c->frame = 0;
+	connection_left(c);
+}
+
 void connection_frame_release(struct connection *c)
+{
+	if (!c->frame)
+		return;
+	c->leaving++;
+	caps_withdraw(c->frame, frame_withdrawn, c->id);
+}
+
+void connection_frame_drop(struct connection *c)
 {
 	uint64_t unmapped;
 

@@ -46,6 +46,15 @@ struct connection *connection_find(uint32_t id)
 	return c->state != CONNECTION_FREE && c->id == id ? c : NULL;
 }
 
+struct connection *connection_late(uint64_t base)
+{
+	for (unsigned i = 0; i < CONNECTIONS_MAX; i++)
+		if (connections[i].state == CONNECTION_OPEN && connections[i].late_board == base &&
+		    !connections[i].local_done)
+			return &connections[i];
+	return NULL;
+}
+
 bool connection_frame_known(uint64_t base)
 {
 	for (unsigned i = 0; i < CONNECTIONS_MAX; i++)

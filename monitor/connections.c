@@ -104,7 +104,7 @@ static void offer_refuse(struct connection *c, err_t reason)
 		if (client && !c->peer_done)
 			connect_fail(client, reason);
 	}
-	connection_frame_release(c);
+	connection_frame_drop(c);
 	connection_free(c);
 }
 
@@ -207,6 +207,31 @@ static err_t connect_here(struct connection *c, const struct service_name *s)
 	return ERR_OK;
 }
 
+/* All is there, or what is not is known. */
+static void open_end(struct connection *c, err_t err)
+{
+	if (err)
+		reply_to((struct origin){ monitor.core, c->process }, c->op, c->sequence, err, NULL);
+	if (!err && !c->local_done) {
+		binding_reply(c, c->op, c->sequence);
+		return;
+	}
+	c->local_done = true;
+	peer_tell(c);
+	if (c->peer_done)
+		connection_free(c);
+}
+
+void connections_board_again(uint64_t base)
+{
+	struct connection *c;
+
+	while ((c = connection_late(base))) {
+		c->late_board = 0;
+		open_end(c, c->peer_done ? ERR_CLOSED : connection_board_take(c, base, c->hint));
+	}
+}
+
 /* The answer to MON_OPEN: the serving process has accepted, or not. Our process may have ended meanwhile. */
 static void open_done(struct pending *p, const struct mon_message *reply)
 {
@@ -229,16 +254,14 @@ static void open_done(struct pending *p, const struct mon_message *reply)
 	c->peer_pid = reply->word[1];
 	if (!c->local_done)
 		err = connection_frame_give(c);
-	if (!err && !c->local_done && reply->word[2])
-		err = connection_board_take(c, reply->word[2], reply->word[3]);
-	if (err)
-		reply_to((struct origin){ monitor.core, c->process }, c->op, c->sequence, err, NULL);
-	if (err || c->local_done) {
-		c->local_done = true;
-		peer_tell(c);
+	if (!err && !c->local_done && reply->word[2] && connection_board_leaves(reply->word[2])) {
+		c->late_board = reply->word[2];
+		c->hint = (uint8_t)reply->word[3];
 		return;
 	}
-	binding_reply(c, c->op, c->sequence);
+	if (!err && !c->local_done && reply->word[2])
+		err = connection_board_take(c, reply->word[2], reply->word[3]);
+	open_end(c, err);
 }
 
 static err_t connect_there(struct connection *c, const struct service_name *s)
@@ -354,6 +377,8 @@ static void peer_ended(struct connection *c)
 	if (c->peer_done)
 		return;
 	c->peer_done = true;
+	if (c->leaving)
+		return; /* connection_left */
 	if (c->local_done)
 		connection_free(c);
 	else if (c->state == CONNECTION_OPEN && process_alive(p))
@@ -394,6 +419,18 @@ static void frame_leave(struct connection *c)
 	c->frame = 0;
 }
 
+void connection_left(struct connection *c)
+{
+	if (--c->leaving)
+		return;
+	if (c->state == CONNECTION_ASKED && c->peer_core != monitor.core)
+		return; /* open_done goes on */
+	peer_tell(c);
+	frame_leave(c);
+	if (c->peer_done || c->peer_core == monitor.core)
+		connection_free(c);
+}
+
 static void local_end(struct connection *c)
 {
 	if (c->state == CONNECTION_OFFERED) {
@@ -406,15 +443,11 @@ static void local_end(struct connection *c)
 		connection_free(c);
 		return;
 	}
+	c->leaving = 1;
 	if (c->foreign)
 		connection_frame_release(c); /* a frame of ours goes with the record, when both sides are done */
 	connection_board_leave(c);
-	if (c->state == CONNECTION_ASKED && c->peer_core != monitor.core)
-		return; /* open_done goes on */
-	peer_tell(c);
-	frame_leave(c);
-	if (c->peer_done || c->peer_core == monitor.core)
-		connection_free(c);
+	connection_left(c);
 }
 
 void connection_close(struct request *r)

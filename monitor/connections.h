@@ -34,6 +34,8 @@ struct connection {
 	uint8_t shared_bits; /* connecting side: of the frame that it wants when both are on one core; 0: none */
 	bool local_done;     /* our process has closed it or ended */
 	bool peer_done;
+	uint8_t leaving;     /* local_done: what its process must not have any more, plus 1 till all of that is asked for */
+	uint64_t late_board; /* opening: waits till what a process had of that board has gone; 0: does not */
 	bool can_hint;     /* serving side: the client has a slot for our process's board */
 	uint8_t hint;      /* our byte on that board */
 	uint32_t board;    /* number in this monitor's table of boards; 0: it uses none */
@@ -54,6 +56,8 @@ struct connection {
 
 struct connection *connection_new(struct process *p, unsigned state);
 struct connection *connection_find(uint32_t id);
+/* An opening one that waits for the board at that address, or NULL. */
+struct connection *connection_late(uint64_t base);
 /* Does a connection of this core have the foreign frame at that address already? */
 bool connection_frame_known(uint64_t base);
 /* The one of a process, or NULL. */
@@ -79,8 +83,14 @@ err_t connection_doorbell_export(struct connection *c, uint32_t *number);
 err_t connection_frame_give(struct connection *c);
 /* Serving side: makes the foreign frame capability out of frame_base and frame_bits, then as above. */
 err_t connection_frame_forge(struct connection *c);
-/* Serving side: nothing of the frame is left on this core afterwards. */
+/* Serving side: the frame is taken from all processes of this core; connection_left() follows. */
 void connection_frame_release(struct connection *c);
+/* ... at once, from a process that has not run since it got it. */
+void connection_frame_drop(struct connection *c);
+/* One thing less that our process has of a connection that it is done with. */
+void connection_left(struct connection *c);
+/* Nobody of this core has the board any more: who waits for that gets it. */
+void connections_board_again(uint64_t base);
 
 /* --- parcels.c: capabilities sent over channels ---------------------------------------- */
 

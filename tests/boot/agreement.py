@@ -108,6 +108,7 @@ def test_death(report):
             g.seen = len(g.log)
             expect(cores_up(g.shell("cores", 20)) == [0, 1, 3], "the cores that are up are not 0, 1 and 3")
             expect("cannot start" in g.shell("run --core 2 hello", 5), "core 2 is asked again")
+            expect("does not answer" in g.shell("core start 2", 10), "core 2 is not refused")
             said = g.shell("tests agreement", 40)
             expect("not ok" not in said and "ok 4" in said, "rounds among those that are left")
 
