@@ -239,7 +239,7 @@ struct spawn_args {
 	bool service;       /* may do what only services may */
 	/* The mailbox for its argument page; pid 0: none. */
 	uint64_t heir_pid, heir_secret;
-	uint32_t heir_service;
+	uint32_t heir_service, heir_heap;
 };
 err_t process_spawn(const struct spawn_args *args, struct process **out);
 void process_end(struct process *p, unsigned cause, uint64_t status);

@@ -231,6 +231,7 @@ static err_t fill_arguments(struct spawn *s, struct process_args *a, const struc
 	a->heir_pid = args->heir_pid;
 	a->heir_secret = args->heir_secret;
 	a->heir_service = args->heir_service;
+	a->heir_heap = args->heir_heap;
 	return plan_arguments(a, args->text, args->length, args->arguments);
 }
 
@@ -404,7 +405,8 @@ void process_spawn_request(struct request *r)
 	}
 	args = (struct spawn_args){ .text = text->data,
 				    .length = text->length,
-				    .arguments = (uint32_t)(r->m.word[2] >> 32),
+				    .arguments = (uint8_t)(r->m.word[2] >> 32),
+				    .heir_heap = (uint32_t)(r->m.word[2] >> 40),
 				    .id = (uint32_t)r->m.word[2],
 				    .ticket = r->m.word[1],
 				    .service = r->m.word[3] & 1,

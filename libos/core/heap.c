@@ -64,6 +64,19 @@ vaddr_t heap_extend(int64_t bytes)
 	return end;
 }
 
+void heap_begin(uint64_t chunks) { length = chunks << CHUNK_BITS; }
+
+uint64_t heap_chunks(void) { return (length + SIZE_OF_BITS(CHUNK_BITS) - 1) >> CHUNK_BITS; }
+
+bool heap_chunk(uint64_t n, vaddr_t *at, uint64_t *bytes)
+{
+	uint64_t left = length - (n << CHUNK_BITS);
+
+	*at = LIBOS_HEAP_VA + (n << CHUNK_BITS);
+	*bytes = left < SIZE_OF_BITS(CHUNK_BITS) ? left : SIZE_OF_BITS(CHUNK_BITS);
+	return vspace_begins(*at);
+}
+
 bool heap_holds(vaddr_t va) { return va - LIBOS_HEAP_VA < length; }
 
 static err_t chunk_map(vaddr_t chunk)

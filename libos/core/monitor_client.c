@@ -429,7 +429,8 @@ static bool strings_join(char *out, size_t size, size_t *at, const char *const *
 
 err_t mon_start(coreid_t core, const struct mon_start *s, uint64_t *pid)
 {
-	struct mon_message m = { .word = { core, s->ticket, s->id | (uint64_t)s->argc << 32,
+	struct mon_message m = { .word = { core, s->ticket,
+					   s->id | (uint64_t)s->argc << 32 | (uint64_t)s->heir_heap << 40,
 					   (uint64_t)s->heir.service << 32, s->heir.pid, s->heir.secret } };
 	char text[MON_TEXT_MAX];
 	size_t length = 0;

@@ -112,6 +112,7 @@ struct mon_start {
 	const char *const *envp;
 	uint32_t id;             /* the process service's number for it; 0: none */
 	struct mon_address heir; /* in its argument page; pid 0: none */
+	uint32_t heir_heap;      /* likewise, up to 24 bits */
 	uint64_t ticket; /* however often it is asked for with the same on that core, it starts once; 0: each time */
 };
 err_t mon_start(coreid_t core, const struct mon_start *s, uint64_t *pid);

@@ -59,7 +59,7 @@ enum mon_op {
 	MON_RAM,      /* w0 = bits, w1 = slot -> the slot holds a RAM capability */
 	MON_RAM_FREE, /* w0 = slot of a capability got by MON_RAM; all of it is taken back */
 	/* text: arguments and environment, NUL-terminated each. w0 = core, w1 = ticket or 0: asked again, it is started
-	   once; w2 = the process service's number for it, or 0 | arguments << 32 (0: no environment);
+	   once; w2 = the process service's number for it, or 0 | arguments << 32 (0: no environment) | heir_heap << 40;
 	   w3 = between monitors: it is a service | service << 32, w4 = pid, w5 = secret of the mailbox that it finds in its
 	   argument page, pid 0: none -> w0 = pid */
 	MON_SPAWN,

@@ -82,6 +82,12 @@ void vspace_destroy(struct vspace *v);
  * Pages appear when they are touched.
  */
 vaddr_t heap_extend(int64_t bytes);
+/* The heap begins with so many chunks that somebody else lays out; before anything is in it. */
+void heap_begin(uint64_t chunks);
+/* Chunks up to its end. */
+uint64_t heap_chunks(void);
+/* The memory of the n-th chunk, as far as the heap goes; false: none has come to it. */
+bool heap_chunk(uint64_t n, vaddr_t *at, uint64_t *bytes);
 /* Is it an address in the heap that may be touched? */
 bool heap_holds(vaddr_t va);
 /* Brings memory to a heap address: 0, ERR_NO_MEMORY, or ERR_ARGUMENT outside the heap. */

@@ -14,9 +14,12 @@
 #include "kernel/abi/error.h"
 #include "libos/core/dispatcher.h"
 #include "libos/core/monitor_client.h"
+#include "libos/core/vspace.h"
 #include "libos/fabric/fabric.h"
 #include "libos/posix/children.h"
 #include "libos/posix/errno.h"
+#include "libos/posix/fork.h"
+#include "libos/posix/signals.h"
 #include "libos/posix/spawn_actions.h"
 #include "libos/thread/thread.h"
 
@@ -208,7 +211,7 @@ static int child_serve(uint64_t pid, const struct inherit *text)
 
 	if (child_await(pid, &c))
 		return ECHILD;
-	if (text_send(&c, text) || channel_receive_wait(&c, &answer, 0))
+	if (text_send(&c, text) || (text->forks && fork_send(&c)) || channel_receive_wait(&c, &answer, 0))
 		answer.word[0] = ECHILD;
 	channel_close(&c);
 	return (int)answer.word[0];
@@ -225,7 +228,8 @@ int inherit_start(const char *program, uint32_t core, const struct inherit *text
 	mutex_lock(&nursery.lock);
 	err = nursery_open();
 	if (!err)
-		err = program_start_heir(argv, core, &nursery.service.mailbox, out);
+		err = program_start_heir(argv, core, &nursery.service.mailbox,
+					 text->forks ? (uint32_t)heap_chunks() : 0, out);
 	if (!err)
 		err = child_add(out);
 	answer = err ? errno_from(err) : child_serve(out->pid, text);
@@ -332,7 +336,7 @@ static int strings_take(const struct inherit *text, int *argc, char ***argv)
 
 static int take(const struct inherit *text, int *argc, char ***argv)
 {
-	int error = strings_take(text, argc, argv);
+	int error = process_args()->heir_heap ? 0 : strings_take(text, argc, argv);
 	const char *data;
 	size_t bytes;
 
@@ -341,6 +345,9 @@ static int take(const struct inherit *text, int *argc, char ***argv)
 	data = inherit_find(text, INHERIT_ACTIONS, &bytes);
 	if (!error && data)
 		error = spawn_actions_do(data, bytes);
+	data = inherit_find(text, INHERIT_HANDLERS, &bytes);
+	if (!error && data)
+		error = signals_handlers_unpack(data, bytes);
 	data = inherit_find(text, INHERIT_CHILDREN, &bytes);
 	if (!error && data)
 		error = children_unpack(data, bytes);
@@ -356,7 +363,7 @@ void inherit_take(int *argc, char ***argv)
 	struct urpc_message answer = { 0 };
 	struct inherit text = { 0 };
 	struct fabric *f;
-	struct channel c;
+	static struct channel c; /* a fork's child keeps it, and goes on on another stack */
 	err_t err;
 
 	if (!parent.pid)
@@ -367,9 +374,15 @@ void inherit_take(int *argc, char ***argv)
 	if (err)
 		mon_exit(STATUS_FAILED);
 	err = text_receive(&c, &text);
+	if (!err && a->heir_heap)
+		err = fork_receive(&c, &text);
 	answer.word[0] = err ? (uint64_t)errno_from(err) : (uint64_t)take(&text, argc, argv);
 	channel_send_lines(&c, &answer, 1, 0, NULL);
-	channel_close(&c);
+	/* What was allocated before the parent's memory came is in nobody's books, and must not be freed. */
+	if (!a->heir_heap)
+		channel_close(&c);
 	if (answer.word[0])
 		mon_exit(STATUS_FAILED);
+	if (a->heir_heap)
+		fork_go_on();
 }

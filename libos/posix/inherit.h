@@ -17,14 +17,16 @@
 /* On the wire: append only within one build; parent and child are of the same system. */
 enum inherit_section {
 	INHERIT_END,
-	INHERIT_ARGS,    /* strings, NUL-terminated each */
-	INHERIT_ENV,     /* likewise */
-	INHERIT_STATE,   /* struct inherit_state */
-	INHERIT_ACTIONS, /* what posix_spawn wants done: spawn_actions.c */
-	INHERIT_FILES,   /* descriptors, packed by fd.c */
-	INHERIT_NAMES,   /* the namespace, packed by namespace.c */
-	INHERIT_PLACE,   /* umask, working directory */
-	INHERIT_CHILDREN /* those of a process that becomes another program: children.c */
+	INHERIT_ARGS,     /* strings, NUL-terminated each */
+	INHERIT_ENV,      /* likewise */
+	INHERIT_STATE,    /* struct inherit_state */
+	INHERIT_ACTIONS,  /* what posix_spawn wants done: spawn_actions.c */
+	INHERIT_FILES,    /* descriptors, packed by fd.c */
+	INHERIT_NAMES,    /* the namespace, packed by namespace.c */
+	INHERIT_PLACE,    /* umask, working directory */
+	INHERIT_CHILDREN, /* those of a process that becomes another program: children.c */
+	INHERIT_HANDLERS, /* of signals, for a fork's child: signals.c */
+	INHERIT_FORK      /* likewise: fork.c, which sends memory behind the text */
 };
 
 struct inherit_state {
@@ -38,6 +40,7 @@ struct inherit {
 	char *data;
 	size_t bytes, room;
 	bool actions; /* what is done first in the child may want files that are closed then */
+	bool forks;   /* the child is a copy of this process */
 	bool becomes; /* who gets it takes the place of this process */
 	int error;    /* errno of the first that failed, which all later ones are for */
 };

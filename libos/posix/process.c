@@ -71,8 +71,6 @@ void _exit(int status)
 	mon_exit((uint64_t)(uint32_t)status);
 }
 
-pid_t fork(void) { return errno_fail(ENOSYS); }
-
 int getentropy(void *to, size_t bytes)
 {
 	uint8_t *p = to;

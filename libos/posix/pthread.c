@@ -152,12 +152,3 @@ int sched_yield(void)
 	thread_yield();
 	return 0;
 }
-
-/* There is no fork that could succeed, so nothing to do before or after one. */
-int pthread_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void))
-{
-	(void)prepare;
-	(void)parent;
-	(void)child;
-	return 0;
-}

@@ -7,12 +7,14 @@
 #include "libos/posix/signals.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "kernel/abi/error.h"
 #include "libos/core/fault.h"
 #include "libos/core/monitor_client.h"
 #include "libos/posix/children.h"
 #include "libos/posix/errno.h"
+#include "libos/posix/inherit.h"
 #include "libos/posix/interrupt.h"
 #include "libos/posix/pthread_self.h"
 #include "libos/thread/errand.h"
@@ -467,6 +469,16 @@ void signals_unpack(uint64_t blocked, uint64_t ignored)
 	for (int i = 1; i < NSIG; i++)
 		if (ignored >> i & 1)
 			signals.action[i].sa_handler = SIG_IGN;
+}
+
+void signals_handlers_pack(struct inherit *i) { inherit_add(i, signals.action, sizeof signals.action); }
+
+int signals_handlers_unpack(const char *data, size_t bytes)
+{
+	if (bytes != sizeof signals.action)
+		return EPROTO;
+	memcpy(signals.action, data, bytes);
+	return 0;
 }
 
 bool signal_children_forgotten(void)

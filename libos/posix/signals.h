@@ -57,6 +57,10 @@ void signal_thread_remove(struct posix_thread *p);
 /* What children inherit: blocked ones of the calling thread, and those that are ignored. */
 void signals_pack(uint64_t *blocked, uint64_t *ignored);
 void signals_unpack(uint64_t blocked, uint64_t ignored);
+/* For a fork's child: the handlers. An errno. */
+struct inherit;
+void signals_handlers_pack(struct inherit *i);
+int signals_handlers_unpack(const char *data, size_t bytes);
 /* What timers.c has due: called in disabled mode when a time that was told to signal_timer is past. */
 extern void (*signal_timers)(void);
 void signal_timer(cycles_t due);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "libos/core/start.h"
+#include "libos/core/vspace.h"
 #include "libos/posix/inherit.h"
 #include "libos/posix/pager.h"
 #include "libos/posix/signals.h"
@@ -36,9 +37,13 @@ void posix_start(const struct process_args *args)
 		argv[i] = next;
 		next = stpcpy(next, (const char *)args + args->arg[i]) + 1;
 	}
-	for (int i = 0; i < envc; i++)
-		argv[argc + 1 + i] = (char *)(uintptr_t)args + args->arg[argc + i];
+	for (int i = 0; i < envc; i++) {
+		argv[argc + 1 + i] = next;
+		next = stpcpy(next, (const char *)args + args->arg[argc + i]) + 1;
+	}
 	environ = argv + argc + 1;
+	if (args->heir_heap)
+		heap_begin(args->heir_heap);
 	pager_init();
 	signals_init();
 	inherit_take(&argc, &arguments);

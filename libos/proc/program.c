@@ -64,21 +64,23 @@ static err_t start_without(const char *const *argv, const char *const *envp, con
 				     .argv = argv,
 				     .envc = how->envc,
 				     .envp = envp,
-				     .heir = { how->heir_pid, how->heir_secret, (uint32_t)how->heir_service } };
+				     .heir = { how->heir_pid, how->heir_secret, how->heir_service },
+				     .heir_heap = how->heir_heap };
 
 	out->id = 0;
 	return mon_start(core == PROC_ANYWHERE ? process_self_core() : (coreid_t)core, &s, &out->pid);
 }
 
 static err_t start(const char *const *argv, const char *const *envp, uint32_t core, const struct mailbox *heir,
-		   struct program *out)
+		   uint32_t heap, struct program *out)
 {
 	static uint32_t starts;
 	struct proc_start how = { .core = core,
 				  .parent = process_self_id(),
 				  .heir_pid = heir->pid,
 				  .heir_secret = heir->secret,
-				  .heir_service = heir->service };
+				  .heir_service = heir->service,
+				  .heir_heap = heap };
 	char text[PROC_TEXT_MAX];
 	uint32_t bytes = 0;
 	int argc = strings_add(text, &bytes, argv), envc = argc < 0 ? -1 : strings_add(text, &bytes, envp);
@@ -104,20 +106,20 @@ err_t program_start(const char *const *argv, const char *const *envp, uint32_t c
 {
 	const struct mailbox nobody = { 0 };
 
-	return start(argv, envp, core, &nobody, out);
+	return start(argv, envp, core, &nobody, 0, out);
 }
 
-err_t program_start_heir(const char *const *argv, uint32_t core, const struct mailbox *heir, struct program *out)
+err_t program_start_heir(const char *const *argv, uint32_t core, const struct mailbox *heir, uint32_t heap,
+			 struct program *out)
 {
-	return start(argv, NULL, core, heir, out);
+	return start(argv, NULL, core, heir, heap, out);
 }
 
 err_t program_start_successor(const char *const *argv, const struct mailbox *heir, uint64_t *pid)
 {
-	const struct mon_start s = { .argc = 1,
-				     .argv = argv,
-				     .id = process_self_id(),
-				     .heir = { heir->pid, heir->secret, heir->service } };
+	const struct mon_start s = {
+		.argc = 1, .argv = argv, .id = process_self_id(), .heir = { heir->pid, heir->secret, heir->service }
+	};
 
 	return mon_start(process_self_core(), &s, pid);
 }

@@ -20,8 +20,12 @@ struct program {
  * ERR_NOT_FOUND, ERR_CORE_ID, ERR_TOO_LONG, ERR_ARGUMENT, ERR_NO_MEMORY.
  */
 err_t program_start(const char *const *argv, const char *const *envp, uint32_t core, struct program *out);
-/* The same for a child that asks this mailbox for what it inherits: libos/posix/inherit.h. */
-err_t program_start_heir(const char *const *argv, uint32_t core, const struct mailbox *heir, struct program *out);
+/*
+ * The same for a child that asks this mailbox for what it inherits: libos/posix/inherit.h. `heap`: heir_heap of struct
+ * process_args.
+ */
+err_t program_start_heir(const char *const *argv, uint32_t core, const struct mailbox *heir, uint32_t heap,
+			 struct program *out);
 /*
  * The same in place of the caller, on its core and with its number, which program_become then makes it the only one to
  * have; till then both do.

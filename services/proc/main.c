@@ -136,7 +136,8 @@ static err_t start(struct rpc_call *call, const struct proc_start *how, const ch
 				       .envc = how->envc,
 				       .envp = string + how->argc,
 				       .id = r.id,
-				       .heir = { how->heir_pid, how->heir_secret, (uint32_t)how->heir_service },
+				       .heir = { how->heir_pid, how->heir_secret, how->heir_service },
+				       .heir_heap = how->heir_heap,
 				       .ticket = how->ticket };
 
 		err = start_at(&r, &s, how->core == PROC_ANYWHERE);

@@ -19,7 +19,8 @@ struct proc_start {
 	uint32_t envc;   /* ... and, after those, environment */
 	/* The mailbox where it finds what it inherits (libos/posix/inherit.h); pid 0: nowhere. */
 	uint64_t heir_pid, heir_secret;
-	uint64_t heir_service;
+	uint32_t heir_service;
+	uint32_t heir_heap; /* of struct process_args */
 };
 
 /* The n-th start by the process `pid`, n from 1 on: no other process can have it. */

@@ -42,6 +42,7 @@ static const struct group {
 	{ "sys", sys_tests },
 	{ "mem", mem_tests },
 	{ "signals", signals_tests },
+	{ "fork", fork_tests },
 	{ "fleet", fleet_tests },
 	{ "load", load_tests },
 	{ "pthread", pthread_tests },

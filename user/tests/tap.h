@@ -49,6 +49,7 @@ extern const struct test host_tests[];
 extern const struct test sys_tests[];
 extern const struct test mem_tests[];
 extern const struct test signals_tests[];
+extern const struct test fork_tests[];
 
 /* Fails the test unless the expression is true. */
 #define EXPECT(x)                                                                  \

@@ -1,0 +1,214 @@
+/*
+ * fork: what the child has of its parent's, and what each has for itself.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "libos/core/dispatcher.h"
+#include "libos/core/monitor_client.h"
+#include "user/tests/tap.h"
+
+static int initialised = 42, cleared;
+
+static bool ended_well(pid_t pid, int expected)
+{
+	int status;
+
+	if (pid < 0)
+		printf("# errno %d\n", errno);
+	EXPECT(pid > 0);
+	EXPECT(waitpid(pid, &status, 0) == pid);
+	if (status != expected << 8)
+		printf("# status %x, not %x\n", (unsigned)status, (unsigned)expected << 8);
+	EXPECT(status == expected << 8);
+	return true;
+}
+
+static bool memory_is_copied(void)
+{
+	char *heap = malloc(100000), local[5000];
+	pid_t parent = getpid(), pid;
+
+	memset(heap, 'h', 100000);
+	memset(local, 'l', sizeof local);
+	initialised = 43;
+	cleared = 44;
+	pid = fork();
+	if (pid == 0) {
+		bool same = initialised == 43 && cleared == 44 && heap[99999] == 'h' && local[4999] == 'l' &&
+			    getppid() == parent && getpid() != parent;
+		char *more = malloc(300000);
+
+		memset(heap, 'x', 100000);
+		memset(local, 'x', sizeof local);
+		initialised = cleared = 0;
+		free(heap);
+		memset(more, 'm', 300000);
+		free(more);
+		_exit(same ? 7 : 1);
+	}
+	EXPECT(ended_well(pid, 7));
+	EXPECT(initialised == 43 && cleared == 44 && heap[99999] == 'h' && local[4999] == 'l');
+	free(heap);
+	return true;
+}
+
+static bool pipes_join(void)
+{
+	char text[6] = "";
+	int end[2];
+	pid_t pid;
+
+	EXPECT(pipe(end) == 0);
+	pid = fork();
+	if (pid == 0) {
+		close(end[0]);
+		_exit(write(end[1], "hello", 5) == 5 ? 0 : 1);
+	}
+	close(end[1]);
+	EXPECT(read(end[0], text, 5) == 5 && !strcmp(text, "hello"));
+	EXPECT(read(end[0], text, 5) == 0);
+	close(end[0]);
+	return ended_well(pid, 0);
+}
+
+static bool generations(void)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		pid_t grandchild = fork();
+		int status;
+
+		if (grandchild == 0) {
+			pid_t great = fork();
+
+			if (great == 0)
+				_exit(3);
+			_exit(waitpid(great, &status, 0) == great && status == 3 << 8 ? 5 : 1);
+		}
+		_exit(waitpid(grandchild, &status, 0) == grandchild && status == 5 << 8 ? 6 : 1);
+	}
+	return ended_well(pid, 6);
+}
+
+static bool becomes_another(void)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		execl("/boot/tests", "tests", "--do", "exit", "11", (char *)NULL);
+		_exit(1);
+	}
+	return ended_well(pid, 11);
+}
+
+static volatile sig_atomic_t got;
+
+static void note(int signal) { got += signal; }
+
+static bool handlers_stay(void)
+{
+	struct sigaction a = { .sa_handler = note };
+	pid_t pid;
+
+	got = 0;
+	sigaction(SIGUSR1, &a, NULL);
+	pid = fork();
+	if (pid == 0) {
+		raise(SIGUSR1);
+		_exit(got == SIGUSR1 ? 8 : 1);
+	}
+	a.sa_handler = SIG_DFL;
+	sigaction(SIGUSR1, &a, NULL);
+	EXPECT(got == 0);
+	return ended_well(pid, 8);
+}
+
+static int order;
+
+static void before(void) { order = order * 10 + 1; }
+static void in_parent(void) { order = order * 10 + 2; }
+static void in_child(void) { order = order * 10 + 3; }
+
+static bool around(void)
+{
+	pid_t pid;
+
+	EXPECT(pthread_atfork(before, in_parent, in_child) == 0);
+	order = 0;
+	pid = fork();
+	if (pid == 0)
+		_exit(order == 13 ? 9 : 1);
+	EXPECT(order == 12);
+	return ended_well(pid, 9);
+}
+
+static void *thread_returns(void *arg) { return arg; }
+
+static bool threads_in_the_child(void)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		void *result = NULL;
+		pthread_t t;
+
+		if (pthread_create(&t, NULL, thread_returns, &cleared) || pthread_join(t, &result))
+			_exit(1);
+		_exit(result == &cleared ? 4 : 2);
+	}
+	return ended_well(pid, 4);
+}
+
+static uint64_t free_memory(void)
+{
+	struct mon_core core;
+	uint64_t sum = 0;
+
+	for (coreid_t c = 0; !mon_core(c, &core); c++)
+		sum += core.ram_free;
+	return sum;
+}
+
+#define FORKS 10
+#define ROUNDS 5
+
+static bool nothing_is_left(void)
+{
+	uint64_t had, has;
+	int rounds = 0;
+
+	do {
+		had = free_memory();
+		for (int i = 0; i < FORKS; i++) {
+			pid_t pid = fork();
+
+			if (pid == 0)
+				_exit(0);
+			EXPECT(ended_well(pid, 0));
+		}
+		has = free_memory();
+	} while (has < had && ++rounds < ROUNDS);
+	if (has < had)
+		printf("# %lu bytes were free, %lu are\n", (unsigned long)had, (unsigned long)has);
+	EXPECT(has >= had);
+	return true;
+}
+
+const struct test fork_tests[] = {
+	{ "the child has its parent's memory, and changes its own", memory_is_copied },
+	{ "a pipe between them, and its end", pipes_join },
+	{ "children of children", generations },
+	{ "a child becomes another program", becomes_another },
+	{ "handlers of signals stay", handlers_stay },
+	{ "pthread_atfork", around },
+	{ "a child has threads of its own", threads_in_the_child },
+	{ "forks leave nothing behind", nothing_is_left },
+	{ 0 },
+};
