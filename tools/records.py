@@ -9,6 +9,8 @@ import qemu
 BASELINE = os.path.join(qemu.ROOT, "bench/baseline.json")
 GROWTH = 0.02  # by so much a figure may exceed the baseline
 OF_PAGES = ["page_take", "page_get", "page_need"]
+OF_FILES = ["file_open_close", "file_open_read_close", "file_stat", "file_fstat", "file_pread_64", "file_pread_4096",
+            "file_pwrite_65536", "pipe_64", "pipe_4096"]
 CROSS_CORE = ["urpc_rt", "urpc_stream", "notify_ipi", "ninep_far_1", "ninep_far_65536"]
 
 
@@ -50,6 +52,7 @@ def count_all(progress=lambda text: None):
     progress("one core")
     records = counted(1, "all")
     records += counted(1, " ".join(OF_PAGES), "page")
+    records += counted(1, " ".join(OF_FILES), "\"name proc mem pipe\"")
     progress("two cores")
     records += counted(2, " ".join(CROSS_CORE))
     progress("boot")

@@ -4,7 +4,7 @@
  *   bench list            the measures, with what they measure
  *   bench NAME...         those; a name that ends in '*' takes all that begin so
  *   bench fleet           those of fleets and their services
- *   bench 9p              those of 9P
+ *   bench 9p              those of 9P and of files
  *   bench all             all of them
  * Options, for the runners: --json (JSON lines only), --meter (a meter in the emulator counts,
  * libos/x86/meter.h), --method M, --accel A, --commit C.  Exit status 0 if every measure gave its figures.
@@ -27,7 +27,7 @@ static const struct {
 	{ NULL, thread_measures },  { NULL, process_measures }, { "fleet", proc_measures }, { NULL, shared_measures },
 	{ NULL, island_measures },  { NULL, member_measures },  { NULL, span_measures },    { NULL, agree_measures },
 	{ NULL, caps_measures },    { "fleet", name_measures }, { "fleet", mail_measures }, { "fleet", fleet_measures },
-	{ "fleet", rate_measures }, { "9p", ninep_measures },
+	{ "fleet", rate_measures }, { "9p", ninep_measures },   { "9p", file_measures },
 };
 #define TABLES (sizeof tables / sizeof *tables)
 

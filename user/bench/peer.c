@@ -112,7 +112,7 @@ int bench_serve(int argc, char **argv)
 	} roles[] = { { "lmp", serve_lmp },       { "switch", serve_switch }, { "urpc", serve_urpc },
 		      { "notify", serve_notify }, { "shared", serve_shared }, { "members", serve_members },
 		      { "caps", serve_caps },     { "load", serve_load },     { "names", serve_names },
-		      { "pages", serve_pages } };
+		      { "pages", serve_pages },   { "pipe", serve_pipe } };
 	for (size_t i = 0; argc >= 3 && i < sizeof roles / sizeof *roles; i++)
 		if (strcmp(argv[0], roles[i].role) == 0)
 			return roles[i].serve(argc, argv);
