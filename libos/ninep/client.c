@@ -375,11 +375,12 @@ static unsigned version_agree(struct ninep_client *c)
 	unsigned error;
 
 	r.m.tversion.msize = c->link.msize;
-	r.m.tversion.version = ninep_text("9P2000.L");
+	r.m.tversion.version = ninep_text(c->link.channel ? NINEP_OURS : "9P2000.L");
 	error = ninep_request(c, &r);
 	if (error)
 		return error;
-	if (strcmp(version, "9P2000.L") != 0)
+	c->ours = strcmp(version, NINEP_OURS) == 0;
+	if (!c->ours && strcmp(version, "9P2000.L") != 0)
 		return NINEP_EOPNOTSUPP;
 	if (r.m.rversion.msize > c->link.msize || r.m.rversion.msize < NINEP_MSIZE_LEAST)
 		return NINEP_EPROTO;

@@ -19,7 +19,7 @@
 #include "libos/ninep/server.h"
 
 #define NINEP_TAGS 64
-#define NINEP_SHORT 1024
+#define NINEP_SHORT 32
 #define NINEP_TARGET_MAX 4096
 
 struct ninep_request {
@@ -43,6 +43,8 @@ struct ninep_client {
 	uint32_t fids; /* numbers given out so far */
 	uint32_t *spare;
 	uint32_t spares, spare_room; /* numbers that came back */
+	bool ours;                   /* the server knows our messages, too */
+	uint32_t dropped;            /* a fid that the next walk takes along to be clunked, and 1 */
 	unsigned broken;             /* why the link has ended; 0: it has not */
 	uint64_t copies, copied;     /* payloads that were copied, and their bytes */
 	/*
@@ -126,6 +128,19 @@ struct ninep_way {
 };
 unsigned ninep_walk_way(struct ninep_client *c, uint32_t from, const char *path, uint32_t *fid, struct ninep_way *way);
 unsigned ninep_clunk(struct ninep_client *c, uint32_t fid);
+/*
+ * A clunk that is not urgent: where the server can, the next ninep_walk_open or ninep_walk_attr takes it along, or, when
+ * another fid is dropped before that, a message that is not answered.
+ */
+void ninep_drop(struct ninep_client *c, uint32_t fid);
+/*
+ * A walk of up to 16 names and an open, or the attributes (of `from` itself for ""), in one request. EOPNOTSUPP: one by one.
+ * ENOENT means so; after any other error a walk may find links.
+ */
+unsigned ninep_walk_open(struct ninep_client *c, uint32_t from, const char *path, uint32_t flags, uint32_t *fid,
+			 struct ninep_qid *qid);
+/* r->m.rwalkattr then has them. */
+unsigned ninep_walk_attr(struct ninep_client *c, uint32_t from, const char *path, struct ninep_request *r);
 unsigned ninep_open(struct ninep_client *c, uint32_t fid, uint32_t flags);
 /* `fid`, a directory's, becomes the new file's, open. */
 unsigned ninep_create(struct ninep_client *c, uint32_t fid, const char *name, uint32_t flags, uint32_t mode);

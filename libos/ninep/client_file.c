@@ -121,6 +121,76 @@ unsigned ninep_walk_way(struct ninep_client *c, uint32_t from, const char *path,
 	return error;
 }
 
+/* The fid that is to be clunked on the way; it is free again. */
+static uint32_t dropped_take(struct ninep_client *c)
+{
+	uint32_t fid = c->dropped ? c->dropped - 1 : NINEP_NO_FID;
+
+	if (c->dropped)
+		ninep_fid_give(c, fid);
+	c->dropped = 0;
+	return fid;
+}
+
+unsigned ninep_walk_open(struct ninep_client *c, uint32_t from, const char *path, uint32_t flags, uint32_t *fid,
+			 struct ninep_qid *qid)
+{
+	struct ninep_request r;
+	unsigned error;
+
+	r.lent = false;
+	r.into = NULL;
+	r.room = 0;
+	r.m.type = NINEP_TWALKOPEN;
+	error = c->ours ? names_take(&path, &r.m.twalkopen.names) : NINEP_EOPNOTSUPP;
+	if (error || *path)
+		return error ? error : NINEP_EOPNOTSUPP;
+	r.m.twalkopen.fid = from;
+	r.m.twalkopen.flags = flags;
+	*fid = ninep_fid_take(c); /* before the other is free: it is made before that goes */
+	r.m.twalkopen.newfid = *fid;
+	r.m.twalkopen.drop = dropped_take(c);
+	error = ninep_request(c, &r);
+	if (error)
+		ninep_fid_give(c, *fid);
+	else
+		*qid = r.m.rwalkopen.qid;
+	return error;
+}
+
+unsigned ninep_walk_attr(struct ninep_client *c, uint32_t from, const char *path, struct ninep_request *r)
+{
+	unsigned error;
+
+	r->lent = false;
+	r->into = NULL;
+	r->room = 0;
+	r->m.type = NINEP_TWALKATTR;
+	error = c->ours ? names_take(&path, &r->m.twalkattr.names) : NINEP_EOPNOTSUPP;
+	if (error || *path)
+		return error ? error : NINEP_EOPNOTSUPP;
+	r->m.twalkattr.fid = from;
+	r->m.twalkattr.drop = dropped_take(c);
+	return ninep_request(c, r);
+}
+
+void ninep_drop(struct ninep_client *c, uint32_t fid)
+{
+	struct ninep_message m = { .type = NINEP_TDROP, .tag = NINEP_NO_TAG };
+
+	if (!c->ours || c->broken) {
+		(void)ninep_clunk(c, fid);
+		return;
+	}
+	if (c->dropped) {
+		m.tdrop.fid = dropped_take(c);
+		/* It ends the link if it does not go out; what finds no room goes with the next request. */
+		if (c->link.ops->send(&c->link, &m, NULL))
+			return;
+	}
+	c->dropped = fid + 1;
+}
+
 unsigned ninep_clunk(struct ninep_client *c, uint32_t fid)
 {
 	struct ninep_request r = { .m.type = NINEP_TCLUNK };

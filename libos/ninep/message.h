@@ -3,7 +3,8 @@
  *
  * 9P2000 (Plan 9's manual, section 5) and 9P2000.L (diod's protocol.md, Linux's v9fs), and
  * ours: Tready, answered when one of those events holds for an open file; Tpass, Ttake, Tseek, Tflags for open
- * files that several clients share (share.c). On the
+ * files that several clients share (share.c); Twalkopen and Twalkattr, a walk with what mostly follows it, and Tdrop, a
+ * clunk that is not answered: between those who have agreed on version NINEP_OURS. On the
  * wire a message is size[4] type[1] tag[2] and its fields, all little-endian, a text
  * length[2] and its bytes. NINEP_MESSAGES names every field once: from it come the structs, the
  * encoder and the decoder (codec.c). Nothing is allocated or copied: texts, payloads and stat
@@ -24,7 +25,8 @@
 #define NINEP_NO_FID 0xffffffffu
 #define NINEP_PAYLOAD_HEAD 23 /* the longest header before a payload: Twrite's */
 #define NINEP_MSIZE_LEAST 4096
-#define NINEP_HERE UINT64_MAX /* as an offset: that of the open file, which is shared */
+#define NINEP_OURS "9P2000.L.skerry" /* others take it for 9P2000.L */
+#define NINEP_HERE UINT64_MAX        /* as an offset: that of the open file, which is shared */
 /* Of Tseek. */
 #define NINEP_SEEK_SET 0u
 #define NINEP_SEEK_HERE 1u
@@ -155,6 +157,16 @@ struct ninep_qids {
 	M(87, RSEEK, rseek, F(rseek, U64, offset)) \
 	M(88, TFLAGS, tflags, F(tflags, U32, fid) F(tflags, U32, flags)) \
 	M(89, RFLAGS, rflags, ) \
+	M(90, TDROP, tdrop, F(tdrop, U32, fid)) \
+	M(92, TWALKOPEN, twalkopen, F(twalkopen, U32, fid) F(twalkopen, U32, newfid) F(twalkopen, U32, flags) F(twalkopen, U32, drop) \
+	  F(twalkopen, NAMES, names)) \
+	M(93, RWALKOPEN, rwalkopen, F(rwalkopen, QID, qid)) \
+	M(94, TWALKATTR, twalkattr, F(twalkattr, U32, fid) F(twalkattr, U32, drop) F(twalkattr, NAMES, names)) \
+	M(95, RWALKATTR, rwalkattr, F(rwalkattr, QID, qid) F(rwalkattr, U32, mode) F(rwalkattr, U32, uid) \
+	  F(rwalkattr, U32, gid) F(rwalkattr, U32, nlink) F(rwalkattr, U64, rdev) F(rwalkattr, U64, size) \
+	  F(rwalkattr, U32, blksize) F(rwalkattr, U64, blocks) F(rwalkattr, U64, atime_sec) \
+	  F(rwalkattr, U32, atime_nsec) F(rwalkattr, U64, mtime_sec) F(rwalkattr, U32, mtime_nsec) \
+	  F(rwalkattr, U64, ctime_sec) F(rwalkattr, U32, ctime_nsec)) \
 	M(100, TVERSION, tversion, F(tversion, U32, msize) F(tversion, TEXT, version)) \
 	M(101, RVERSION, rversion, F(rversion, U32, msize) F(rversion, TEXT, version)) \
 	M(102, TAUTH, tauth, F(tauth, U32, afid) F(tauth, TEXT, uname) F(tauth, TEXT, aname) \

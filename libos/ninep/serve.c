@@ -30,11 +30,12 @@ unsigned ninep_serve_version(struct ninep_call *c)
 	if (msize < NINEP_MSIZE_LEAST)
 		return NINEP_EMSGSIZE;
 	n->link.msize = msize;
-	n->link.dialect = ninep_text_is(v, "9P2000.L") ? NINEP_LINUX : NINEP_PLAIN;
+	n->link.dialect = ninep_text_is(v, "9P2000.L") || ninep_text_is(v, NINEP_OURS) ? NINEP_LINUX : NINEP_PLAIN;
 	c->out.rversion.msize = msize;
-	c->out.rversion.version = ninep_text(!known                           ? "unknown"
-					     : n->link.dialect == NINEP_LINUX ? "9P2000.L"
-									      : "9P2000");
+	c->out.rversion.version = ninep_text(!known                                      ? "unknown"
+					     : ninep_text_is(v, NINEP_OURS) && !n->relay ? NINEP_OURS
+					     : n->link.dialect == NINEP_LINUX            ? "9P2000.L"
+											 : "9P2000");
 	return 0;
 }
 
@@ -79,6 +80,23 @@ unsigned ninep_serve_clunk(struct ninep_call *c)
 	ninep_pending_cancel(c->from, &f->fid, NULL);
 	ninep_fid_remove(c->from, f);
 	return 0;
+}
+
+void ninep_fid_drop(struct ninep_call *c, uint32_t fid)
+{
+	struct ninep_fid *f = fid == NINEP_NO_FID ? NULL : ninep_fid_find(c->from, fid);
+
+	if (!f)
+		return;
+	ninep_pending_cancel(c->from, &fid, NULL);
+	ninep_fid_remove(c->from, f);
+}
+
+/* As a clunk, but it is not answered, whatever comes of it. */
+unsigned ninep_serve_drop(struct ninep_call *c)
+{
+	ninep_fid_drop(c, c->in.tdrop.fid);
+	return NINEP_LATER;
 }
 
 /* The fid is gone in any case; who wants files removed says unlinkat. */
@@ -185,6 +203,54 @@ static unsigned fid_open(struct ninep_call *c, uint32_t fid, uint32_t flags, str
 		error = fid_begin(c, f, flags);
 	if (!error)
 		*qid = ninep_attr_qid(&a);
+	return error;
+}
+
+unsigned ninep_walk_whole(const struct ninep_call *c, uint32_t from, const struct ninep_names *names,
+			  struct ninep_file *at)
+{
+	struct ninep_fid *f = ninep_fid_find(c->from, from);
+	struct ninep_file next;
+	unsigned error = f ? 0 : NINEP_EBADF;
+
+	if (f)
+		*at = (struct ninep_file){ f->file.node, f->file.key, NULL };
+	for (unsigned i = 0; i < names->count && !error; i++) {
+		error = ninep_is_dir(at) ? ninep_tree_walk(c->from->root, at, names->name[i], &next) : NINEP_ENOTDIR;
+		if (!error)
+			*at = next;
+	}
+	return error;
+}
+
+/* Of files that are opened at once: others are walked to and then opened. */
+static unsigned walkopen(struct ninep_call *c)
+{
+	uint32_t newfid = c->in.twalkopen.newfid;
+	struct ninep_file at;
+	struct ninep_qid qid;
+	unsigned error = ninep_walk_whole(c, c->in.twalkopen.fid, &c->in.twalkopen.names, &at);
+
+	if (!error)
+		error = ninep_file_qid(c, &at, &qid);
+	if (error)
+		return error;
+	if (qid.type & NINEP_QTSYMLINK || !(qid.version || ninep_is_dir(&at)))
+		return NINEP_EOPNOTSUPP;
+	error = ninep_fid_add(c->from, newfid, &at);
+	if (error)
+		return error;
+	error = fid_open(c, newfid, c->in.twalkopen.flags, &c->out.rwalkopen.qid);
+	if (error)
+		ninep_fid_remove(c->from, ninep_fid_find(c->from, newfid));
+	return error == NINEP_LATER ? NINEP_EIO : error;
+}
+
+unsigned ninep_serve_walkopen(struct ninep_call *c)
+{
+	unsigned error = walkopen(c);
+
+	ninep_fid_drop(c, c->in.twalkopen.drop);
 	return error;
 }
 

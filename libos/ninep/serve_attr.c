@@ -36,6 +36,35 @@ unsigned ninep_plain_stat(const struct ninep_call *c, const struct ninep_file *f
 	return 0;
 }
 
+unsigned ninep_serve_walkattr(struct ninep_call *c)
+{
+	struct ninep_file at;
+	struct ninep_attr a;
+	unsigned error = ninep_walk_whole(c, c->in.twalkattr.fid, &c->in.twalkattr.names, &at);
+
+	ninep_fid_drop(c, c->in.twalkattr.drop);
+	if (!error)
+		error = ninep_tree_attr(c->from->root, &at, &a);
+	if (error)
+		return error;
+	c->out.rwalkattr.qid = ninep_attr_qid(&a);
+	c->out.rwalkattr.mode = a.mode;
+	c->out.rwalkattr.uid = a.uid;
+	c->out.rwalkattr.gid = a.gid;
+	c->out.rwalkattr.nlink = a.nlink < UINT32_MAX ? (uint32_t)a.nlink : UINT32_MAX;
+	c->out.rwalkattr.rdev = a.rdev;
+	c->out.rwalkattr.size = a.size;
+	c->out.rwalkattr.blksize = BLOCK;
+	c->out.rwalkattr.blocks = ((a.used ? a.used : a.size) + 511) / 512;
+	c->out.rwalkattr.atime_sec = a.atime;
+	c->out.rwalkattr.atime_nsec = (uint32_t)a.atime_nsec;
+	c->out.rwalkattr.mtime_sec = a.mtime;
+	c->out.rwalkattr.mtime_nsec = (uint32_t)a.mtime_nsec;
+	c->out.rwalkattr.ctime_sec = a.ctime;
+	c->out.rwalkattr.ctime_nsec = (uint32_t)a.ctime_nsec;
+	return 0;
+}
+
 unsigned ninep_serve_getattr(struct ninep_call *c)
 {
 	struct ninep_fid *f = ninep_fid_find(c->from, c->in.tgetattr.fid);

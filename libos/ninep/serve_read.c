@@ -130,8 +130,7 @@ unsigned ninep_serve_read(struct ninep_call *c)
 	if (ninep_is_dir(&f->file))
 		return c->from->link.dialect == NINEP_LINUX ? NINEP_EISDIR : plain_readdir(c, f, room, most);
 	c->here = c->in.tread.offset == NINEP_HERE;
-	error = ninep_offset(f, &c->in.tread.offset);
-	if (error)
+	if (c->here && (error = ninep_offset(f, &c->in.tread.offset)))
 		return error;
 	h = ninep_handlers_of(&f->file);
 	c->fid = f->fid;
@@ -139,7 +138,9 @@ unsigned ninep_serve_read(struct ninep_call *c)
 	if (f->text)
 		count = text_part(f, c->in.tread.offset, room, count);
 	else
-		error = h->read ? h->read(c, ninep_open_file(f), c->in.tread.offset, room, &count) : NINEP_EINVAL;
+		error = h->read ? h->read(c, (f->shared ? ninep_open_file(f) : &f->file), c->in.tread.offset, room,
+					  &count)
+				: NINEP_EINVAL;
 	if (error)
 		return error;
 	count = count < most ? count : most;
@@ -158,15 +159,15 @@ unsigned ninep_serve_write(struct ninep_call *c)
 	if (!f || !f->open || (f->flags & NINEP_ACCESS) == NINEP_RDONLY)
 		return NINEP_EBADF;
 	c->here = c->in.twrite.offset == NINEP_HERE;
-	error = ninep_offset(f, &c->in.twrite.offset);
-	if (error)
+	if (c->here && (error = ninep_offset(f, &c->in.twrite.offset)))
 		return error;
 	h = ninep_handlers_of(&f->file);
 	c->fid = f->fid;
 	c->out.rwrite.count = c->in.twrite.data.length;
 	if (!h->write)
 		return NINEP_EINVAL;
-	error = h->write(c, ninep_open_file(f), c->in.twrite.offset, c->in.twrite.data.at, &c->out.rwrite.count);
+	error = h->write(c, (f->shared ? ninep_open_file(f) : &f->file), c->in.twrite.offset, c->in.twrite.data.at,
+			 &c->out.rwrite.count);
 	if (!error && c->here)
 		ninep_advance(c->from, f, true, c->out.rwrite.count);
 	return error;
@@ -185,5 +186,6 @@ unsigned ninep_serve_ready(struct ninep_call *c)
 		c->out.rready.events &= NINEP_READY_IN | NINEP_READY_OUT;
 		return 0;
 	}
-	return ninep_handlers_of(&f->file)->ready(c, ninep_open_file(f), &c->out.rready.events);
+	return ninep_handlers_of(&f->file)->ready(c, (f->shared ? ninep_open_file(f) : &f->file),
+						  &c->out.rready.events);
 }

@@ -159,6 +159,7 @@ static int file_lock(struct open_file *f, int command, struct flock *l)
 		return lock_tell(f, l, &lock);
 	if ((l->l_type == F_RDLCK && access == O_WRONLY) || (l->l_type == F_WRLCK && access == O_RDONLY))
 		return EBADF;
+	f->ninep.locked = true;
 	lock.flags = command == F_SETLKW ? NINEP_LOCK_BLOCK : 0;
 	return command == F_SETLKW ? lock_wait(f, &lock) : lock_take(f, &lock);
 }

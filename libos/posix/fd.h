@@ -66,6 +66,7 @@ struct open_file {
 			uint32_t fid;
 			bool blocks; /* a synthetic file: an answer may be long in coming */
 			bool shared; /* others have it too: the server keeps the offset */
+			bool locked; /* it may have locks, which go when it is closed */
 		} ninep;
 		struct {
 			const uint8_t *data;

@@ -151,7 +151,11 @@ static void ninep_file_close(struct open_file *f)
 
 	if (!c)
 		return;
-	(void)ninep_clunk(c, f->ninep.fid);
+	/* Others may wait for what goes with it. */
+	if (f->ninep.blocks || f->ninep.locked)
+		(void)ninep_clunk(c, f->ninep.fid);
+	else
+		ninep_drop(c, f->ninep.fid);
 	file_leave(f, back);
 }
 

@@ -86,7 +86,7 @@ static int place_open(struct place *p, int flags, struct open_file **out)
 {
 	int error = place_may_open(p, flags);
 
-	if (!error && p->kind == PLACE_NINEP)
+	if (!error && p->kind == PLACE_NINEP && !p->opened)
 		error = fid_open(p, flags);
 	if (!error)
 		return file_of_place(p, flags, out);
@@ -144,8 +144,10 @@ int file_open(int at, const char *path, int flags, mode_t mode, struct open_file
 
 	if ((flags & O_ACCMODE) == O_ACCMODE)
 		return EINVAL;
+	how |= flags & O_CREAT && flags & O_EXCL ? PLACE_NOFOLLOW : PLACE_OPEN;
+	p.open_flags = ninep_flags_of(flags & ~(O_CREAT | O_EXCL));
 	do {
-		error = place_find(at, path, flags & O_CREAT && flags & O_EXCL ? how | PLACE_NOFOLLOW : how, &p);
+		error = place_find(at, path, how, &p);
 		if (!error && flags & O_CREAT && flags & O_EXCL) {
 			place_drop(&p);
 			return EEXIST;

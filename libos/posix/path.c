@@ -49,18 +49,20 @@ void path_cut(char *path, char *name)
 
 char *path_dotdot(char *path)
 {
-	for (char *at = path; (at = strstr(at, "/..")); at += 3)
-		if (!at[3] || at[3] == '/')
-			return at;
+	for (; *path; path++)
+		if (path[0] == '/' && path[1] == '.' && path[2] == '.' && (!path[3] || path[3] == '/'))
+			return path;
 	return NULL;
 }
 
 bool path_under(const char *path, const char *at, const char **rest)
 {
-	size_t length = at[1] ? strlen(at) : 0; /* "/" is the beginning of all */
-
-	if (strncmp(path, at, length) != 0 || (path[length] && path[length] != '/'))
+	if (at[1]) /* "/" is the beginning of all */
+		for (; *at; at++, path++)
+			if (*at != *path)
+				return false;
+	if (*path && *path != '/')
 		return false;
-	*rest = path + length + (path[length] == '/');
+	*rest = path + (*path == '/');
 	return true;
 }

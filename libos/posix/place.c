@@ -40,12 +40,12 @@ void place_drop(struct place *p)
 	struct ninep_client *c;
 	uint32_t back;
 
-	if (p->kind != PLACE_NINEP)
+	if (p->kind != PLACE_NINEP || p->fid == NINEP_NO_FID)
 		return;
 	c = place_enter(p, &back);
 	if (!c)
 		return;
-	(void)ninep_clunk(c, p->fid);
+	ninep_drop(c, p->fid);
 	place_leave(p, back);
 }
 
@@ -54,7 +54,27 @@ bool place_is_dir(const struct place *p)
 	return p->kind == PLACE_DIR || (p->kind == PLACE_NINEP && p->qid.type & NINEP_QTDIR);
 }
 
-unsigned ninep_stat_of(struct file_server *s, uint32_t fid, struct stat *out)
+static void attributes_fill(const struct file_server *s, const struct ninep_message *m, struct stat *out)
+{
+	*out = (struct stat){
+		.st_dev = s->number,
+		.st_ino = m->rwalkattr.qid.path,
+		.st_mode = m->rwalkattr.mode,
+		.st_nlink = m->rwalkattr.nlink,
+		.st_uid = (uid_t)m->rwalkattr.uid,
+		.st_gid = (gid_t)m->rwalkattr.gid,
+		.st_rdev = m->rwalkattr.rdev,
+		.st_size = (off_t)m->rwalkattr.size,
+		.st_atim = { (time_t)m->rwalkattr.atime_sec, (long)m->rwalkattr.atime_nsec },
+		.st_mtim = { (time_t)m->rwalkattr.mtime_sec, (long)m->rwalkattr.mtime_nsec },
+		.st_ctim = { (time_t)m->rwalkattr.ctime_sec, (long)m->rwalkattr.ctime_nsec },
+		.st_blksize = m->rwalkattr.blksize,
+		.st_blocks = (blkcnt_t)m->rwalkattr.blocks,
+	};
+}
+
+/* By the request that any server of 9P2000.L knows. */
+static unsigned getattr_of(struct file_server *s, uint32_t fid, struct stat *out)
 {
 	struct ninep_request r = { .m.type = NINEP_TGETATTR };
 	unsigned error;
@@ -82,6 +102,18 @@ unsigned ninep_stat_of(struct file_server *s, uint32_t fid, struct stat *out)
 	return 0;
 }
 
+unsigned ninep_stat_of(struct file_server *s, uint32_t fid, struct stat *out)
+{
+	struct ninep_request r;
+	unsigned error = ninep_walk_attr(&s->client, fid, "", &r);
+
+	if (error == NINEP_EOPNOTSUPP)
+		return getattr_of(s, fid, out);
+	if (!error)
+		attributes_fill(s, &r.m, out);
+	return error;
+}
+
 void local_stat(enum place_kind kind, uint64_t number, uint64_t size, struct stat *out)
 {
 	mode_t mode = kind == PLACE_BOOT ? S_IFREG | 0555 : kind == PLACE_DIR ? S_IFDIR | 0555 : S_IFCHR | 0666;
@@ -101,6 +133,10 @@ int place_stat(const struct place *p, struct stat *out)
 	uint32_t back;
 	unsigned error;
 
+	if (p->kind == PLACE_NINEP && p->known) {
+		*out = p->attributes;
+		return 0;
+	}
 	if (p->kind != PLACE_NINEP) {
 		local_stat(p->kind, p->number, p->kind == PLACE_BOOT ? p->size : 0, out);
 		return 0;
@@ -202,6 +238,30 @@ static int walk_ended(struct place *p, struct ninep_client *c, uint32_t root, co
 	return error ? errno_from_ninep(error) : link_read(p, c, fid, left);
 }
 
+/* In one request, if that will do: 0, ENOENT which is final, or another error: find out by a walk. */
+static unsigned walk_at_once(struct place *p, uint32_t root, const char *path, unsigned flags)
+{
+	struct ninep_client *c = &p->server->client;
+	struct ninep_request r;
+	unsigned error = NINEP_EOPNOTSUPP;
+
+	if (flags & PLACE_OPEN) {
+		error = ninep_walk_open(c, root, path, p->open_flags, &p->fid, &p->qid);
+		p->opened = !error;
+	} else if (flags & PLACE_STAT) {
+		error = ninep_walk_attr(c, root, path, &r);
+		if (error)
+			return error;
+		p->qid = r.m.rwalkattr.qid;
+		if (p->qid.type & NINEP_QTSYMLINK && !(flags & PLACE_NOFOLLOW))
+			return NINEP_EOPNOTSUPP;
+		attributes_fill(p->server, &r.m, &p->attributes);
+		p->fid = NINEP_NO_FID;
+		p->known = true;
+	}
+	return error;
+}
+
 static int server_walk(const struct ns_source *s, const char *path, unsigned flags, struct place *p)
 {
 	struct ninep_client *c = &p->server->client;
@@ -211,6 +271,11 @@ static int server_walk(const struct ns_source *s, const char *path, unsigned fla
 	unsigned error = file_server_root(p->server, s->tree, &root, &top);
 
 	if (error)
+		return errno_from_ninep(error);
+	error = walk_at_once(p, root, path, flags);
+	if (!error)
+		p->kind = PLACE_NINEP;
+	if (!error || error == NINEP_ENOENT)
 		return errno_from_ninep(error);
 	error = ninep_walk_way(c, root, path, &p->fid, &way);
 	if (error)
@@ -317,6 +382,7 @@ static int dotdot_resolve(char *path)
 	while (!error && (dots = path_dotdot(path))) {
 		*dots = 0;
 		strcpy(above->path, *path ? path : "/");
+		above->opened = above->known = false;
 		error = clean_find(above, PLACE_DIRECTORY);
 		if (error)
 			break;
@@ -365,6 +431,7 @@ int place_find(int at, const char *path, unsigned flags, struct place *p)
 	bool dir;
 	int error = path_of(at, path, p->path, &dir);
 
+	p->opened = p->known = false;
 	if (error)
 		return error;
 	/* A slash at the end wants what a link leads to. */
@@ -401,5 +468,6 @@ int place_parent(int at, const char *path, struct place *p, char *name, bool *di
 	if (point || !p->path[1])
 		return EBUSY;
 	path_cut(p->path, name);
+	p->opened = p->known = false;
 	return is_dots(name) ? EINVAL : clean_find(p, PLACE_DIRECTORY | PLACE_CHANGE);
 }

@@ -7,17 +7,18 @@
  */
 #pragma once
 
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "libos/posix/file_server.h"
 #include "libos/posix/path.h"
 
-struct stat;
-
 enum place_kind { PLACE_NINEP, PLACE_BOOT, PLACE_CONSOLE, PLACE_DIR };
 
 #define PLACE_NOFOLLOW 1u  /* a link at the end is what is wanted */
 #define PLACE_DIRECTORY 2u /* it must be a directory: ENOTDIR */
+#define PLACE_OPEN 8u      /* ... and be opened with p->open_flags, if that goes with finding it: p->opened */
+#define PLACE_STAT 16u     /* what stat tells is wanted, and maybe no fid: p->known, fid NINEP_NO_FID */
 #define PLACE_CHANGE 4u    /* something is to be made or removed in it: of a union, where that goes to */
 
 struct place {
@@ -26,6 +27,9 @@ struct place {
 	struct file_server *server;
 	uint32_t generation, fid;
 	struct ninep_qid qid;
+	uint32_t open_flags; /* Tlopen's */
+	bool opened, known;
+	struct stat attributes; /* if `known` */
 	/* of PLACE_BOOT */
 	const uint8_t *data;
 	uint64_t size;

@@ -25,7 +25,7 @@
 static int stat_at(int at, const char *path, unsigned flags, struct stat *out)
 {
 	struct place p;
-	int error = place_find(at, path, flags, &p);
+	int error = place_find(at, path, flags | PLACE_STAT, &p);
 
 	if (error)
 		return errno_fail(error);
