@@ -2,6 +2,7 @@
  * Sets of signals, masks of threads, and the older ways to say what is to be done with a signal.
  */
 #include <errno.h>
+#include <setjmp.h>
 
 #include "libos/posix/errno.h"
 #include "libos/posix/pthread_self.h"
@@ -77,6 +78,14 @@ int sigpending(sigset_t *set)
 {
 	*set = signals_pending() & posix_self()->blocked;
 	return 0;
+}
+
+/* The mask of the jump is set, and with it what was pending is done, before the jump. */
+void siglongjmp(sigjmp_buf env, int value)
+{
+	if (env[0]._saved)
+		pthread_sigmask(SIG_SETMASK, &env[0]._mask, NULL);
+	longjmp(env[0]._registers, value);
 }
 
 static int one_mask(int how, int signal)

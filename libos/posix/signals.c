@@ -146,6 +146,8 @@ int signal_take(uint64_t set, struct signal_info *info)
 	return signal;
 }
 
+bool signal_is_pending(int signal) { return signals.pending >> signal & 1; }
+
 uint64_t signals_pending(void) { return signals.pending | posix_self()->pending; }
 
 /* --- who gets it --------------------------------------------------------------------------------------- */

@@ -43,6 +43,8 @@ bool signal_checkpoint(void);
 bool signal_slept(void);
 /* A due signal of a set, taken from what is pending; 0: there is none. In enabled mode. */
 int signal_take(uint64_t set, struct signal_info *info);
+/* For the process. In disabled mode. */
+bool signal_is_pending(int signal);
 /* Those of process and thread. */
 uint64_t signals_pending(void);
 void signal_info_fill(siginfo_t *out, int signal, const struct signal_info *info);

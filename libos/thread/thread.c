@@ -140,7 +140,8 @@ void thread_timeout(void)
 	alarm_at = 0;
 	sleep_expire();
 	timer_expire();
-	slice_over = thread_preemptive && ready_waiting();
+	/* The errand thread may have been raised just now. */
+	slice_over = slice_over || (thread_preemptive && ready_waiting());
 }
 
 void thread_timer_set(cycles_t due)

@@ -5,10 +5,12 @@
  */
 #include <errno.h>
 #include <pthread.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -174,6 +176,68 @@ static bool reading_is_broken(void)
 	close(end[0]);
 	EXPECT(write(end[1], "x", 1) == -1 && errno == EPIPE && got[SIGPIPE] == 1);
 	close(end[1]);
+	return true;
+}
+
+/* --- time, and faults -------------------------------------------------------------------------------- */
+
+static bool timers(void)
+{
+	const struct itimerval often = { .it_value = { .tv_usec = 5000 }, .it_interval = { .tv_usec = 2000 } };
+	const struct itimerspec soon = { .it_value = { .tv_nsec = 3000000 } };
+	struct sigevent how = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1 };
+	struct itimerval off = { 0 }, left;
+	sigset_t none = 0, usr = set_of(SIGUSR1);
+	timer_t timer;
+
+	forget();
+	handle(SIGALRM, note, 0);
+	EXPECT(alarm(100) == 0 && alarm(0) >= 99);
+	EXPECT(setitimer(ITIMER_REAL, &often, NULL) == 0);
+	while (got[SIGALRM] < 3) /* computing */
+		__asm__ volatile("pause");
+	while (got[SIGALRM] < 5)
+		pause();
+	EXPECT(setitimer(ITIMER_REAL, &off, &left) == 0 && left.it_interval.tv_usec >= 1999);
+	sigprocmask(SIG_BLOCK, &usr, NULL);
+	handle(SIGUSR1, note, 0);
+	EXPECT(timer_create(CLOCK_MONOTONIC, &how, &timer) == 0);
+	EXPECT(timer_settime(timer, 0, &soon, NULL) == 0);
+	EXPECT(sigsuspend(&none) == -1 && got[SIGUSR1] == 1);
+	EXPECT(timer_delete(timer) == 0 && timer_delete(timer) == -1 && errno == EINVAL);
+	EXPECT(setitimer(ITIMER_REAL, &(struct itimerval){ .it_value = { .tv_usec = -1 } }, NULL) == -1);
+	return true;
+}
+
+static sigjmp_buf back;
+static void *volatile fault_at;
+
+static void jump_back(int signal, siginfo_t *info, void *context)
+{
+	(void)context;
+	fault_at = info->si_addr;
+	siglongjmp(back, signal);
+}
+
+static bool faults_are_signals(void)
+{
+	struct sigaction a = { .sa_sigaction = jump_back, .sa_flags = SA_SIGINFO };
+	volatile int zero = 0, one = 1;
+	int signal;
+
+	forget();
+	sigaction(SIGSEGV, &a, NULL);
+	sigaction(SIGFPE, &a, NULL);
+	for (int i = 0; i < 2; i++) {
+		signal = sigsetjmp(back, 1);
+		if (!signal)
+			*(volatile int *)(uintptr_t)(0x10 + zero) = 1;
+		EXPECT(signal == SIGSEGV && fault_at == (void *)0x10);
+	}
+	signal = sigsetjmp(back, 1);
+	if (!signal)
+		one /= zero;
+	EXPECT(signal == SIGFPE);
 	return true;
 }
 
@@ -387,6 +451,8 @@ const struct test signals_tests[] = {
 	{ "real-time signals are queued, with their values", queued },
 	{ "waiting for a signal has an end", no_signal_in_time },
 	{ "a handler breaks read; a pipe without a reader is told by a signal", reading_is_broken },
+	{ "alarm, setitimer, timer_create", timers },
+	{ "a thread's own faults are signals", faults_are_signals },
 	{ "a process that computes, suspends, waits or sleeps takes a signal", to_others },
 	{ "without a handler a signal ends a process, and is told", without_handler },
 	{ "abort ends, handled or not", aborts },
