@@ -154,7 +154,7 @@ unsigned ninep_serve_write(struct ninep_call *c)
 {
 	struct ninep_fid *f = ninep_fid_find(c->from, c->in.twrite.fid);
 	const struct ninep_handlers *h;
-	unsigned error;
+	unsigned error = 0;
 
 	if (!f || !f->open || (f->flags & NINEP_ACCESS) == NINEP_RDONLY)
 		return NINEP_EBADF;

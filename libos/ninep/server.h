@@ -283,7 +283,11 @@ void ninep_fids_clear(struct ninep_connection *n);
 /* share.c */
 void ninep_shared_drop(struct ninep_shared *s);
 /* What handlers of open files get: what `open` made, or others changed. */
-struct ninep_file *ninep_open_file(struct ninep_fid *f);
+struct ninep_file *ninep_shared_file(struct ninep_shared *s);
+static inline struct ninep_file *ninep_open_file(struct ninep_fid *f)
+{
+	return f->shared ? ninep_shared_file(f->shared) : &f->file;
+}
 void ninep_tokens_clear(struct ninep_connection *n);
 /* NINEP_HERE becomes the description's offset. EINVAL: it has none. */
 unsigned ninep_offset(const struct ninep_fid *f, uint64_t *offset);

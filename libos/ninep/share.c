@@ -47,7 +47,7 @@ static struct ninep_shared *shared_make(struct ninep_fid *f, uint64_t offset)
 	return s;
 }
 
-struct ninep_file *ninep_open_file(struct ninep_fid *f) { return f->shared ? &f->shared->file : &f->file; }
+struct ninep_file *ninep_shared_file(struct ninep_shared *s) { return &s->file; }
 
 void ninep_shared_drop(struct ninep_shared *s)
 {

@@ -9,7 +9,7 @@
 /* needs: services/mem/tree.c services/pipe/tree.c libos/pipe/pipe.c */
 /* needs: libos/ninep/serve_read.c libos/ninep/serve_attr.c libos/ninep/connection.c libos/ninep/fid.c */
 /* needs: libos/ninep/codec.c libos/ninep/error.c libos/ninep/link.c libos/ninep/link_stream.c */
-/* needs: libos/ninep/serve.c libos/ninep/serve_change.c libos/ninep/tree.c */
+/* needs: libos/ninep/serve.c libos/ninep/serve_change.c libos/ninep/share.c libos/ninep/tree.c */
 #include <stdlib.h>
 #include <string.h>
 

@@ -53,6 +53,7 @@ int serve_names(int argc, char **argv);
 int serve_pages(int argc, char **argv);
 extern const struct measure ninep_measures[];
 extern const struct measure file_measures[];
+extern const struct measure mem_measures[];
 extern const struct measure idle_measures[];
 extern const struct measure thread_measures[];
 extern const struct measure process_measures[];
