@@ -113,6 +113,8 @@ int fd_limit_set(unsigned limit);
  * that have FD_CLOEXEC. To be freed. NULL and errno. A text is for one process: ask again for another.
  */
 char *fd_pack(bool exec);
+/* For the one that packed it, when there is no child after all: what was prepared for it does not keep files open. */
+void fd_pack_undo(const char *text);
 /* In a process that has no table yet. What cannot be opened any more is left out. ENOMEM, EINVAL. */
 int fd_unpack(const char *text);
 

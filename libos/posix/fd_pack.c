@@ -195,3 +195,30 @@ int fd_unpack(const char *text)
 	free(copy);
 	return error;
 }
+
+/* Takes what the child would have taken. */
+static void line_undo(char *line)
+{
+	char *rest = line, *word[7];
+	const struct open_file_ops *ops;
+	struct open_file *f;
+	unsigned words = 0;
+
+	while (words < 7 && (word[words] = strtok_r(rest, " ", &rest)))
+		words++;
+	ops = words == 7 ? kind_of(word[2]) : NULL;
+	if (!ops || !ops->unpack || strcmp(word[5], "-") == 0)
+		return;
+	unescape(word[5]);
+	if (!ops->unpack(word[5], O_RDONLY, NULL, &f))
+		file_drop(f);
+}
+
+void fd_pack_undo(const char *text)
+{
+	char *copy = strdup(text), *rest = copy, *line;
+
+	while (copy && (line = strtok_r(rest, "\n", &rest)))
+		line_undo(line);
+	free(copy);
+}

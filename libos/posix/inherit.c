@@ -238,6 +238,8 @@ int inherit_start(const char *program, uint32_t core, const struct inherit *text
 	else if (!err)
 		child_known(out->pid);
 	mutex_unlock(&nursery.lock);
+	if (answer)
+		inherit_undo(text);
 	return answer;
 }
 
@@ -267,6 +269,8 @@ int inherit_become(const char *program, const struct inherit *text)
 	if (!err)
 		child_drop(next.pid);
 	mutex_unlock(&nursery.lock);
+	if (answer)
+		inherit_undo(text);
 	return answer;
 }
 

@@ -57,6 +57,8 @@ const char *inherit_find(const struct inherit *i, enum inherit_section tag, size
 /* What any child gets of this process but its arguments and environment (inherit_parts.c); takes it, or an errno. */
 void inherit_pack(struct inherit *i);
 int inherit_unpack(const struct inherit *text);
+/* There is no child that takes it: its files are nobody's. */
+void inherit_undo(const struct inherit *text);
 
 /*
  * The parent's side: starts the program (as named in the boot archive), which is among the children from then on, hands

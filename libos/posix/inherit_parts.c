@@ -56,6 +56,15 @@ static void files_put(struct inherit *i) { text_put(i, fd_pack(!i->actions)); }
 
 static int files_take(const char *data, size_t bytes) { return bytes && !data[bytes - 1] ? fd_unpack(data) : EPROTO; }
 
+void inherit_undo(const struct inherit *text)
+{
+	size_t bytes;
+	const char *files = inherit_find(text, INHERIT_FILES, &bytes);
+
+	if (files && bytes && !files[bytes - 1])
+		fd_pack_undo(files);
+}
+
 static void names_put(struct inherit *i) { text_put(i, ns_pack()); }
 
 static int names_take(const char *data, size_t bytes) { return bytes && !data[bytes - 1] ? ns_unpack(data) : EPROTO; }

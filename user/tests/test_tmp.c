@@ -366,6 +366,18 @@ static bool children_have_open_files(void)
 	return end();
 }
 
+/* A child that could not be started keeps no end of a pipe open. */
+static bool no_child_has_nothing(void)
+{
+	char *argv[] = { (char *)"not-elf", NULL };
+	int fd[2];
+	pid_t pid;
+
+	EXPECT(pipe(fd) == 0 && posix_spawn(&pid, "/boot/not-elf", NULL, NULL, argv, NULL) != 0);
+	EXPECT(close(fd[1]) == 0 && read(fd[0], got, 1) == 0 && close(fd[0]) == 0);
+	return true;
+}
+
 const struct test tmp_tests[] = {
 	{ "a file is written and read back", a_file_is_written_and_read_back },
 	{ "directories are made and listed", directories_are_made_and_listed },
@@ -377,5 +389,6 @@ const struct test tmp_tests[] = {
 	{ "memory is mapped", memory_is_mapped },
 	{ "locks are told", locks_are_told },
 	{ "children have open files, offsets, a pipe's end", children_have_open_files },
+	{ "a child that cannot be started keeps nothing open", no_child_has_nothing },
 	{ NULL, NULL },
 };
