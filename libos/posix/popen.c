@@ -109,10 +109,12 @@ static struct command *command_make(const char *text, bool reads, bool cloexec)
 
 	if (!c)
 		return NULL;
-	if (pipe2(ends, O_CLOEXEC) < 0) {
+	if (pipe(ends) < 0) {
 		free(c);
 		return NULL;
 	}
+	fcntl(ends[0], F_SETFD, FD_CLOEXEC);
+	fcntl(ends[1], F_SETFD, FD_CLOEXEC);
 	ours = ends[reads ? 0 : 1];
 	theirs = ends[reads ? 1 : 0];
 	error = command_start(c, text, theirs, reads ? STDOUT_FILENO : STDIN_FILENO);
