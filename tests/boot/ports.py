@@ -31,6 +31,11 @@ def test_duktape(report):
     tap(report, "duktape", "duk /boot/check.js")
 
 
+def test_shell(report):
+    """dash runs a script: functions, pipelines, signals, files"""
+    tap(report, "sh", "sh /boot/check.sh")
+
+
 def test_zlib(report):
     """zlib's own test, with a file in /tmp"""
     with boot() as g:

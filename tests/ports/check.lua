@@ -287,4 +287,15 @@ check(file and file:read("l"):find("A program for the ported Lua", 1, true), "th
 file:close()
 check(select(2, io.open("/boot/no-such-file")) ~= nil, "a file that is not there is an error")
 
+local pipe = io.popen("while read -r x; do echo $((x * x)) > /tmp/check.lua.out; done", "w")
+pipe:write("12\n")
+check(pipe:close() and io.open("/tmp/check.lua.out"):read("n") == 144, "a command that reads from a pipe")
+pipe = io.popen("echo one; echo two; exit 3")
+check(pipe:read("a") == "one\ntwo\n" and select(3, pipe:close()) == 3, "a command's output and status")
+check(select(3, os.execute("exit 4")) == 4, "os.execute")
+local name = os.tmpname()
+file = io.open(name, "w+")
+file:write("line 1\n", 2.5, "\n"):seek("set", 5)
+check(file:read("n") == 1 and file:read("n") == 2.5 and file:close() and os.remove(name), "a temporary file")
+
 print("1.." .. count)
