@@ -176,15 +176,16 @@ static bool mailboxes_wait(cycles_t *deadline)
 /* What is to be done at some time, or after what has been handled. True: there may be more; else `next` is when. */
 static bool tend(cycles_t *next)
 {
-	cycles_t boot = 0, agree = 0, members = 0, caps = 0;
+	cycles_t boot = 0, agree = 0, members = 0, caps = 0, alive = 0;
 
 	monitor.pressing = monitor.stirred = false;
 	boot_step(&boot);
 	*next = earlier(boot, pending_expire(&monitor.pendings, context_now()));
 	*next = earlier(*next, earlier(power_step(), control_step()));
+	alive_step(&alive);
 	if (agree_step(&agree) || members_step(&members) || caps_step(&caps))
 		monitor.pressing = true;
-	*next = earlier(earlier(*next, agree), earlier(members, caps));
+	*next = earlier(earlier(earlier(*next, agree), earlier(members, caps)), alive);
 	return monitor.pressing || monitor.stirred || mailboxes_wait(next);
 }
 

@@ -291,6 +291,13 @@ void watch_forget(struct request *r);
 void watch_process_gone(struct process *p);
 void watch_core_gone(coreid_t core);
 
+/* --- alive.c: processes that hang ---------------------------------------------------------------------- */
+
+void alive_said(struct request *r);
+/* Has it run for so long without saying that it lives? Also who never says so. */
+bool alive_hangs(const struct process *p, uint64_t ms);
+void alive_step(cycles_t *next);
+
 /* --- mail.c: lines that monitors carry ---------------------------------------------------------------- */
 
 void mail_request(struct request *r);

@@ -187,6 +187,10 @@ void process_kill(struct request *r)
 		request_reply(r, ERR_NO_PROCESS, NULL);
 		return;
 	}
+	if (r->m.word[1] && !alive_hangs(p, r->m.word[1])) {
+		request_reply(r, ERR_AGAIN, NULL);
+		return;
+	}
 	request_reply(r, ERR_OK, NULL);
 	process_end(p, MON_KILLED, ERR_KILLED);
 }

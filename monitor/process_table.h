@@ -71,6 +71,9 @@ struct process {
 	uint32_t move_sequence;
 	struct origin mover;
 	bool moving;
+	uint64_t alive_most; /* ticks that it may run without a word: alive.c; 0: for ever */
+	uint64_t alive_at;   /* what it had run at the last */
+	bool doubted;
 	uint64_t watchers; /* who is told of its end: monitor/watch.c */
 	cptr_t block;      /* that block */
 	cptr_t slots;      /* first of PROCESS_SLOTS slots of the monitor's for it */

@@ -90,6 +90,7 @@ static const struct handler handlers[MON_OPS] = {
 	[MON_RETURNED] = { region_returned, FROM_BOTH, CORE_IN_WORD0, false, true, true },
 	[MON_QUOTA] = { region_quota, FROM_BOTH, CORE_IN_WORD0, false, true, true },
 	[MON_BACK] = { region_back, FROM_MONITOR, HERE, true, false, false },
+	[MON_ALIVE] = { alive_said, FROM_PROCESS, HERE, true, false, false },
 	[MON_MAIL] = { mail_request, FROM_BOTH, HERE, false, true, false },
 	[MON_MAIL_TAKEN] = { mail_taken, FROM_PROCESS, HERE, true, false, false },
 	[MON_SIGNAL] = { signal_request, FROM_BOTH, CORE_IN_WORD0, false, true, false },

@@ -475,6 +475,20 @@ err_t mon_kill(uint64_t pid)
 	return call(MON_KILL, &m);
 }
 
+err_t mon_kill_hung(uint64_t pid, unsigned ms)
+{
+	struct mon_message m = { .word = { pid, ms } };
+
+	return call(MON_KILL, &m);
+}
+
+void mon_alive(unsigned ms)
+{
+	const struct mon_message m = { .header = mon_header(MON_ALIVE, 0, 0, 0), .word = { ms } };
+
+	mon_request_send(&m, NULL, 0);
+}
+
 err_t mon_watch(uint64_t pid)
 {
 	struct mon_message m = { .word = { pid } };

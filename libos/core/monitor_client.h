@@ -124,6 +124,16 @@ err_t mon_migrate(uint64_t pid, coreid_t core);
 /* Waits until `pid`, on any core, has ended. cause: enum mon_cause. Either output may be NULL. */
 err_t mon_wait(uint64_t pid, unsigned *cause, uint64_t *status);
 err_t mon_kill(uint64_t pid);
+/*
+ * The same to one that hangs: it says that it lives (mon_alive), and has run for so many ms since it did. ERR_AGAIN: it
+ * has not; it may be waiting for its processor.
+ */
+err_t mon_kill_hung(uint64_t pid, unsigned ms);
+/*
+ * This process lives. If it runs for so many ms, and half as many again, without saying so once more, its monitor
+ * ends it; 0: it may.
+ */
+void mon_alive(unsigned ms);
 /* This process is told of the end of `pid`, once (mon_watcher_add). ERR_NO_PROCESS: it has ended already. */
 err_t mon_watch(uint64_t pid);
 /*

@@ -63,8 +63,12 @@ enum mon_op {
 	   w3 = between monitors: it is a service | service << 32, w4 = pid, w5 = secret of the mailbox that it finds in its
 	   argument page, pid 0: none -> w0 = pid */
 	MON_SPAWN,
-	MON_WAIT,     /* w0 = pid -> w0 = enum mon_cause, w1 = status. Answered when it ends */
-	MON_KILL,     /* w0 = pid */
+	MON_WAIT, /* w0 = pid -> w0 = enum mon_cause, w1 = status. Answered when it ends */
+	/* w0 = pid. w1 = 0, or: only if it has run for so many ms without MON_ALIVE, or never says that; else
+	   ERR_AGAIN */
+	MON_KILL,
+	/* no reply. w0 = ms that the process may run, on its core's processor, without saying so again; 0: for ever */
+	MON_ALIVE,
 	MON_PS,       /* w0 = core, w1 = index, w2 = part -> struct mon_process packed by mon_process_pack */
 	MON_MIGRATE,  /* w0 = pid, w1 = core: its threads go on there. To the process, unasked: w0 = core */
 	MON_MIGRATED, /* w0 = err_t: what came of it */

@@ -126,7 +126,7 @@ static err_t go_over(struct fleet_self *s, const struct fleet_view *v)
 	f->view = *v;
 	if (v->head.settled > s->settled)
 		s->settled = v->head.settled;
-	s->rank_waits = 0;
+	s->rank_waits = s->rank_doubts = 0;
 	self_wake(s);
 	if (!s->serving) {
 		err = serve(s);

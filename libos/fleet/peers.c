@@ -29,6 +29,7 @@ struct fleet_peer *peer_of(struct fleet_self *s, uint32_t number)
 	p = calloc(1, sizeof(*p));
 	if (!p)
 		return NULL;
+	p->self = s;
 	p->number = number;
 	p->at = m->at;
 	rpc_client_init(&p->client, s->fleet->fabric, &s->fleet->server);
@@ -94,7 +95,7 @@ void peers_prune(struct fleet_self *s)
 	}
 }
 
-bool peer_fence(struct fleet_self *s, struct fleet_peer *p)
+bool peer_fence_hung(struct fleet_self *s, struct fleet_peer *p, unsigned ms)
 {
 	err_t err;
 
@@ -103,13 +104,15 @@ bool peer_fence(struct fleet_self *s, struct fleet_peer *p)
 	if (p->dead)
 		return true;
 	p->fencing = true;
-	err = mon_kill(p->at.pid);
+	err = ms ? mon_kill_hung(p->at.pid, ms) : mon_kill(p->at.pid);
 	p->fencing = false;
 	/* A process that is no more, or whose core has been excluded, does nothing any more. */
 	p->dead = !err || err == ERR_NO_PROCESS || err == ERR_CORE_TIMEOUT || err == ERR_CORE_DOWN;
 	self_wake(s);
 	return p->dead;
 }
+
+bool peer_fence(struct fleet_self *s, struct fleet_peer *p) { return peer_fence_hung(s, p, 0); }
 
 /* --- words -------------------------------------------------------------------------------- */
 

@@ -24,6 +24,7 @@ struct fleet_drift {
 /* What we know of another member, beyond the view. */
 struct fleet_peer {
 	struct fleet_peer *next;
+	struct fleet_self *self;
 	uint32_t number;
 	struct mailbox at;
 	struct rpc_client client;
@@ -82,6 +83,8 @@ struct fleet_self {
 	bool coordinator;           /* we act as such */
 	bool changing;              /* ... and tell another view */
 	uint64_t mourned;           /* view in which somebody was fenced because it was silent; 0: none */
+	bool asking;                /* a thread asks a monitor about one that is silent */
+	uint32_t rank_doubts;       /* how often our patience has ended without a heartbeat */
 	uint32_t rank_waits;        /* ticks without a heartbeat; in late ones */
 	uint64_t beats, beats_seen; /* that came; ... until the last tick */
 	struct fleet_newcomer newcomer[FLEET_NEWCOMERS];
@@ -124,6 +127,8 @@ void peers_prune(struct fleet_self *s);
 void peer_heard(struct fleet_self *s, uint32_t number);
 /* Sees to it that the member is surely dead. False: it could not be done now. */
 bool peer_fence(struct fleet_self *s, struct fleet_peer *p);
+/* The same to one that is silent, if it has run for so many ms all the same: else it may wait for its processor. */
+bool peer_fence_hung(struct fleet_self *s, struct fleet_peer *p, unsigned ms);
 
 /* --- control.c -------------------------------------------------------------------------- */
 

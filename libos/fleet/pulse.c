@@ -6,7 +6,9 @@
  * else stay away the second in line fences the coordinator, the third waits thrice as long for the second, and so
  * on. A tick that comes late counts for little, since a machine that stood still has not been waiting; but where all
  * come late, who is silent for many of them is hung, too. The pulse itself waits for nobody: who has no room
- * for its heartbeat has missed it.
+ * for its heartbeat has missed it.  Before a silent one is fenced its monitor is asked whether it has run at all since
+ * it said that it lives, which each member does at every tick: who waits for its processor is let be.  Who has not run
+ * and is silent for much longer is fenced in any case: it has stopped.
  *
  * A second one is fenced only when a view without the first is settled, lest what both had is lost; or when it is
  * silent for so long that nothing can be settled with it. A fleet of one has no heartbeats.
@@ -103,26 +105,60 @@ static void scale(struct fleet_self *s, cycles_t now)
 
 /* --- heartbeats ------------------------------------------------------------------------------------ */
 
-#define STUCK 4    /* times its patience */
-#define IN_TIME 16 /* what a tick in time counts, in late ones */
+#define STUCK 4       /* times its patience */
+#define STOPPED 25    /* ... */
+#define RAN_MS 20     /* that a silent one has run: then it hangs */
+#define ALIVE_MS 1000 /* that our monitor lets us run without a word */
+#define IN_TIME 16    /* what a tick in time counts, in late ones */
 
 static uint32_t patience_of(const struct fleet_self *s) { return s->fleet->view.head.policy.patience * IN_TIME; }
 
+/* One at a time. */
 static bool may_fence(const struct fleet_self *s, const struct fleet_peer *p)
 {
 	bool mourning = s->mourned && (!fleet_settled(s->fleet) || s->fleet->view.head.version == s->mourned);
 
-	return !mourning || p->missed >= STUCK * patience_of(s);
+	return !s->asking && (!mourning || p->missed >= STUCK * patience_of(s));
 }
 
+/* Has it been silent for so long that it does not matter whether it has run? */
+static bool has_stopped(const struct fleet_self *s, const struct fleet_peer *p)
+{
+	unsigned rank = view_rank(&s->fleet->view, s->fleet->number);
+
+	return p->missed >= STOPPED * patience_of(s) || (2 * rank - 1) * s->rank_doubts >= STOPPED;
+}
+
+static void *inquest(void *peer)
+{
+	struct fleet_peer *p = peer;
+	struct fleet_self *s = p->self;
+	cycles_t seen = fabric_now(s->fleet->fabric);
+	uint64_t version = s->fleet->view.head.version;
+
+	if (!p->dead && peer_fence_hung(s, p, has_stopped(s, p) ? 0 : RAN_MS)) {
+		s->mourned = version;
+		s->times.seen = seen;
+		event_signal(&s->work);
+	}
+	p->users--;
+	s->asking = false;
+	return NULL;
+}
+
+/* A thread of its own asks, for the monitor's answer may take long. */
 static void hung(struct fleet_self *s, struct fleet_peer *p)
 {
-	s->mourned = s->fleet->view.head.version;
-	s->times.seen = fabric_now(s->fleet->fabric);
+	struct thread *thread;
+
+	if (s->asking)
+		return;
+	s->asking = true;
 	p->users++;
-	peer_fence(s, p);
-	p->users--;
-	event_signal(&s->work);
+	if (thread_create(&thread, inquest, p))
+		inquest(p);
+	else
+		thread_detach(thread);
 }
 
 /* Takes the answer to the last heartbeat, if it has come. */
@@ -170,18 +206,21 @@ static void listen(struct fleet_self *s, bool in_time)
 	unsigned rank = view_rank(v, s->fleet->number);
 
 	if (s->beats != s->beats_seen)
-		s->rank_waits = 0;
+		s->rank_waits = s->rank_doubts = 0;
 	else
 		s->rank_waits += in_time ? IN_TIME : 1;
 	s->beats_seen = s->beats;
 	if (!rank || s->rank_waits < patience_of(s) * (2 * rank - 1))
 		return;
 	s->rank_waits = 0;
+	s->rank_doubts++;
 	for (uint32_t i = 0; i < v->count && v->member[i].number < s->fleet->number; i++) {
 		struct fleet_peer *p = peer_of(s, v->member[i].number);
 
-		if (p && !p->dead)
+		if (p && !p->dead) {
 			hung(s, p);
+			return; /* the next of them is to see to the rest */
+		}
 	}
 }
 
@@ -196,6 +235,7 @@ static cycles_t period_of(const struct fleet_self *s)
 
 static void tick(struct fleet_self *s, cycles_t now, bool in_time)
 {
+	mon_alive(ALIVE_MS);
 	look_at_load(s, now);
 	if (!s->serving)
 		return;
@@ -214,6 +254,7 @@ void *pulse_main(void *self)
 	struct fabric *f = s->fleet->fabric;
 	cycles_t last = fabric_now(f), now;
 
+	mon_alive(ALIVE_MS);
 	while (!s->ending) {
 		now = fabric_now(f);
 		if (now - last < period_of(s)) {

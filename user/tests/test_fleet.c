@@ -330,6 +330,19 @@ static bool the_killed_are_replaced(void) { return lose_all_ways(KILL); }
 static bool the_trapped_are_replaced(void) { return lose_all_ways(TRAP); }
 static bool the_hung_are_ended_and_replaced(void) { return lose_all_ways(HANG); }
 
+/* Nobody else is there to miss it: its monitor ends it. */
+static bool one_alone_that_hangs_is_ended(void)
+{
+	unsigned cause;
+
+	EXPECT(begin(&(struct fleet_policy){ .least = 1, .most = 1 }, 1));
+	EXPECT_OK(drill_hang(&client.rpc, fabric_now(fabric)));
+	EXPECT_OK(mon_wait(now.member[0].at.pid, &cause, NULL));
+	EXPECT(cause == MON_KILLED);
+	fleet_client_close(&client);
+	return true;
+}
+
 static bool it_grows_under_load_and_shrinks_after(void)
 {
 	struct fleet_policy policy = { .least = 1, .most = 2, .high = 400, .low = 200, .rise = 100, .fall = 300 };
@@ -383,6 +396,7 @@ const struct test fleet_tests[] = {
 	{ "the killed are replaced", the_killed_are_replaced },
 	{ "the trapped are replaced", the_trapped_are_replaced },
 	{ "the hung are ended and replaced", the_hung_are_ended_and_replaced },
+	{ "one alone that hangs is ended", one_alone_that_hangs_is_ended },
 	{ "it grows under load and shrinks after", it_grows_under_load_and_shrinks_after },
 	{ "strangers are refused", strangers_are_refused },
 	{ NULL, NULL },

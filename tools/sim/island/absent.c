@@ -25,6 +25,7 @@ REFUSED(signal_request)
 REFUSED(signal_relate)
 REFUSED(mail_request)
 DROPPED(mail_taken)
+DROPPED(alive_said)
 DROPPED(watch_gone)
 DROPPED(watch_state)
 DROPPED(watch_forget)
@@ -76,6 +77,11 @@ WEAK void watch_process_gone(struct process *p) { (void)p; }
 WEAK void process_spawn_right(struct request *r, const struct text *text) { (void)r, (void)text; }
 WEAK void name_process_gone(struct process *p) { (void)p; }
 WEAK void connections_process_gone(struct process *p) { (void)p; }
+WEAK bool alive_hangs(const struct process *p, uint64_t ms)
+{
+	(void)p, (void)ms;
+	return true;
+}
 WEAK void boards_process_gone(struct process *p) { (void)p; }
 WEAK void boot_process_gone(const struct process *p) { (void)p; }
 
