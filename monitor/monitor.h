@@ -54,6 +54,8 @@ struct request {
 /* Handles a message from a process of this core, or (number 0) from another core's monitor; one from there. */
 void request_handle(struct origin from, const struct mon_message *m);
 void request_hear(coreid_t from, const struct mon_message *m);
+/* Messages of other monitors that no monitor may send. */
+unsigned requests_senseless(void);
 /* Answers it: `words` (MON_PAYLOAD of them, or NULL for zeros). Requests that take no reply get none. */
 void request_reply(const struct request *r, err_t err, const uint64_t *words);
 /* Likewise when only this was kept of the request. */

@@ -3,8 +3,8 @@
  * and which core answers.
  *
  * A request that another core is to answer is forwarded with a sequence number of
- * ours; its answer is sent on to who asked.  A message that fits no row gets
- * ERR_MESSAGE and does nothing.
+ * ours; its answer is sent on to who asked.  A message that fits no row does nothing: a process's
+ * gets ERR_MESSAGE, a monitor's is counted, and reported with whose it was.
  */
 #include "monitor/monitor.h"
 #include "libos/x86/context.h"
@@ -27,6 +27,8 @@ struct handler {
 	bool quick;  /* the other monitor answers at once, or something is wrong with it */
 	bool right;  /* for services only; w5 says which process asks */
 };
+
+static unsigned senseless;
 
 static void request_text(struct request *r) { text_append(&monitor.texts, r->from, &r->m); }
 
@@ -220,6 +222,17 @@ static void request_route(const struct handler *h, struct request *r, struct tex
 		request_reply(r, err, NULL);
 }
 
+unsigned requests_senseless(void) { return senseless; }
+
+/* Reported at the first, and each time that the count has doubled. */
+static void request_drop(const struct request *r)
+{
+	senseless++;
+	if ((senseless & (senseless - 1)) == 0)
+		report("monitor %u: dropped a senseless message of type %u from core %u (%u so far)", monitor.core,
+		       mon_op(r->m.header), r->from.core, senseless);
+}
+
 static __attribute__((noinline)) void request_take(struct origin from, const struct mon_message *m)
 {
 	struct request r = { .from = from, .m = *m };
@@ -240,7 +253,9 @@ static __attribute__((noinline)) void request_take(struct origin from, const str
 	/* With its request it goes. */
 	text = op == MON_TEXT ? NULL : text_take(&monitor.texts, from);
 	if (!h || !(h->from & (origin_is_monitor(from) ? FROM_MONITOR : FROM_PROCESS))) {
-		if (!h || !h->silent)
+		if (origin_is_monitor(from))
+			request_drop(&r);
+		else if (!h || !h->silent)
 			request_reply(&r, ERR_MESSAGE, NULL);
 	} else {
 		request_route(h, &r, text);

@@ -1,5 +1,6 @@
 /*
- * Lines of agreement that make no sense, from a core whose monitor has lost its mind.
+ * Lines of agreement that make no sense, from a core whose monitor has lost its mind; and messages of types that no
+ * monitor sends.
  *
  * Each is a line as it could be with one thing in it that cannot be.  It must be dropped and counted against its
  * sender: no line goes out for it, nothing begins or ends.  What comes afterwards is for the other checks.
@@ -144,5 +145,39 @@ void garbage_act(void)
 	/* Of a core that is excluded nothing is looked at. */
 	if (island->isle_malformed() != malformed + island->isle_group_holds(GROUP_ALL, from))
 		sim_violation(to, "does not count a line of kind %u that makes no sense", agree_kind(m.header));
+	fabric_soon(to);
+}
+
+/* What only processes say, and types that there are not. */
+static unsigned type_draw(void)
+{
+	static const uint8_t of_processes[] = { MON_EXIT,     MON_RAM,  MON_RAM_FREE,  MON_FAULT,
+						MON_ROUNDS,   MON_SPAN, MON_UNMAP,     MON_CAP_COPY,
+						MON_CAP_SEND, MON_WALK, MON_MAIL_TAKEN };
+
+	return below(2) ? of_processes[below(sizeof of_processes)] : MON_OPS + below(256 - MON_OPS);
+}
+
+void garbage_request_act(void)
+{
+	coreid_t from = below(options.cores), to = below(options.cores);
+	const struct island *island = &cores[to].island;
+	struct mon_message m = { .header = mon_header(type_draw(), 0, below(1 << 16), below(1 << 20)),
+				 .word = { random_next(&dice), random_next(&dice), random_next(&dice) } };
+	uint64_t line[SIM_WORDS], lines = fabric_lines();
+	unsigned malformed, busy;
+
+	if (from == to || !core_alive(from) || !core_alive(to))
+		return;
+	memcpy(line, &m, sizeof line);
+	malformed = island->isle_malformed_requests();
+	busy = island->isle_busy();
+	trace_note(to, "gets a message of type %u from core %u that makes no sense", mon_op(m.header), from);
+	island->isle_message(from, line);
+	if (fabric_lines() != lines || island->isle_busy() != busy)
+		sim_violation(to, "does something about a message of type %u that makes no sense", mon_op(m.header));
+	/* Of a core that is excluded nothing is looked at. */
+	if (island->isle_malformed_requests() != malformed + island->isle_group_holds(GROUP_ALL, from))
+		sim_violation(to, "does not count a message of type %u that makes no sense", mon_op(m.header));
 	fabric_soon(to);
 }

@@ -76,6 +76,7 @@ bool isle_group_holds(uint64_t group, coreid_t core);
 unsigned isle_malformed(void);
 /* ... of capabilities. */
 unsigned isle_malformed_caps(void);
+unsigned isle_malformed_requests(void);
 /* What is due or was posted; returns when to look again, or 0. */
 cycles_t isle_step(void);
 

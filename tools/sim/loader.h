@@ -32,6 +32,7 @@
 	X(isle_heir)           \
 	X(isle_root)           \
 	X(isle_malformed_caps) \
+	X(isle_malformed_requests) \
 	X(isle_run) X(isle_check) X(isle_caps) X(isle_busy) X(isle_show) X(isle_memory_free)
 
 struct island {

@@ -166,6 +166,7 @@ void work_figures(void);
  * A line that makes no sense comes to some core, and nothing may come of it. */
 void garbage_act(void);
 void garbage_caps_act(void);
+void garbage_request_act(void);
 
 /* --- check.c ------------------------------------------------------------------------------- */
 

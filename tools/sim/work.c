@@ -108,7 +108,9 @@ void work_act(uint32_t what)
 		stall_act();
 		break;
 	case ACT_GARBAGE:
-		if (wanted("rounds") && (!wanted("caps") || random_one_in(&dice, 2)))
+		if (random_one_in(&dice, 8))
+			garbage_request_act();
+		else if (wanted("rounds") && (!wanted("caps") || random_one_in(&dice, 2)))
 			garbage_act();
 		else
 			garbage_caps_act();

@@ -79,13 +79,17 @@ int deed_use_threads(const char *arg)
 
 int deed_use_slots(const char *arg)
 {
-	static cptr_t slot[SLOTS];
+	cptr_t *slot = malloc(SLOTS * sizeof *slot);
 	unsigned count = 0;
 	vaddr_t va;
 	cptr_t one;
 	err_t err;
 
 	(void)arg;
+	if (!slot)
+		return 3;
+	/* The heap's pages take slots when they are touched. */
+	memset(slot, 0, SLOTS * sizeof *slot);
 	while (count < SLOTS && !(err = slot_alloc(&slot[count])))
 		count++;
 	if (err != ERR_NO_SLOTS || slot_alloc_run(2, &one) == ERR_OK || slot_alloc_run(257, &one) != ERR_ARGUMENT)

@@ -234,6 +234,7 @@ paddr_t isle_root(uint32_t process)
 }
 
 unsigned isle_malformed_caps(void) { return caps_malformed(); }
+unsigned isle_malformed_requests(void) { return requests_senseless(); }
 
 static bool process_runs(const struct process *p)
 {
