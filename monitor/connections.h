@@ -34,14 +34,14 @@ struct connection {
 	uint8_t shared_bits; /* connecting side: of the frame that it wants when both are on one core; 0: none */
 	bool local_done;     /* our process has closed it or ended */
 	bool peer_done;
-	uint8_t leaving;     /* local_done: what its process must not have any more, plus 1 till all of that is asked for */
+	uint8_t leaving;     /* local_done: what is being taken from our process, plus 1 till all of that has begun */
 	uint64_t late_board; /* opening: waits till what a process had of that board has gone; 0: does not */
-	bool can_hint;     /* serving side: the client has a slot for our process's board */
-	uint8_t hint;      /* our byte on that board */
-	uint32_t board;    /* number in this monitor's table of boards; 0: it uses none */
-	bool foreign;      /* serving side of a connection between cores: `frame` is the other core's */
-	uint32_t process;  /* number of our process */
-	uint32_t sequence; /* of the request that opens it: our process's MON_CONNECT, or a monitor's MON_OPEN */
+	bool can_hint;       /* serving side: the client has a slot for our process's board */
+	uint8_t hint;        /* our byte on that board */
+	uint32_t board;      /* number in this monitor's table of boards; 0: it uses none */
+	bool foreign;        /* serving side of a connection between cores: `frame` is the other core's */
+	uint32_t process;    /* number of our process */
+	uint32_t sequence;   /* of the request that opens it: our process's MON_CONNECT, or a monitor's MON_OPEN */
 	coreid_t peer_core;
 	uint32_t peer_id; /* 0: not known */
 	uint64_t peer_pid;

@@ -28,12 +28,12 @@ def test_2(report):
 
 def test_16(report):
     """tests, 16 cores"""
-    run_tap(report, "tests/16 cores", "run --core 0 tests", 240, cores=16, mem="1G")
+    run_tap(report, "tests/16 cores", "run --core 0 tests", 480, cores=16, mem="1G")
 
 
 def test_16_multi(report):
     """tests, 16 cores, a thread each"""
-    run_tap(report, "tests/16 cores, a thread each", "run --core 0 tests", 300, cores=16, mem="1G", accel="tcg-multi")
+    run_tap(report, "tests/16 cores, a thread each", "run --core 0 tests", 480, cores=16, mem="1G", accel="tcg-multi")
 
 
 def test_fabric(report):

@@ -8,30 +8,30 @@
 #include "tools/sim/island.h"
 
 /* The entry points of one copy; as in island.h. */
-#define ISLAND_ENTRIES(X)      \
-	X(isle_start)          \
-	X(isle_start_others)   \
-	X(isle_settle)         \
-	X(isle_message)        \
-	X(isle_request)        \
-	X(isle_propose)        \
-	X(isle_group_make)     \
-	X(isle_group_holds)    \
-	X(isle_malformed)      \
-	X(isle_doorbell)       \
-	X(isle_step)           \
-	X(isle_process)        \
-	X(isle_member)         \
-	X(isle_process_end)    \
-	X(isle_lend)           \
-	X(isle_process_alive)  \
-	X(isle_invoke)         \
-	X(isle_page)           \
-	X(isle_table_marked)   \
-	X(isle_owner)          \
-	X(isle_heir)           \
-	X(isle_root)           \
-	X(isle_malformed_caps) \
+#define ISLAND_ENTRIES(X)          \
+	X(isle_start)              \
+	X(isle_start_others)       \
+	X(isle_settle)             \
+	X(isle_message)            \
+	X(isle_request)            \
+	X(isle_propose)            \
+	X(isle_group_make)         \
+	X(isle_group_holds)        \
+	X(isle_malformed)          \
+	X(isle_doorbell)           \
+	X(isle_step)               \
+	X(isle_process)            \
+	X(isle_member)             \
+	X(isle_process_end)        \
+	X(isle_lend)               \
+	X(isle_process_alive)      \
+	X(isle_invoke)             \
+	X(isle_page)               \
+	X(isle_table_marked)       \
+	X(isle_owner)              \
+	X(isle_heir)               \
+	X(isle_root)               \
+	X(isle_malformed_caps)     \
 	X(isle_malformed_requests) \
 	X(isle_run) X(isle_check) X(isle_caps) X(isle_busy) X(isle_show) X(isle_memory_free)
 

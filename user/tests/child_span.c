@@ -407,8 +407,8 @@ int deed_span_close(const char *arg)
 #define CONNECTIONS_TRIED 8192
 
 /*
- * Speaks with the console over memory in page tables of n cores, then has its monitor close whatever connection it has, and
- * unmaps nothing.
+ * Speaks with the console over memory in page tables of n cores, then has its monitor close whatever connection it
+ * has, and unmaps nothing.
  */
 int deed_span_hang_up(const char *arg)
 {
