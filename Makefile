@@ -102,7 +102,7 @@ test-model: sim-built ## the models, and the simulator held against them
 	tools/test model
 test-sim: sim-built fleetsim-built ## the tests in the simulator
 	tools/test sim
-test-boot: iso pxe all $(BUILD)/kernel/other.elf ## the tests in the emulator
+test-boot: iso pxe all wrapper $(BUILD)/kernel/other.elf ## the tests in the emulator
 	tools/test boot
 test-fleet: all ## members of the four fleets are killed under load of 8 clients each, and ledgers kept
 	tools/test --only 'a ledger$$' boot

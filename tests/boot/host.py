@@ -1,8 +1,11 @@
 """The host's files under emulation: what one side writes the other reads."""
 import os
+import subprocess
 import tempfile
+import time
 
 import guest
+import qemu
 from inside import run_tap
 from machines import expect
 
@@ -66,3 +69,59 @@ def test_without(report):
     with guest.boot(60, cores=1) as g:
         g.prompt()
         expect("host" not in g.shell("ps"), "the service runs without its device")
+
+
+PROGRAM = r"""
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+int main(int argc, char **argv)
+{
+	char line[100], cwd[1000];
+	FILE *f = fopen("made", "w");
+
+	fprintf(f, "by %s\n", argv[0]);
+	fclose(f);
+	printf("%s %s in %s\n", argv[1], argv[argc - 1], getcwd(cwd, sizeof cwd));
+	while (fgets(line, sizeof line, stdin))
+		printf("read %s", line);
+	fprintf(stderr, "%s\n", fopen("nothing", "r") ? "found" : strerror(errno));
+	return 200;
+}
+"""
+
+
+def skerry_run(folder, *words, **how):
+    return subprocess.run([os.path.join(qemu.ROOT, "tools/skerry-run"), "--limit", "60", *words], cwd=folder,
+                          capture_output=True, timeout=90, **how)
+
+
+def compiled(folder):
+    write(folder, "program.c", PROGRAM.encode())
+    subprocess.run([os.path.join(qemu.BUILD, "bin/x86_64-skerry-gcc"), "program.c", "-o", "program"], cwd=folder,
+                   check=True)
+
+
+def test_skerry_run(report):
+    """tools/skerry-run: a program of the wrapper's as one of this machine: streams, folder, status"""
+    with tempfile.TemporaryDirectory(prefix="skerry-share-") as folder:
+        compiled(folder)
+        start = time.monotonic()
+        done = skerry_run(folder, "./program", "a", "b c", input=b"one\ntwo\n")
+        took = time.monotonic() - start
+        expect(done.returncode == 200, f"exit status {done.returncode}: {done.stderr}")
+        expect(done.stdout.decode() == f"a b c in /host{folder}\nread one\nread two\n", f"output {done.stdout}")
+        expect(done.stderr == b"No such file or directory\n", f"errors {done.stderr}")
+        expect(read(folder, "made") == b"by program\n", "the file that it made is another one here")
+        report.result(f"boot host: skerry-run took {took:.1f} s, 3 s are the goal on an idle machine", took < 30)
+
+
+def test_skerry_run_killed(report):
+    """tools/skerry-run: a program that faults, and one that is not there"""
+    with tempfile.TemporaryDirectory(prefix="skerry-share-") as folder:
+        done = skerry_run(folder, "crash", stdin=subprocess.DEVNULL)
+        expect(done.returncode > 128, f"exit status {done.returncode} of a program that faults")
+        done = skerry_run(folder, "./nothing", stdin=subprocess.DEVNULL)
+        expect(done.returncode != 0 and b"no such file" in done.stderr, f"{done.returncode}, {done.stderr}")
