@@ -51,8 +51,8 @@ static uint64_t likely_word(void)
 static bool harmless(unsigned op)
 {
 	return op != MON_EXIT && op != MON_FAULT && op != MON_POWER && op != MON_KILL && op != MON_LOG &&
-	       op != MON_SPAN && op != MON_MIGRATE && op != MON_CAP_DELETE && op != MON_CAP_REVOKE &&
-	       op != MON_CORE_CONTROL;
+	       op != MON_SPAN && op != MON_MIGRATE && op != MON_CAP_DELETE && op != MON_CAP_REVOKE && op != MON_UNMAP &&
+	       op != MON_PROTECT && op != MON_SIGNAL && op != MON_CORE_CONTROL;
 }
 
 static bool babble_once(void)
