@@ -17,6 +17,12 @@
 
 #define TELL_MS 50      /* between two looks for a name service that was there */
 #define TELL_LOOKS 1000 /* looks */
+#define LOAD_STEP 32    /* permille: changes of the load that are worth a word */
+
+/* One fleet in a process. Not renewed: it is to hear of that member's end. */
+static struct rpc_client name_server;
+static bool is_named; /* it knows this member */
+static uint32_t load_told;
 
 /* A member that came has its name: a policy may choose it now. */
 static err_t named(void *arg, uint32_t from, uint32_t what, const void *data, size_t bytes, void *answer,
@@ -80,25 +86,39 @@ static void name_wait(struct fleet *f, struct rpc_client *names)
 		version = UINT64_MAX;
 }
 
-/* A client that is not renewed: it is to hear of that member's end. */
+bool announce_load(struct fleet *f, uint32_t load)
+{
+	char path[FLEET_NAME + 32];
+	uint32_t change = load > load_told ? load - load_told : load_told - load;
+
+	if (!is_named || change < LOAD_STEP || !rpc_client_has_room(&name_server))
+		return is_named;
+	snprintf(path, sizeof path, "/fleet/%s/%" PRIu32, f->ops->name, f->number);
+	if (!name_load(&name_server, path, load))
+		load_told = load;
+	return true;
+}
+
 static void *announcer(void *arg)
 {
-	static struct rpc_client names; /* one fleet in a process */
 	struct fleet *f = arg;
 	bool first = true;
 
-	rpc_client_init(&names, f->fabric, &f->server);
+	rpc_client_init(&name_server, f->fabric, &f->server);
 	for (unsigned looks = 0; looks < TELL_LOOKS; looks++) {
-		if (!rpc_client_open(&names, NAME_SERVICE) && !name_tell(f, &names, !first)) {
+		if (!rpc_client_open(&name_server, NAME_SERVICE) && !name_tell(f, &name_server, !first)) {
 			first = false;
 			looks = 0;
-			name_wait(f, &names);
+			load_told = 0;
+			is_named = true;
+			name_wait(f, &name_server);
+			is_named = false;
 		} else if (first) {
 			break; /* without a name service there is nobody to tell */
 		}
 		thread_sleep_until(fabric_now(f->fabric) + fleet_ms(f, TELL_MS));
 	}
-	rpc_client_close(&names);
+	rpc_client_close(&name_server);
 	return NULL;
 }
 

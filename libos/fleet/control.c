@@ -68,7 +68,7 @@ static err_t handle_install(struct rpc_call *call, const struct fleet_head *head
 	return err;
 }
 
-static err_t handle_beat(struct rpc_call *call, uint64_t settled, struct fleet_pulse *pulse)
+static err_t handle_beat(struct rpc_call *call, uint64_t settled, uint32_t mean, struct fleet_pulse *pulse)
 {
 	struct fleet_self *s = self_of(call);
 
@@ -77,6 +77,7 @@ static err_t handle_beat(struct rpc_call *call, uint64_t settled, struct fleet_p
 	s->beats++;
 	if (settled > s->settled)
 		s->settled = settled;
+	s->mean = mean;
 	*pulse = pulse_own(s);
 	return ERR_OK;
 }

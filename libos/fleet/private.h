@@ -105,6 +105,11 @@ struct fleet_self {
 	cycles_t load_at;
 	uint64_t load_cycles;
 	uint32_t load, ps_index;
+	uint32_t mean; /* of all members, as the coordinator said last */
+
+	/* balance.c */
+	cycles_t balance_at;
+	uint32_t balance_vain, balance_clients, balance_turn;
 };
 
 /* --- member.c ------------------------------------------------------------------------- */
@@ -171,10 +176,17 @@ unsigned place_cores(void);
 /* At the coordinator, now and then: does a member belong elsewhere? It is dismissed, and another started there. */
 void drift_look(struct fleet_self *s, cycles_t now);
 
+/* --- balance.c ------------------------------------------------------------------------------------ */
+
+/* Now and then: if this member has more to do than the others one of its clients is to look for a member again. */
+void balance_look(struct fleet_self *s, cycles_t now);
+
 /* --- announce.c: how clients find members ----------------------------------------------------------- */
 
 /* This member serves; who asks for the fleet may get it. */
 err_t announce_member(struct fleet *f);
+/* The name service is told of this member's load, if that has changed. Does not wait. False: it knows no such member. */
+bool announce_load(struct fleet *f, uint32_t load);
 /*
  * Opens `c` to the member of the fleet of that name that the name service's policy chooses, not that of process
  * `avoid`; if there is no name service, or no such name, to the nearest. Leaves it as it is if it leads there.

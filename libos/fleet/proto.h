@@ -17,8 +17,8 @@ rpc_idempotent err_t fleet_join(rpc_in uint32_t number, rpc_in const struct mail
  */
 rpc_idempotent err_t fleet_install(rpc_in const struct fleet_head *head, rpc_in uint32_t count,
 				   rpc_in rpc_sized(count) rpc_max(128) const struct fleet_member *members);
-/* Heartbeat: all members have the view of version `settled`. */
-rpc_idempotent err_t fleet_beat(rpc_in uint64_t settled, rpc_out struct fleet_pulse *pulse);
+/* Heartbeat: all members have the view of version `settled`, and `mean` is their mean load. */
+rpc_idempotent err_t fleet_beat(rpc_in uint64_t settled, rpc_in uint32_t mean, rpc_out struct fleet_pulse *pulse);
 /* The view that this member has. */
 rpc_idempotent err_t fleet_state(rpc_out struct fleet_head *head, rpc_inout uint32_t *count,
 				 rpc_out rpc_sized(*count) rpc_max(128) struct fleet_member *members);

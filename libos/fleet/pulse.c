@@ -89,6 +89,7 @@ static void scale(struct fleet_self *s, cycles_t now)
 	enum fleet_step step;
 
 	pulse_collect(s);
+	s->mean = view_load(v);
 	if (v->count != v->head.wanted || view_count(v, FLEET_SERVING) != v->count)
 		return;
 	step = scale_step(&s->scale, &v->head.policy, v->count, view_load(v), now, s->ms);
@@ -184,7 +185,7 @@ static void beat(struct fleet_self *s, uint32_t number, bool in_time)
 	if (p->beating || p->opening || !rpc_client_has_room(&p->client))
 		p->missed += in_time ? IN_TIME : 1;
 	else if (p->client.channel)
-		p->beating = !fleet_beat_start(&p->client, &p->beat, s->settled);
+		p->beating = !fleet_beat_start(&p->client, &p->beat, s->settled, s->mean);
 	if (p->missed >= patience_of(s) && may_fence(s, p))
 		hung(s, p);
 }
@@ -239,6 +240,7 @@ static void tick(struct fleet_self *s, cycles_t now, bool in_time)
 	look_at_load(s, now);
 	if (!s->serving)
 		return;
+	balance_look(s, now);
 	if (!s->coordinator) {
 		listen(s, in_time);
 		return;

@@ -255,6 +255,8 @@ err_t rpc_server_export(struct rpc_server *s, const char *name);
 err_t rpc_serve(struct rpc_server *s);
 /* Tells all clients that have room for it that they may find a better server now: their `look` is called. */
 void rpc_server_look(struct rpc_server *s);
+/* The same to one of them, by turns. Returns how many there are. */
+unsigned rpc_server_look_one(struct rpc_server *s, unsigned turn);
 /* From a handler: rpc_serve returns when all handlers that run have ended. */
 void rpc_server_stop(struct rpc_server *s);
 /* Closes all channels and frees all. rpc_serve has returned. */

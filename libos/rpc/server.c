@@ -178,6 +178,22 @@ void rpc_server_look(struct rpc_server *s)
 			channel_flush(&n->channel);
 }
 
+unsigned rpc_server_look_one(struct rpc_server *s, unsigned turn)
+{
+	const struct urpc_message m = { .word = { RPC_HEADER(0, RPC_LOOK, 0) | RPC_REPLY } };
+	struct rpc_connection *n;
+	unsigned count = 0;
+
+	for (n = s->connections; n; n = n->next)
+		count++;
+	n = s->connections;
+	for (turn = count ? turn % count : 0; turn; turn--)
+		n = n->next;
+	if (n && !n->queue.count && !channel_put(&n->channel, &m))
+		channel_flush(&n->channel);
+	return count;
+}
+
 void rpc_server_stop(struct rpc_server *s) { s->stop = true; }
 
 /* --- making and ending ------------------------------------------------------------------------ */

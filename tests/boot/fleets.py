@@ -41,6 +41,11 @@ def test_inside(report):
     run_tap(report, "fleet/4 cores", "tests fleet", 180, cores=4, append="services=none")
 
 
+def test_balance(report):
+    """clients are spread by load, where the policy says so: 4 cores"""
+    run_tap(report, "balance/4 cores", "tests balance", 120, cores=4, append="services=name")
+
+
 def test_one(report):
     """fleets on 1 core"""
     run_tap(report, "fleet/1 core", "tests fleet", 120, cores=1, append="services=none")

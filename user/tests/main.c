@@ -44,6 +44,7 @@ static const struct group {
 	{ "signals", signals_tests },
 	{ "fork", fork_tests },
 	{ "fleet", fleet_tests },
+	{ "balance", balance_tests },
 	{ "load", load_tests },
 	{ "pthread", pthread_tests },
 	/* Last: a process that has taken all memory keeps it. */

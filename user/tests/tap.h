@@ -39,6 +39,7 @@ extern const struct test agreement_tests[];
 extern const struct test span_tests[];
 extern const struct test grant_tests[];
 extern const struct test fleet_tests[];
+extern const struct test balance_tests[];
 extern const struct test migrate_tests[];
 extern const struct test proc_tests[];
 extern const struct test ninep_tests[];

@@ -378,7 +378,7 @@ static bool strangers_are_refused(void)
 	EXPECT_ERROR(fleet_join(&client.rpc, 1, &now.member[0].at), ERR_NOT_FOUND);
 	EXPECT_ERROR(fleet_install(&client.rpc, &head, 1, &m), ERR_DENIED);
 	EXPECT_ERROR(fleet_install(&client.rpc, &head, 0, &m), ERR_MESSAGE);
-	EXPECT_ERROR(fleet_beat(&client.rpc, 1, &pulse), ERR_DENIED);
+	EXPECT_ERROR(fleet_beat(&client.rpc, 1, 0, &pulse), ERR_DENIED);
 	EXPECT_ERROR(fleet_end(&client.rpc), ERR_DENIED);
 	EXPECT_ERROR(fleet_carry(&client.rpc, 1, 1, 1, "x", &answered, &answer), ERR_DENIED);
 	EXPECT(await(1));
