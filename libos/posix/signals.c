@@ -201,10 +201,10 @@ static bool done_at_once(int signal, const struct posix_thread *taker)
 
 static void interrupt_errand(uint64_t thread) { posix_interrupt((struct thread *)thread); }
 
-/* It shall look: out of a wait of threads, or of one for a server. */
+/* It shall look: out of a wait of threads, or of one for a server, also if it is just about to wait for one. */
 static void taker_tell(struct thread *t)
 {
-	if (thread_nudge(t) || t == thread_current() || !interrupt_needed())
+	if (thread_nudge(t) || !interrupt_needed())
 		return;
 	/* Somebody is at something else in there: it is told later, or sees it by itself. */
 	if (!errand_raise(interrupt_errand, (uint64_t)t)) {

@@ -63,3 +63,34 @@ def test_signals(report):
         g.send(INTERRUPT)
         g.wait(r"^keys \([\d.]+\) was killed\r?$")
         g.prompt()
+
+
+def test_groups(report):
+    """a process group has the terminal: its reader gets the keys, and the signals"""
+    with guest.boot(60, cores=4) as g:
+        g.prompt()
+        # Both in one group: the child reads, while its parent waits.
+        keys(g, "child")
+        g.send("a\r")
+        g.wait(r"^read 97 10\r?$")
+        g.send("q\r")
+        g.wait(r"^child ended: 0\r?$")
+        g.wait(r"^ready\r?$")
+        g.send("q\r")
+        g.prompt()
+        # A group of its own: the signal is the child's alone.
+        keys(g, "group")
+        g.send("b\r")
+        g.wait(r"^read 98 10\r?$")  # so it is in the foreground
+        g.send(INTERRUPT)
+        g.wait(r"^signal 2\r?$")
+        g.wait(r"^read: Interrupted")
+        g.send("q\r")
+        g.wait(r"^child ended: 0\r?$")
+        g.wait(r"^ready\r?$")
+        g.send("c\r")
+        g.wait(r"^read 99 10\r?$")
+        g.send(INTERRUPT)
+        g.wait(r"^keys \([\d.]+\) was killed\r?$")
+        g.prompt()
+        expect(g.shell("echo back") == "back\n", "the shell does not have the keys again")

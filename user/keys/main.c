@@ -1,13 +1,18 @@
 /*
- * keys [raw|signals]: says what it reads from the terminal, to try it: bytes as numbers, a read a line, until "q".
+ * keys [raw|signals|child|group]: says what it reads from the terminal, to try it: bytes as numbers, a read a line,
+ * until "q".
  *
- * raw: each key as it comes; signals: says which it got.
+ * raw: each key as it comes; signals: says which it got. child: has another one read that takes signals, and waits for it;
+ * group: puts that into a process group of its own and that into the foreground, as shells do, and reads on afterwards.
  */
 #include <errno.h>
 #include <signal.h>
+#include <spawn.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -43,6 +48,25 @@ static int raw(void)
 	return tcsetattr(0, TCSAFLUSH, &t);
 }
 
+/* Another of us, which takes signals, alone in a group or in ours; until it has ended. */
+static int child_run(bool alone)
+{
+	char *argv[] = { (char *)"keys", (char *)"signals", NULL };
+	posix_spawnattr_t how;
+	int status = -1;
+	pid_t pid;
+
+	posix_spawnattr_init(&how);
+	posix_spawnattr_setflags(&how, alone ? POSIX_SPAWN_SETPGROUP : 0);
+	errno = posix_spawnp(&pid, argv[0], NULL, &how, argv, environ);
+	posix_spawnattr_destroy(&how);
+	if (errno || (alone && tcsetpgrp(0, pid)) || waitpid(pid, &status, 0) != pid ||
+	    (alone && tcsetpgrp(0, getpgrp())))
+		perror("keys: child");
+	printf("child ended: %d\n", status);
+	return status;
+}
+
 static void show(const char *bytes, ssize_t n)
 {
 	printf("read");
@@ -64,6 +88,10 @@ int main(int argc, char **argv)
 	}
 	if (!strcmp(how, "signals"))
 		signals_take();
+	if (!strcmp(how, "child") && child_run(false))
+		return 1;
+	if (!strcmp(how, "group") && child_run(true))
+		return 1;
 	printf("ready\n");
 	fflush(stdout);
 	do {
