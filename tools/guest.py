@@ -15,7 +15,8 @@ import qemu
 
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b[()][A-Z0-9]|\x1b[=>c78]")
 PROMPT = "skerry> "
-CHECK_LIMIT = 60  # seconds; on 64 cores it takes 3
+CHECK_CORES = 64  # that are compared, each with each other: that takes 3 s with as many
+CHECK_LIMIT = 60  # seconds beside a test's own
 
 
 class Failure(Exception):
@@ -25,13 +26,14 @@ class Failure(Exception):
 class Guest:
     """QEMU as a child: what it printed is in `log`, what was not looked at yet behind `seen`."""
 
-    def __init__(self, line, limit, env=None):
+    def __init__(self, line, limit, env=None, cores=1):
         self.child = subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                       stderr=subprocess.STDOUT, bufsize=0, env=env, cwd=qemu.ROOT)
         os.set_blocking(self.child.stdout.fileno(), False)
         self.start = time.monotonic()
         self.deadline = self.start + limit
         self.limit = limit
+        self.cores = cores
         self.log, self.seen, self.lines = "", 0, 0
         self.raw = b""
         self.selector = selectors.DefaultSelector()
@@ -89,7 +91,10 @@ class Guest:
         return self.log.endswith(PROMPT) and not self.log[self.seen:].strip()
 
     def check(self):
-        """Has the monitors compare all cores' capabilities; a violation is a failure."""
+        """Has the monitors compare all cores' capabilities; a violation is a failure. Not for more than 64 cores."""
+        if self.cores > CHECK_CORES:
+            return
+        self.deadline = max(self.deadline, time.monotonic() + CHECK_LIMIT)
         said = self.shell("check", CHECK_LIMIT)
         if not re.search("^check: 0 violations$", said, re.MULTILINE):
             raise Failure(f"at the end: {said.strip()}")
@@ -134,11 +139,10 @@ def boot(limit=60, **machine):
     One that is at its prompt then is checked first. A failure within leaves with the serial log attached.
     """
     with qemu.command(**machine) as line:
-        guest = Guest(line, limit)
+        guest = Guest(line, limit, cores=machine.get("cores", 1))
         try:
             yield guest
             if guest.child.poll() is None and guest.at_prompt():
-                guest.deadline = max(guest.deadline, time.monotonic() + CHECK_LIMIT)
                 guest.check()
         except Failure as failure:
             failure.log = guest.log
