@@ -125,3 +125,11 @@ def test_skerry_run_killed(report):
         expect(done.returncode > 128, f"exit status {done.returncode} of a program that faults")
         done = skerry_run(folder, "./nothing", stdin=subprocess.DEVNULL)
         expect(done.returncode != 0 and b"no such file" in done.stderr, f"{done.returncode}, {done.stderr}")
+
+
+def test_gdb(report):
+    """tools/run --gdb: the CPU driver stops at its first function in C"""
+    line = [os.path.join(qemu.ROOT, "tools/run"), "--gdb", "--cores", "2", "--limit", "60",
+            "--ex", "hbreak kernel_start", "--ex", "continue", "--ex", "backtrace"]
+    done = subprocess.run(line, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=90)
+    expect("#0  kernel_start" in done.stdout and "kernel/core/startup.c" in done.stdout, done.stdout + done.stderr)
