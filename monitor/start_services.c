@@ -5,8 +5,8 @@
  * in the boot archive; services=none: none.  They go to the cores from the last one down, where
  * there are enough of them, for programs start at the other end; drivers start where the devices are.  `name`
  * comes first, then the rest, then the first program, each when those before have announced themselves or have
- * ended: they ask for each other.  A fleet lives on by itself; one whose name nobody has any more, since all its members are dead, is
- * started again, and waits longer each time if it does not last.
+ * ended: they ask for each other.  A fleet lives on by itself; one whose name nobody has any more, since all its
+ * members are dead, is started again, and waits longer each time if it does not last.
  */
 #include "libos/core/error_text.h"
 #include "libos/x86/context.h"

@@ -1,9 +1,9 @@
 /*
  * Virtqueues against a device that keeps to the rules, and against ones that do not.
  *
- * Oracle: the device, written here after the specification's structures alone, sees each request once, with its pieces in
- * order; each token comes back once; after any number of rounds all descriptors are free. A device that breaks a
- * rule is ERR_MESSAGE, and nothing is read outside of the queue's memory (ASan).
+ * Oracle: the device, written here after the specification's structures alone, sees each request once, with its
+ * pieces in order; each token comes back once; after any number of rounds all descriptors are free. A device that
+ * breaks a rule is ERR_MESSAGE, and nothing is read outside of the queue's memory (ASan).
  */
 /* needs: libos/device/virtqueue.c */
 #include <setjmp.h>
