@@ -26,6 +26,7 @@
 #include "libos/core/dispatcher.h"
 #include "libos/core/invoke.h"
 #include "libos/core/ram.h"
+#include "libos/core/shared_cap.h"
 #include "libos/core/slot.h"
 #include "libos/core/vspace.h"
 #include "libos/fabric/metal.h"
@@ -129,6 +130,15 @@ static err_t memory_send(const struct window *w)
 	return err ? err : line_send(w->channel, 0, 0);
 }
 
+/* Another core may have copies of it: the monitors see to those. */
+static void frame_give_back(cptr_t frame)
+{
+	struct cap_info info;
+
+	if (!cap_identify(frame, &info) && !shared_revoke(frame) && !shared_delete(frame))
+		ram_reclaim(frame, info.base, info.bits);
+}
+
 err_t fork_send(struct channel *c)
 {
 	struct window w = { .channel = c };
@@ -148,7 +158,7 @@ err_t fork_send(struct channel *c)
 		__malloc_unlock(NULL);
 	}
 	vspace_unmap(w.at);
-	ram_free(w.frame);
+	frame_give_back(w.frame);
 	return err;
 }
 

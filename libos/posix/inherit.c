@@ -232,7 +232,11 @@ int inherit_start(const char *program, uint32_t core, const struct inherit *text
 					 text->forks ? (uint32_t)heap_chunks() : 0, out);
 	if (!err)
 		err = child_add(out);
-	answer = err ? errno_from(err) : child_serve(out->pid, text);
+	/* Of processes, of those that are watched, of memory there are so many, and later there may be more. */
+	if (err == ERR_NO_MEMORY || err == ERR_WATCHERS)
+		answer = EAGAIN;
+	else
+		answer = err ? errno_from(err) : child_serve(out->pid, text);
 	if (answer && !err)
 		child_drop(out->pid);
 	else if (!err)

@@ -2,7 +2,10 @@
  * Start, exit and wait for a small program: through the monitor of this core, and through the process
  * service, with everything that the program's own libOS and C library do in between.
  */
+#include <spawn.h>
 #include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "libos/core/monitor_client.h"
 #include "libos/core/dispatcher.h"
@@ -42,6 +45,33 @@ static err_t start_and_wait_served(coreid_t core)
 	return error;
 }
 
+static err_t ended(pid_t pid)
+{
+	int status;
+
+	return waitpid(pid, &status, 0) == pid && status == 0 ? ERR_OK : ERR_FAULTED;
+}
+
+static err_t posix_spawn_and_wait(coreid_t core)
+{
+	char *const argv[] = { (char *)"exit", (char *)"0", NULL };
+	pid_t pid;
+
+	(void)core;
+	return posix_spawn(&pid, "/boot/exit", NULL, NULL, argv, environ) ? ERR_NOT_FOUND : ended(pid);
+}
+
+/* Of this program, with what it has in its heap. */
+static err_t fork_and_wait(coreid_t core)
+{
+	pid_t pid = fork();
+
+	(void)core;
+	if (pid == 0)
+		_exit(0);
+	return pid < 0 ? ERR_NO_MEMORY : ended(pid);
+}
+
 static err_t measure(const struct measure *m, err_t (*once)(coreid_t core))
 {
 	double values[SAMPLES];
@@ -59,15 +89,20 @@ static err_t measure(const struct measure *m, err_t (*once)(coreid_t core))
 
 static err_t measure_spawn_exit(const struct measure *m) { return measure(m, start_and_wait); }
 
-static err_t measure_proc_exit(const struct measure *m)
+static err_t measure_served(const struct measure *m, err_t (*once)(coreid_t core))
 {
-	err_t error = measure(m, start_and_wait_served);
+	struct proc_statistics s;
+	err_t error = program_statistics(&s);
 	if (error != ERR_NOT_FOUND)
-		return error;
+		return error ? error : measure(m, once);
 	if (!bench_options.json_only)
 		printf("%s: left out, there is no process service\n", m->name);
 	return ERR_OK;
 }
+
+static err_t measure_proc_exit(const struct measure *m) { return measure_served(m, start_and_wait_served); }
+static err_t measure_posix_spawn(const struct measure *m) { return measure_served(m, posix_spawn_and_wait); }
+static err_t measure_fork(const struct measure *m) { return measure_served(m, fork_and_wait); }
 
 /* Once a boot: from the first CPU driver's first instruction till somebody waited for input. */
 static err_t measure_boot_prompt(const struct measure *m)
@@ -93,5 +128,7 @@ const struct measure process_measures[] = {
 
 const struct measure proc_measures[] = {
 	{ "proc_exit", "start, exit and wait through the process service", "program", 200000, 1, measure_proc_exit },
+	{ "posix_spawn", "posix_spawn, exit and waitpid", "program", 200000, 1, measure_posix_spawn },
+	{ "fork_exit", "fork, exit and waitpid", "fork", 120000, 1, measure_fork },
 	{ 0 },
 };
