@@ -51,8 +51,8 @@ static void text_put(struct inherit *i, char *text)
 	free(text);
 }
 
-/* The open files that it has, each by a token of its server's. */
-static void files_put(struct inherit *i) { text_put(i, fd_pack(!i->actions)); }
+/* The open files that it has, each by a token of its server's; a copy has also what is closed by exec. */
+static void files_put(struct inherit *i) { text_put(i, fd_pack(!i->actions && !i->forks)); }
 
 static int files_take(const char *data, size_t bytes) { return bytes && !data[bytes - 1] ? fd_unpack(data) : EPROTO; }
 
