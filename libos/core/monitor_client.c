@@ -147,7 +147,7 @@ static void message_arrived(const struct mon_message *m)
 		mail_arrived(m);
 		break;
 	case MON_MIGRATE:
-		errand_raise(span_move, m->word[0]); /* one at a time comes, and there is no other use */
+		errand_raise(span_move, m->word[0]); /* one at a time comes, and others leave room */
 		break;
 	case MON_TEXT:
 		log_arrived(m);

@@ -5,13 +5,19 @@
 
 #include "libos/thread/control.h"
 
+#define WAITING_MAX 8 /* a power of two */
+
 static struct {
 	vaddr_t low;
 	struct thread *thread; /* NULL: there was no errand yet */
 	struct thread_queue waiting;
 	bool busy;
-	void (*fn)(uint64_t arg);
-	uint64_t arg;
+	/* The one that is run, or will be, and those behind it. */
+	struct {
+		void (*fn)(uint64_t arg);
+		uint64_t arg;
+	} list[WAITING_MAX];
+	uint32_t put, taken;
 } errand;
 
 void errand_init(vaddr_t low) { errand.low = low; }
@@ -19,10 +25,12 @@ void errand_init(vaddr_t low) { errand.low = low; }
 static void *errands(void *unused)
 {
 	for (;;) {
-		errand.fn(errand.arg);
+		errand.list[errand.taken % WAITING_MAX].fn(errand.list[errand.taken % WAITING_MAX].arg);
 		dispatcher_disable();
-		errand.busy = false;
-		thread_block(&errand.waiting, 0);
+		if (++errand.taken == errand.put) {
+			errand.busy = false;
+			thread_block(&errand.waiting, 0);
+		}
 		dispatcher_enable();
 	}
 	return unused;
@@ -30,11 +38,13 @@ static void *errands(void *unused)
 
 bool errand_raise(void (*fn)(uint64_t arg), uint64_t arg)
 {
-	if (errand.busy || !errand.low)
+	if (errand.put - errand.taken == WAITING_MAX || !errand.low)
 		return false;
+	errand.list[errand.put % WAITING_MAX].fn = fn;
+	errand.list[errand.put++ % WAITING_MAX].arg = arg;
+	if (errand.busy)
+		return true;
 	errand.busy = true;
-	errand.fn = fn;
-	errand.arg = arg;
 	if (errand.thread) {
 		thread_wake(&errand.waiting);
 	} else {

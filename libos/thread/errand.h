@@ -13,5 +13,5 @@
 
 /* Its memory, of ERRAND_BYTES; nothing is written there yet. */
 void errand_init(vaddr_t low);
-/* Has fn(arg) run in enabled mode, soon. False: another one is not over. In disabled mode. */
+/* Has fn(arg) run in enabled mode, soon, after those before it. False: there are too many. In disabled mode. */
 bool errand_raise(void (*fn)(uint64_t arg), uint64_t arg);
