@@ -259,9 +259,9 @@ $(ARCHIVE): $(PROGRAMS:%=$(BUILD)/user/%) $(KERNEL) tests/boot/not-elf tools/mka
 	$(call say,ARCHIVE,$@)
 	tools/mkarchive $@ $(filter $(BUILD)/user/%,$^) kernel=$(KERNEL) tests/boot/not-elf
 
-$(ISO): $(KERNEL) $(ARCHIVE) tools/mkiso tools/grub/grub.cfg
+$(ISO): $(KERNEL) $(PORTS_ARCHIVE) tools/mkiso tools/grub/grub.cfg
 	$(call say,ISO,$@)
-	tools/mkiso $@ $(KERNEL) $(ARCHIVE)
+	tools/mkiso $@ $(KERNEL) $(PORTS_ARCHIVE)
 
 $(BUILD)/pxe.stamp: $(KERNEL) $(ARCHIVE) tools/mkpxe tools/grub/grub.cfg
 	$(call say,PXE,$(BUILD)/pxe)
@@ -273,6 +273,9 @@ $(BUILD)/pxe.stamp: $(KERNEL) $(ARCHIVE) tools/mkpxe tools/grub/grub.cfg
 
 PORTS := $(patsubst user/ports/%/source,%,$(wildcard user/ports/*/source))
 port_field = $(shell sed -n 's/^$(2) \([^ ]*\).*/\1/p' user/ports/$(1)/source)
+# A name in the archive for each alias, all of the port's one program.
+port_aliases = $(patsubst %,%=$(BUILD)/ports/bin/$(call port_field,$(1),program),$(call port_field,$(1),alias))
+PORT_ALIASES := $(foreach p,$(PORTS),$(call port_aliases,$(p)))
 PORT_PROGRAMS := $(foreach p,$(PORTS),$(addprefix $(BUILD)/ports/bin/,$(call port_field,$(p),program)))
 
 define port
@@ -291,7 +294,8 @@ port: $(addprefix $(BUILD)/ports/bin/,$(if $(NAME),$(call port_field,$(NAME),pro
 
 $(PORTS_ARCHIVE): $(ARCHIVE) $(PORT_PROGRAMS) $(wildcard tests/ports/*)
 	$(call say,ARCHIVE,$@)
-	tools/mkarchive $@ $(PROGRAMS:%=$(BUILD)/user/%) kernel=$(KERNEL) tests/boot/not-elf $(PORT_PROGRAMS) $(wildcard tests/ports/*)
+	tools/mkarchive $@ $(PROGRAMS:%=$(BUILD)/user/%) kernel=$(KERNEL) tests/boot/not-elf $(PORT_PROGRAMS) $(PORT_ALIASES) \
+		$(wildcard tests/ports/*)
 
 # The Open POSIX Test Suite, in a program of its own.
 POSIX := $(BUILD)/posix

@@ -30,14 +30,17 @@ def contents(path):
 
 
 def pack(files):
-    """The archive of (name, bytes) pairs. The same files give the same bytes."""
-    start = len(padded(bytes(HEAD.size + len(files) * ENTRY.size)))
-    entries, body = [], b""
+    """The archive of (name, bytes) pairs. The same files give the same bytes; what has two names is there once."""
+    end = len(padded(bytes(HEAD.size + len(files) * ENTRY.size)))
+    entries, bodies, places = [], [], {}
     for name, data in files:
-        entries.append(ENTRY.pack(name.encode(), start + len(body), len(data)))
-        body += padded(data)
-    head = HEAD.pack(MAGIC, start + len(body), len(files), 0)
-    return padded(head + b"".join(entries)) + body
+        if data not in places:
+            places[data] = end
+            bodies.append(padded(data))
+            end += len(bodies[-1])
+        entries.append(ENTRY.pack(name.encode(), places[data], len(data)))
+    head = HEAD.pack(MAGIC, end, len(files), 0)
+    return padded(head + b"".join(entries)) + b"".join(bodies)
 
 
 def read(path):

@@ -1,6 +1,6 @@
 /*
- * Commands for the shell: system, popen, pclose. The shell is /boot/sh, dash where the ports are in the archive; without
- * it system(NULL) is 0, and a command's status is 127.
+ * Commands for the shell: system, popen, pclose. The shell is /boot/sh, dash where the ports are in the archive;
+ * without it system(NULL) is 0, and a command's status is 127.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -136,6 +136,18 @@ int initgroups(const char *user, gid_t group)
 	return become(group);
 }
 
+/* -1, and how many there are, when there is no room for that one. */
+int getgrouplist(const char *user, gid_t group, gid_t *groups, int *count)
+{
+	bool room = *count >= 1;
+
+	(void)user;
+	*count = 1;
+	if (room)
+		groups[0] = group;
+	return room ? 1 : -1;
+}
+
 char *getlogin(void) { return root.pw_name; }
 
 int getlogin_r(char *name, size_t bytes)

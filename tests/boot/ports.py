@@ -36,6 +36,28 @@ def test_shell(report):
     tap(report, "sh", "sh /boot/check.sh")
 
 
+def test_tools(report):
+    """busybox's tools do small jobs in dash"""
+    tap(report, "tools", "sh /boot/check_tools.sh")
+
+
+def test_interrupt(report):
+    """a pipeline of three programs on three cores; Ctrl-C ends it, and the shell is there again"""
+    with boot(cores=4) as g:
+        g.prompt()
+        g.send("sh\r")
+        g.wait(r"# ")
+        g.send("yes | cat | wc -l\r")
+        g.wait(r"wc -l\n")
+        g.settle(1)
+        g.send("\x03")
+        g.wait(r"# ")
+        g.send("echo still $((40 + 2))\r")
+        g.wait(r"^still 42")
+        g.send("exit\r")
+        g.prompt()
+
+
 def test_zlib(report):
     """zlib's own test, with a file in /tmp"""
     with boot() as g:
@@ -72,6 +94,19 @@ def test_speedtest1(report):
             hashes.append(found[1])
         if hashes[0] != hashes[1]:
             raise guest.Failure(f"the results differ: {hashes}")
+
+
+def test_kvtest(report):
+    """SQLite's kvtest: 500 blobs written, read and counted"""
+    with boot() as g:
+        g.prompt()
+        g.shell("kvtest init /tmp/kv.db --count 500 --size 5000")
+        run = g.shell("kvtest run /tmp/kv.db --count 500 --integrity-check --random")
+        stat = g.shell("kvtest stat /tmp/kv.db")
+        if "Content read rate" not in run or not re.search(r"Number of entries: +500\b", stat):
+            raise guest.Failure(f"kvtest said {run!r}, {stat!r}")
+        if not re.search(r"Integrity-check: +ok", run + stat):
+            raise guest.Failure(f"the file is not whole: {stat!r}")
 
 
 def test_exit_status(report):
