@@ -217,6 +217,8 @@ static const struct {
 	{ "waits", deed_waits },
 	{ "wait-for", deed_wait_for },
 	{ "serve-stay", deed_serve_stay },
+	{ "serve-close", deed_serve_close },
+	{ "client-told", deed_client_told },
 	{ "revoke-tasks", deed_revoke_tasks },
 	{ "connect-and-go", deed_connect_and_go },
 	{ "revoke-own", deed_revoke_own },

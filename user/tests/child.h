@@ -21,6 +21,8 @@ int deed_deaf(const char *arg);
 int deed_waits(const char *arg);
 int deed_wait_for(const char *arg);
 int deed_serve_stay(const char *arg);
+int deed_serve_close(const char *arg);
+int deed_client_told(const char *arg);
 int deed_revoke_tasks(const char *arg);
 int deed_connect_and_go(const char *arg);
 int deed_revoke_own(const char *arg);

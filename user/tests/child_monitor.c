@@ -18,6 +18,9 @@
 #include "libos/core/monitor_client.h"
 #include "libos/core/slot.h"
 #include "libos/core/syscall.h"
+#include "libos/core/vspace.h"
+#include "libos/thread/cpu.h"
+#include "libos/thread/thread.h"
 #include "user/tests/child.h"
 
 #define MESSAGES 3000
@@ -145,24 +148,106 @@ int deed_waits(const char *arg)
 
 static void nothing_to_do(void *arg) { (void)arg; }
 
-/* Serves a name, accepts one connection with all that it may bring, and stays. */
-int deed_serve_stay(const char *arg)
+/* Serves a name and accepts one connection with all that it may bring; 0, or where it failed. */
+static int serve(const char *name, struct mon_offer *offer, struct mon_binding *binding)
 {
-	struct mon_offer offer = { 0 };
-	struct lmp_endpoint endpoint;
+	static struct lmp_endpoint endpoint;
 	struct mon_incoming incoming;
-	struct mon_binding binding;
 	uint32_t service;
 
 	if (lmp_endpoint_create(&endpoint, 4, false) ||
-	    notification_create(nothing_to_do, NULL, &offer.notification, NULL) || slot_alloc(&offer.slot_channel) ||
-	    slot_alloc(&offer.slot_doorbell) || mon_export(arg, &service) || mon_incoming(&incoming, true))
+	    notification_create(nothing_to_do, NULL, &offer->notification, NULL) || slot_alloc(&offer->slot_channel) ||
+	    slot_alloc(&offer->slot_doorbell) || mon_export(name, &service) || mon_incoming(&incoming, true))
 		return 1;
-	offer.endpoint = endpoint.cap;
-	if (mon_accept(incoming.channel, &offer, &binding))
-		return 2;
+	offer->endpoint = endpoint.cap;
+	return mon_accept(incoming.channel, offer, binding) ? 2 : 0;
+}
+
+int deed_serve_stay(const char *arg)
+{
+	struct mon_offer offer = { 0 };
+	struct mon_incoming incoming;
+	struct mon_binding binding;
+	int failed = serve(arg, &offer, &binding);
+
+	if (failed)
+		return failed;
 	mon_incoming(&incoming, true);
 	return 3;
+}
+
+static volatile vaddr_t used;
+static volatile uint64_t uses;
+
+static void *use_on(void *core)
+{
+	if (thread_hop((coreid_t)(uintptr_t)core))
+		return NULL;
+	for (;; uses++)
+		*(volatile char *)used = 1;
+}
+
+/*
+ * Serves on two cores. While the other one uses the frame of the channel without end, closes that; ends when the client
+ * has been told.
+ */
+int deed_serve_close(const char *arg)
+{
+	coreid_t other = (coreid_t)((cpu_current() + 1) % mon_cores_up(16));
+	struct mon_offer offer = { 0 };
+	struct mon_incoming incoming;
+	struct mon_binding binding;
+	struct thread *user;
+	uint32_t service;
+	vaddr_t frame;
+	int failed = cpu_join(other) || mon_export("tests.told", &service) ? 4 : serve(arg, &offer, &binding);
+
+	if (failed)
+		return failed;
+	if (vspace_map_frame(offer.slot_channel, binding.frame_bits, MAP_READ | MAP_WRITE, &frame))
+		return 5;
+	used = frame;
+	if (thread_create(&user, use_on, (void *)(uintptr_t)other))
+		return 6;
+	while (!uses)
+		thread_yield();
+	if (mon_close(binding.channel) || mon_incoming(&incoming, true))
+		return 7;
+	mon_exit(0);
+}
+
+static volatile bool told;
+
+static void tell(uint32_t channel)
+{
+	(void)channel;
+	told = true;
+}
+
+/* Connects, and says so when it is told that the channel is closed. */
+int deed_client_told(const char *arg)
+{
+	static struct lmp_endpoint endpoint;
+	struct mon_offer offer = { 0 };
+	struct mon_binding binding;
+	err_t err;
+
+	mon_set_closed_handler(tell);
+	if (lmp_endpoint_create(&endpoint, 4, false) ||
+	    notification_create(nothing_to_do, NULL, &offer.notification, NULL) || slot_alloc(&offer.slot_channel) ||
+	    slot_alloc(&offer.slot_doorbell))
+		return 1;
+	offer.endpoint = endpoint.cap;
+	do {
+		err = mon_connect(arg, &offer, &binding);
+		thread_yield();
+	} while (err == ERR_NOT_FOUND);
+	if (err || binding.kind != MON_BINDING_URPC)
+		return 2;
+	while (!told)
+		thread_yield();
+	mon_connect("tests.told", &offer, &binding);
+	return 0;
 }
 
 /* Revokes what others have too: they must keep it. */

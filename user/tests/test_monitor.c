@@ -435,6 +435,27 @@ static bool local_frames_are_not_lent(void)
 	return true;
 }
 
+/*
+ * Before a client is told that its server has closed the channel, no core of the server remembers the frame: the one that
+ * uses it faults.
+ */
+static bool closed_is_closed_on_all_cores(void)
+{
+	coreid_t cores = mon_cores_up(CORES_TRIED), here = dispatcher_core();
+	unsigned cause, client_cause;
+	uint64_t pid, client, status;
+
+	if (cores == 1)
+		return true;
+	EXPECT_OK(child_start((here + 1) % cores, "serve-close", "tests.close", &pid));
+	EXPECT_OK(child_start(here, "client-told", "tests.close", &client));
+	EXPECT_OK(mon_wait(pid, &cause, NULL));
+	EXPECT_OK(mon_wait(client, &client_cause, &status));
+	EXPECT(cause == MON_FAULTED);
+	EXPECT(client_cause == MON_EXITED && status == 0);
+	return true;
+}
+
 static bool arguments_have_limits(void)
 {
 	static char large[3000];
@@ -516,6 +537,7 @@ const struct test monitor_tests[] = {
 	{ "who revokes what it is made of harms only itself", who_revokes_what_it_is_made_of_harms_only_itself },
 	{ "what all processes have is not revoked by one", what_all_have_is_not_revoked },
 	{ "frames within a core are not lent to others", local_frames_are_not_lent },
+	{ "a closed channel is closed on all cores", closed_is_closed_on_all_cores },
 	{ "arguments have limits", arguments_have_limits },
 	{ 0 },
 };
