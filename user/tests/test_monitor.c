@@ -436,8 +436,8 @@ static bool local_frames_are_not_lent(void)
 }
 
 /*
- * Before a client is told that its server has closed the channel, no core of the server has the frame: the one that uses
- * it faults.
+ * Before a client is told that its server has closed the channel, no core of the server has the frame: the one that
+ * uses it faults.
  */
 static bool closed_is_closed_on_all_cores(void)
 {
