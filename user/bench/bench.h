@@ -52,6 +52,7 @@ extern const struct measure mail_measures[];
 int serve_names(int argc, char **argv);
 int serve_pages(int argc, char **argv);
 extern const struct measure ninep_measures[];
+extern const struct measure host_measures[];
 extern const struct measure file_measures[];
 extern const struct measure mem_measures[];
 extern const struct measure idle_measures[];

@@ -27,7 +27,8 @@ static const struct {
 	{ NULL, thread_measures },  { NULL, process_measures }, { "fleet", proc_measures }, { NULL, shared_measures },
 	{ NULL, island_measures },  { NULL, member_measures },  { NULL, span_measures },    { NULL, agree_measures },
 	{ NULL, caps_measures },    { "fleet", name_measures }, { "fleet", mail_measures }, { "fleet", fleet_measures },
-	{ "fleet", rate_measures }, { "9p", ninep_measures },   { "9p", file_measures },    { "9p", mem_measures },
+	{ "fleet", rate_measures }, { "9p", ninep_measures },   { "9p", host_measures },    { "9p", file_measures },
+	{ "9p", mem_measures },
 };
 #define TABLES (sizeof tables / sizeof *tables)
 

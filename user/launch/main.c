@@ -29,6 +29,9 @@
 #define LOOK_NS 2000000 /* between looks whether the input has grown */
 
 static const char *folder;
+static struct {
+	char **argv, **envp, *cwd;
+} job;
 
 static const char *path_of(const char *name)
 {
@@ -158,22 +161,24 @@ static int names(void)
 
 static int run(void)
 {
-	char **argv = file_strings("args"), **envp = file_strings("env"), program[256];
+	char program[256];
 	size_t length;
-	char *cwd = file_text("cwd", &length);
 	int status;
 	pid_t pid;
 
-	if (!argv || !argv[0] || !envp || !cwd)
+	job.argv = file_strings("args");
+	job.envp = file_strings("env");
+	job.cwd = file_text("cwd", &length);
+	if (!job.argv || !job.argv[0] || !job.envp || !job.cwd)
 		return complain("what to do");
 	if (names())
 		return complain("namespace");
-	if (chdir(cwd))
-		return complain(cwd);
-	snprintf(program, sizeof program, "/boot/%s", argv[0]);
-	errno = posix_spawn(&pid, program, NULL, NULL, argv, envp);
+	if (chdir(job.cwd))
+		return complain(job.cwd);
+	snprintf(program, sizeof program, "/boot/%s", job.argv[0]);
+	errno = posix_spawn(&pid, program, NULL, NULL, job.argv, job.envp);
 	if (errno)
-		return complain(argv[0]);
+		return complain(job.argv[0]);
 	if (waitpid(pid, &status, 0) != pid)
 		return complain("wait");
 	return WIFEXITED(status) ? WEXITSTATUS(status) : BY_SIGNAL + WTERMSIG(status);
