@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,6 +32,8 @@ struct __posix_spawnattr {
 	short flags;
 	pid_t group;
 	sigset_t defaults, mask;
+	int policy;
+	struct sched_param param;
 };
 
 /* --- file actions ----------------------------------------------------------------------------------- */
@@ -173,11 +176,39 @@ int posix_spawnattr_setsigmask(posix_spawnattr_t *restrict a, const sigset_t *re
 	return 0;
 }
 
+int posix_spawnattr_getschedpolicy(const posix_spawnattr_t *restrict a, int *restrict out)
+{
+	*out = (*a)->policy;
+	return 0;
+}
+
+int posix_spawnattr_setschedpolicy(posix_spawnattr_t *a, int policy)
+{
+	(*a)->policy = policy;
+	return 0;
+}
+
+int posix_spawnattr_getschedparam(const posix_spawnattr_t *restrict a, struct sched_param *restrict out)
+{
+	*out = (*a)->param;
+	return 0;
+}
+
+int posix_spawnattr_setschedparam(posix_spawnattr_t *restrict a, const struct sched_param *restrict param)
+{
+	(*a)->param = *param;
+	return 0;
+}
+
 static int attributes_do(const struct __posix_spawnattr *a)
 {
 	const struct sigaction ordinary = { .sa_handler = SIG_DFL };
 
 	if (a->flags & POSIX_SPAWN_SETPGROUP && setpgid(0, a->group))
+		return errno;
+	if (a->flags & POSIX_SPAWN_SETSCHEDULER && sched_setscheduler(0, a->policy, &a->param) < 0)
+		return errno;
+	if (a->flags & POSIX_SPAWN_SETSCHEDPARAM && sched_setparam(0, &a->param))
 		return errno;
 	if (a->flags & POSIX_SPAWN_SETSIGMASK)
 		sigprocmask(SIG_SETMASK, &a->mask, NULL);

@@ -222,7 +222,7 @@ static void jump_back(int signal, siginfo_t *info, void *context)
 static bool faults_are_signals(void)
 {
 	struct sigaction a = { .sa_sigaction = jump_back, .sa_flags = SA_SIGINFO };
-	volatile int zero = 0, one = 1;
+	volatile int zero = 0, one = 1; /* so that it is divided, and not folded */
 	int signal;
 
 	forget();
@@ -236,7 +236,7 @@ static bool faults_are_signals(void)
 	}
 	signal = sigsetjmp(back, 1);
 	if (!signal)
-		one /= zero;
+		value = one / zero;
 	EXPECT(signal == SIGFPE);
 	return true;
 }

@@ -170,7 +170,6 @@ int sighold(int);
 int sigrelse(int);
 int sigignore(int);
 _sig_func_ptr sigset(int, _sig_func_ptr);
-void psiginfo(const siginfo_t *, const char *);
 
 #ifdef __cplusplus
 }
