@@ -2,8 +2,9 @@
  * keys [raw|signals|child|group]: says what it reads from the terminal, to try it: bytes as numbers, a read a line,
  * until "q".
  *
- * raw: each key as it comes; signals: says which it got. child: has another one read that takes signals, and waits for it;
- * group: puts that into a process group of its own and that into the foreground, as shells do, and reads on afterwards.
+ * raw: each key as it comes; signals: says which it got. child: has another one read that takes signals, and waits for
+ * it; group: puts that into a process group of its own and that into the foreground, as shells do, and reads on
+ * afterwards.
  */
 #include <errno.h>
 #include <signal.h>
