@@ -51,6 +51,7 @@ void process_send(struct process *p, const struct mon_message *m)
 	p->out_tail = o;
 	p->out_count++;
 	waiting++;
+	monitor.pressing = true; /* what waits is looked at */
 }
 
 static void mailbox_drop_first(struct process *p)

@@ -194,25 +194,14 @@ err_t request_forward(coreid_t core, const struct mon_message *m, const struct t
 	return err;
 }
 
-static void request_route(const struct handler *h, struct request *r, struct text *text)
+static void request_elsewhere(const struct handler *h, struct request *r, struct text *text, coreid_t core)
 {
-	coreid_t core = request_core(h, r);
 	struct pending pending = { .origin = r->from,
 				   .origin_sequence = mon_sequence(r->m.header),
 				   .deadline = h->quick ? request_deadline() : 0,
 				   .context = r->m.word[0] };
 	err_t err = h->route == PID_IN_WORD0 ? ERR_NO_PROCESS : ERR_CORE_ID;
 
-	if (mon_op(r->m.header) == MON_SPAWN && !origin_is_monitor(r->from))
-		process_spawn_right(r, text);
-	if (h->right && !origin_is_monitor(r->from) && !region_right(r)) {
-		request_reply(r, ERR_DENIED, NULL);
-		return;
-	}
-	if (core == monitor.core) {
-		h->run(r);
-		return;
-	}
 	/* A monitor asks the right one; a second hop could go on for ever. */
 	if (text && text->overflow)
 		err = ERR_TOO_LONG;
@@ -220,6 +209,25 @@ static void request_route(const struct handler *h, struct request *r, struct tex
 		err = request_forward(core, &r->m, text, &pending);
 	if (err)
 		request_reply(r, err, NULL);
+}
+
+/* False: nothing else is to be done because of it. */
+static bool request_route(const struct handler *h, struct request *r, struct text *text)
+{
+	coreid_t core = request_core(h, r);
+
+	if (mon_op(r->m.header) == MON_SPAWN && !origin_is_monitor(r->from))
+		process_spawn_right(r, text);
+	if (h->right && !origin_is_monitor(r->from) && !region_right(r)) {
+		request_reply(r, ERR_DENIED, NULL);
+		return false;
+	}
+	if (core == monitor.core) {
+		h->run(r);
+		return !h->right; /* what the page service asks for starts nothing */
+	}
+	request_elsewhere(h, r, text, core);
+	return true;
 }
 
 unsigned requests_senseless(void) { return senseless; }
@@ -241,11 +249,11 @@ static __attribute__((noinline)) void request_take(struct origin from, const str
 	struct pending p;
 	struct text *text;
 
-	monitor.pressing = true;
 	/* It may have ended while its messages were in the queue. */
 	if (!origin_is_monitor(from) && !process_alive(origin_process(from)))
 		return;
 	if (mon_flags(m->header) & MON_REPLY) {
+		monitor.pressing = true;
 		if (origin_is_monitor(from) && pending_take(&monitor.pendings, from.core, m, &p))
 			p.done(&p, m);
 		return;
@@ -257,8 +265,8 @@ static __attribute__((noinline)) void request_take(struct origin from, const str
 			request_drop(&r);
 		else if (!h || !h->silent)
 			request_reply(&r, ERR_MESSAGE, NULL);
-	} else {
-		request_route(h, &r, text);
+	} else if (request_route(h, &r, text)) {
+		monitor.pressing = true;
 	}
 	text_release(text);
 }

@@ -160,6 +160,16 @@ static err_t at_coordinator(struct rpc_call *call)
 	return c && c->number != s->fleet->number ? rpc_redirect(call, &c->at) : ERR_AGAIN;
 }
 
+/* The same before what every view has is changed: in one that is being told now the change would be lost. */
+static err_t at_coordinator_still(struct rpc_call *call)
+{
+	struct fleet_self *s = self_of(call);
+
+	while (s->coordinator && s->changing)
+		self_wait(s, 0);
+	return at_coordinator(call);
+}
+
 static err_t handle_list(struct rpc_call *call, struct fleet_head *head, struct fleet_times *times, uint32_t *count,
 			 struct fleet_member *members)
 {
@@ -178,7 +188,7 @@ static err_t handle_resize(struct rpc_call *call, uint32_t wanted)
 {
 	struct fleet_self *s = self_of(call);
 	struct fleet_head *head = &s->fleet->view.head;
-	err_t err = at_coordinator(call);
+	err_t err = at_coordinator_still(call);
 
 	if (err)
 		return err;
@@ -214,7 +224,7 @@ static err_t handle_adapt(struct rpc_call *call, const struct fleet_policy *poli
 	struct fleet_self *s = self_of(call);
 	struct fleet_head *head = &s->fleet->view.head;
 	struct fleet_policy p = *policy;
-	err_t err = at_coordinator(call);
+	err_t err = at_coordinator_still(call);
 
 	if (err)
 		return err;

@@ -7,7 +7,7 @@
  * on. A tick that comes late counts for little, since a machine that stood still has not been waiting; but where all
  * come late, who is silent for many of them is hung, too. The pulse itself waits for nobody: who has no room
  * for its heartbeat has missed it.  Before a silent one is fenced its monitor is asked whether it has run at all since
- * it said that it lives, which each member does at every tick: who waits for its processor is let be.  Who has not run
+ * it said that it lives, which each member does with each look at its load: who waits for its processor is let be.  Who has not run
  * and is silent for much longer is fenced in any case: it has stopped.
  *
  * A second one is fenced only when a view without the first is settled, lest what both had is lost; or when it is
@@ -15,7 +15,8 @@
  */
 #include "libos/fleet/private.h"
 
-#define LOAD_MS 100 /* between two looks at the load, and between ticks of a fleet of one */
+#define LOAD_MS 100   /* between two looks at the load, and between ticks of a fleet of one */
+#define ALIVE_MS 1000 /* that our monitor lets us run without a word; it gets one with each look at the load */
 
 /* --- load ------------------------------------------------------------------------------------- */
 
@@ -53,6 +54,7 @@ static void look_at_load(struct fleet_self *s, cycles_t now)
 
 	if (now - s->load_at < LOAD_MS * s->ms)
 		return;
+	mon_alive(ALIVE_MS);
 	s->load = f->ops->load ? f->ops->load(f) : share_run(s, now);
 	s->load_at = now;
 }
@@ -90,7 +92,7 @@ static void scale(struct fleet_self *s, cycles_t now)
 
 	pulse_collect(s);
 	s->mean = view_load(v);
-	if (v->count != v->head.wanted || view_count(v, FLEET_SERVING) != v->count)
+	if (s->changing || v->count != v->head.wanted || view_count(v, FLEET_SERVING) != v->count)
 		return;
 	step = scale_step(&s->scale, &v->head.policy, v->count, view_load(v), now, s->ms);
 	if (step == FLEET_STAY)
@@ -106,11 +108,10 @@ static void scale(struct fleet_self *s, cycles_t now)
 
 /* --- heartbeats ------------------------------------------------------------------------------------ */
 
-#define STUCK 4       /* times its patience */
-#define STOPPED 25    /* ... */
-#define RAN_MS 20     /* that a silent one has run: then it hangs */
-#define ALIVE_MS 1000 /* that our monitor lets us run without a word */
-#define IN_TIME 16    /* what a tick in time counts, in late ones */
+#define STUCK 4    /* times its patience */
+#define STOPPED 25 /* ... */
+#define RAN_MS 30  /* that a silent one has run: then it hangs */
+#define IN_TIME 16 /* what a tick in time counts, in late ones */
 
 static uint32_t patience_of(const struct fleet_self *s) { return s->fleet->view.head.policy.patience * IN_TIME; }
 
@@ -236,7 +237,6 @@ static cycles_t period_of(const struct fleet_self *s)
 
 static void tick(struct fleet_self *s, cycles_t now, bool in_time)
 {
-	mon_alive(ALIVE_MS);
 	look_at_load(s, now);
 	if (!s->serving)
 		return;

@@ -194,8 +194,8 @@ static err_t run_dip_hang(const struct measure *m) { return dip(m, true); }
 #define LOOK_MS 2
 #define GIVE_UP_MS 5000
 
-/* Milliseconds from `start` till so many members serve. */
-static err_t time_of(unsigned members, cycles_t start, double *ms)
+/* Milliseconds from `start` till so many members serve, or already more of those that come, fewer of those that go. */
+static err_t time_of(unsigned members, bool come, cycles_t start, double *ms)
 {
 	err_t err = ERR_OK;
 
@@ -203,7 +203,8 @@ static err_t time_of(unsigned members, cycles_t start, double *ms)
 		thread_sleep_until(fabric_now(fleet.fabric) + drill_ms(LOOK_MS));
 		if (fabric_now(fleet.fabric) > start + drill_ms(GIVE_UP_MS))
 			err = ERR_TIMEOUT;
-	} while (!err && (drill_look(&fleet) || drill_serving(&fleet) != members));
+	} while (!err &&
+		 (drill_look(&fleet) || (come ? drill_serving(&fleet) < members : drill_serving(&fleet) > members)));
 	*ms = us_of(fabric_now(fleet.fabric) - start) / 1000;
 	return err;
 }
@@ -216,11 +217,11 @@ static err_t grow_and_shrink(double up[MOST], double down[MOST])
 	err_t err = load_begin(&load, &fleet, 2, GROW_PAUSE_US, start);
 
 	for (unsigned n = 2; n <= MOST && !err; n++)
-		err = time_of(n, start, &up[n - 1]);
+		err = time_of(n, true, start, &up[n - 1]);
 	if (!err)
 		err = load_gather(&load, answers);
 	for (unsigned n = MOST - 1; n && !err; n--)
-		err = time_of(n, end, &down[n - 1]);
+		err = time_of(n, false, end, &down[n - 1]);
 	return err;
 }
 
