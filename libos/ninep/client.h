@@ -48,8 +48,8 @@ struct ninep_client {
 	unsigned broken;             /* why the link has ended; 0: it has not */
 	uint64_t copies, copied;     /* payloads that were copied, and their bytes */
 	/*
-	 * For several threads: what waits till an answer has come, for whomever, in place of the client itself; it takes
-	 * answers by ninep_poll. NULL: the client waits at its link.
+	 * For several threads: what waits till an answer has come, for whomever, in place of the client itself; it
+	 * takes answers by ninep_poll. NULL: the client waits at its link.
 	 */
 	void (*wait)(struct ninep_client *c);
 };
@@ -129,13 +129,13 @@ struct ninep_way {
 unsigned ninep_walk_way(struct ninep_client *c, uint32_t from, const char *path, uint32_t *fid, struct ninep_way *way);
 unsigned ninep_clunk(struct ninep_client *c, uint32_t fid);
 /*
- * A clunk that is not urgent: where the server can, the next ninep_walk_open or ninep_walk_attr takes it along, or, when
- * another fid is dropped before that, a message that is not answered.
+ * A clunk that is not urgent: where the server can, the next ninep_walk_open or ninep_walk_attr takes it along,
+ * or, when another fid is dropped before that, a message that is not answered.
  */
 void ninep_drop(struct ninep_client *c, uint32_t fid);
 /*
- * A walk of up to 16 names and an open, or the attributes (of `from` itself for ""), in one request. EOPNOTSUPP: one by one.
- * ENOENT means so; after any other error a walk may find links.
+ * A walk of up to 16 names and an open, or the attributes (of `from` itself for ""), in one request. EOPNOTSUPP:
+ * one by one. ENOENT means so; after any other error a walk may find links.
  */
 unsigned ninep_walk_open(struct ninep_client *c, uint32_t from, const char *path, uint32_t flags, uint32_t *fid,
 			 struct ninep_qid *qid);

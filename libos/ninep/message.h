@@ -158,8 +158,8 @@ struct ninep_qids {
 	M(88, TFLAGS, tflags, F(tflags, U32, fid) F(tflags, U32, flags)) \
 	M(89, RFLAGS, rflags, ) \
 	M(90, TDROP, tdrop, F(tdrop, U32, fid)) \
-	M(92, TWALKOPEN, twalkopen, F(twalkopen, U32, fid) F(twalkopen, U32, newfid) F(twalkopen, U32, flags) F(twalkopen, U32, drop) \
-	  F(twalkopen, NAMES, names)) \
+	M(92, TWALKOPEN, twalkopen, F(twalkopen, U32, fid) F(twalkopen, U32, newfid) \
+	  F(twalkopen, U32, flags) F(twalkopen, U32, drop) F(twalkopen, NAMES, names)) \
 	M(93, RWALKOPEN, rwalkopen, F(rwalkopen, QID, qid)) \
 	M(94, TWALKATTR, twalkattr, F(twalkattr, U32, fid) F(twalkattr, U32, drop) F(twalkattr, NAMES, names)) \
 	M(95, RWALKATTR, rwalkattr, F(rwalkattr, QID, qid) F(rwalkattr, U32, mode) F(rwalkattr, U32, uid) \

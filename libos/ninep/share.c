@@ -1,10 +1,11 @@
 /*
  * Open files that several clients share: Tpass, Ttake, Tseek, Tflags, which are ours.
  *
- * Tpass makes an open fid's file a description of its own, counted, with the offset in it, and gives a token, which is one
- * reference; whoever shows it (Ttake) gets a fid that is open for the same description. Reads and writes of such fids with the offset
- * NINEP_HERE use and advance the description's. A token that nobody took goes with the connection that asked for it. So a
- * child has its parent's files though their names have gone, and a pipe's end is there as long as somebody has it.
+ * Tpass makes an open fid's file a description of its own, counted, with the offset in it, and gives a token,
+ * which is one reference; whoever shows it (Ttake) gets a fid that is open for the same description. Reads and
+ * writes of such fids with the offset NINEP_HERE use and advance the description's. A token that nobody took goes
+ * with the connection that asked for it. So a child has its parent's files though their names have gone, and a
+ * pipe's end is there as long as somebody has it.
  */
 #include "libos/ninep/serve.h"
 

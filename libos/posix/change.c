@@ -1,8 +1,8 @@
 /*
  * What changes directories: mkdir, rmdir, unlink, rename, link, symlink, mknod; and readlink.
  *
- * Each finds the directories that the last components are in, and leaves the rest to their server. Nothing is moved or linked from
- * one server to another: EXDEV.
+ * Each finds the directories that the last components are in, and leaves the rest to their server. Nothing is
+ * moved or linked from one server to another: EXDEV.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -179,7 +179,7 @@ int flock(int fd, int operation)
 	return error ? errno_fail(error == EAGAIN ? EWOULDBLOCK : error) : 0;
 }
 
-/* --- fcntl ---------------------------------------------------------------------------------------------------------- */
+/* --- fcntl --------------------------------------------------------------------------------------- */
 
 static int flags_set(struct open_file *f, int flags)
 {

@@ -1,8 +1,8 @@
 /*
  * The table of descriptors: see fd.h.
  *
- * A reference to a file is counted with the table's mutex held, so a file that fd_get has found is not closed under its user. Files
- * are closed without it: that may take long.
+ * A reference to a file is counted with the table's mutex held, so a file that fd_get has found is not closed
+ * under its user. Files are closed without it: that may take long.
  */
 #include "libos/posix/fd.h"
 

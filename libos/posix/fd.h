@@ -1,12 +1,13 @@
 /*
  * Descriptors: numbers for open files.
  *
- * A struct open_file is what POSIX calls an open file description: what is behind it (ops), flags, offset. Any number of
- * descriptors stand for one (dup, fork), and every call that uses one holds a reference while it does. The table maps
- * numbers to open files; it grows on the heap, its first entries need none. It is made at first use, with the console
- * at 0, 1 and 2 unless something else was unpacked (fd_unpack).
+ * A struct open_file is what POSIX calls an open file description: what is behind it (ops), flags, offset. Any
+ * number of descriptors stand for one (dup, fork), and every call that uses one holds a reference while it does.
+ * The table maps numbers to open files; it grows on the heap, its first entries need none. It is made at first
+ * use, with the console at 0, 1 and 2 unless something else was unpacked (fd_unpack).
  *
- * Functions return 0 or an errno value; calls of POSIX, with -1 and errno, are in other files. Any thread may use all of it.
+ * Functions return 0 or an errno value; calls of POSIX, with -1 and errno, are in other files. Any thread may use
+ * all of it.
  */
 #pragma once
 
@@ -41,8 +42,8 @@ struct open_file_ops {
 	/* Which of poll's events hold. NULL: it never blocks. */
 	int (*ready)(struct open_file *f, short events, short *now);
 	/*
-	 * For a child: writes, without blanks, what it needs besides path and flags to have this very file, and prepares
-	 * the file for being shared. EOPNOTSUPP, or NULL: it is to open the path.
+	 * For a child: writes, without blanks, what it needs besides path and flags to have this very file, and
+	 * prepares the file for being shared. EOPNOTSUPP, or NULL: it is to open the path.
 	 */
 	int (*pack)(struct open_file *f, char *text, size_t room);
 	/* In the child: makes it. */
@@ -88,7 +89,10 @@ void file_drop(struct open_file *f);
 struct open_file *fd_get(int fd);
 /* Likewise, to read from or write to: O_RDONLY, O_WRONLY. EBADF if it was not opened for that. */
 struct open_file *fd_get_for(int fd, int access);
-/* The lowest free number from `least` on; takes the caller's reference over, also when it fails. -1 and errno EMFILE, ENOMEM. */
+/*
+ * The lowest free number from `least` on; takes the caller's reference over, also when it fails. -1 and errno
+ * EMFILE, ENOMEM.
+ */
 int fd_add(struct open_file *f, int least, bool cloexec);
 /* A number of one's choice; what was there is closed. Takes the reference over. -1 and errno. */
 int fd_put(int fd, struct open_file *f, bool cloexec);
@@ -109,8 +113,9 @@ int fd_limit_set(unsigned limit);
 /* --- for children ---------------------------------------------------------------------------------- */
 
 /*
- * A text, a line a descriptor, that fd_unpack makes the same descriptors of in another process; with `exec` without those
- * that have FD_CLOEXEC. To be freed. NULL and errno. A text is for one process: ask again for another.
+ * A text, a line a descriptor, that fd_unpack makes the same descriptors of in another process; with `exec`
+ * without those that have FD_CLOEXEC. To be freed. NULL and errno. A text is for one process: ask again for
+ * another.
  */
 char *fd_pack(bool exec);
 /* For the one that packed it, when there is no child after all: what was prepared for it does not keep files open. */

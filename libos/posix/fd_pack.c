@@ -4,8 +4,8 @@
  *     FD CLOEXEC KIND FLAGS OFFSET STATE PATH
  *     FD CLOEXEC = OTHER
  *
- * the second form for one whose file another has, too. STATE is the kind's (open_file_ops.pack), "-" if it has none: then the
- * path is opened. In STATE and PATH blanks, line ends and "%" are written %XX.
+ * the second form for one whose file another has, too. STATE is the kind's (open_file_ops.pack), "-" if it has
+ * none: then the path is opened. In STATE and PATH blanks, line ends and "%" are written %XX.
  */
 #include <ctype.h>
 #include <errno.h>

@@ -1,8 +1,8 @@
 /*
  * The kinds of open files that need no server: the console, files of the boot archive, directories.
  *
- * A directory's descriptor is a name to begin paths at, and a fid if it is a server's; what is in it opendir asks for by
- * its path (directory.c).
+ * A directory's descriptor is a name to begin paths at, and a fid if it is a server's; what is in it opendir asks
+ * for by its path (directory.c).
  */
 #include <fcntl.h>
 #include <poll.h>

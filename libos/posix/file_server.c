@@ -1,9 +1,9 @@
 /*
  * Connections to servers, shared by threads: see file_server.h.
  *
- * The mutex is held by the thread that uses the client, and given up only in client_wait, where the thread sleeps: at the link, if
- * nobody does yet, else at the condition `answered`. Whoever comes back from the link takes all that has come and tells
- * everybody, so each finds its own answer, and one of the others goes to the link next.
+ * The mutex is held by the thread that uses the client, and given up only in client_wait, where the thread sleeps:
+ * at the link, if nobody does yet, else at the condition `answered`. Whoever comes back from the link takes all
+ * that has come and tells everybody, so each finds its own answer, and one of the others goes to the link next.
  */
 #include "libos/posix/file_server.h"
 

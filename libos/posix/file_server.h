@@ -1,9 +1,10 @@
 /*
  * This process's connections to 9P servers: one each, made when it is first needed, shared by all threads.
  *
- * file_server_enter gives the client to one thread, on the core where its channel is; whatever of libos/ninep/client.h it calls
- * then lets the others in while it waits for its answer, so several requests are in flight. Whichever thread waits receives for all.
- * A request whose answer may be long in coming goes by file_server_request, which a signal breaks off.
+ * file_server_enter gives the client to one thread, on the core where its channel is; whatever of
+ * libos/ninep/client.h it calls then lets the others in while it waits for its answer, so several requests are in
+ * flight. Whichever thread waits receives for all. A request whose answer may be long in coming goes by
+ * file_server_request, which a signal breaks off.
  *
  * When a server has gone, what was open there gives EIO; the next lookup connects anew, to a later generation.
  */
@@ -55,8 +56,8 @@ unsigned file_server_root(struct file_server *s, const char *tree, uint32_t *fid
 /* Within: sends it and waits for the answer; NINEP_EINTR when a signal came first and the server has done nothing. */
 unsigned file_server_request(struct file_server *s, struct ninep_request *r);
 /*
- * Not within: from now on the set wakes when an answer has come: by the server's channel, if nobody receives there, else by
- * wait_set_interrupt. In between the thread does nothing with the server.
+ * Not within: from now on the set wakes when an answer has come: by the server's channel, if nobody receives
+ * there, else by wait_set_interrupt. In between the thread does nothing with the server.
  */
 void file_server_watch(struct file_server_wait *w, struct wait_set *set);
 /* Ends that, and takes what has come. */

@@ -1,8 +1,8 @@
 /*
  * Calls that block, and how a signal breaks them off.
  *
- * A thread that blocks in a call (a read from a pipe or a terminal, poll, a lock) says so by interrupt_begin, and looks at
- * `interrupted` each time it wakes. posix_interrupt sets that and wakes it, whichever way it sleeps.
+ * A thread that blocks in a call (a read from a pipe or a terminal, poll, a lock) says so by interrupt_begin, and
+ * looks at `interrupted` each time it wakes. posix_interrupt sets that and wakes it, whichever way it sleeps.
  */
 #pragma once
 

@@ -1,8 +1,8 @@
 /*
  * read, write and their kin: what moves bytes, and offsets.
  *
- * The offset of a file that may block is not locked while a call waits; that of others is, so that of two threads each gets
- * what the other did not.
+ * The offset of a file that may block is not locked while a call waits; that of others is, so that of two threads
+ * each gets what the other did not.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -250,7 +250,7 @@ off_t lseek(int fd, off_t by, int whence)
 	return error ? errno_fail(error) : now;
 }
 
-/* --- lasting -------------------------------------------------------------------------------------------------------- */
+/* --- lasting ------------------------------------------------------------------------------------- */
 
 /* On the console: shows the line that has no end yet. */
 int fsync(int fd)

@@ -1,9 +1,9 @@
 /*
  * mmap: memory of one's own, and files.
  *
- * A file is read when it is mapped. What is written to a shared mapping is written back by msync, munmap, and when the process
- * ends: those pages that then differ from the file. Nothing of it is seen by others before, and what they write to the
- * file is not seen here (CAVEATS.md).
+ * A file is read when it is mapped. What is written to a shared mapping is written back by msync, munmap, and when
+ * the process ends: those pages that then differ from the file. Nothing of it is seen by others before, and what
+ * they write to the file is not seen here (CAVEATS.md).
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -230,7 +230,10 @@ static void point_clear(struct ns_point *p)
 	p->count = 0;
 }
 
-/* Puts sources at a point of a namespace that is nobody else's yet; what the path shows without it is there too, if they join it. */
+/*
+ * Puts sources at a point of a namespace that is nobody else's yet; what the path shows without it is there too,
+ * if they join it.
+ */
 static int point_change(struct namespace *ns, const char *at, const struct ns_point *with, unsigned flags)
 {
 	struct ns_point *p = point_at(ns, at), under = { 0 };

@@ -1,9 +1,10 @@
 /*
  * The namespace of a process: which trees are seen where.
  *
- * A list of mount points, each with sources in order: a source is a tree of a service (or one of the libOS's own: "#boot", "#cons",
- * "#root"), and a path in it. What lies under a mount point is looked for in the sources, first to last: a union.
- * The longest mount point that begins a path counts. A bind names the sources that another path has, at that time.
+ * A list of mount points, each with sources in order: a source is a tree of a service (or one of the libOS's own:
+ * "#boot", "#cons", "#root"), and a path in it. What lies under a mount point is looked for in the sources, first
+ * to last: a union. The longest mount point that begins a path counts. A bind names the sources that another path
+ * has, at that time.
  *
  * Its text is a line for each source, in order, and makes the same namespace when it is replayed:
  *

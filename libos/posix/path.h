@@ -1,8 +1,8 @@
 /*
  * Paths as texts: joined, cleaned, taken apart. Nothing is looked up.
  *
- * A clean path is absolute, without "." and without slashes in a row or at its end ("/" itself is one). It may have "..",
- * which only a lookup can resolve. Pure; functions return 0 or an errno value.
+ * A clean path is absolute, without "." and without slashes in a row or at its end ("/" itself is one). It may
+ * have "..", which only a lookup can resolve. Pure; functions return 0 or an errno value.
  */
 #pragma once
 
@@ -13,8 +13,9 @@
 #define FILE_NAME_MAX 255
 
 /*
- * Makes `path` clean, in `out` of FILE_PATH_MAX bytes; a relative one begins at `base`, which is clean. *dir: it ends with a slash,
- * or with a component "." or "..": what it names must be a directory. ENOENT: it is empty. ENAMETOOLONG.
+ * Makes `path` clean, in `out` of FILE_PATH_MAX bytes; a relative one begins at `base`, which is clean. *dir: it
+ * ends with a slash, or with a component "." or "..": what it names must be a directory. ENOENT: it is empty.
+ * ENAMETOOLONG.
  */
 int path_join(const char *base, const char *path, char *out, bool *dir);
 /* Cuts the last component off a clean path; it goes to `name` (FILE_NAME_MAX + 1 bytes). That of "/" is empty. */

@@ -402,7 +402,7 @@ static int dotdot_resolve(char *path)
 	return error;
 }
 
-/* --- paths of calls ------------------------------------------------------------------------------------------------ */
+/* --- paths of calls ------------------------------------------------------------------------------ */
 
 int path_of(int at, const char *path, char *out, bool *dir)
 {

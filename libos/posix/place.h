@@ -1,9 +1,10 @@
 /*
- * Looking a path up: through the namespace, over mount points and symbolic links, to a file of a server or of the libOS's own.
+ * Looking a path up: through the namespace, over mount points and symbolic links, to a file of a server or of the
+ * libOS's own.
  *
- * A place holds a fid of its server till it is dropped, or taken over by an open file. `path` is what was found, without links on the
- * way. "..", as POSIX has it, is what is above the directory that was come to: what stands before it is looked up.
- * Functions return 0 or an errno value.
+ * A place holds a fid of its server till it is dropped, or taken over by an open file. `path` is what was found,
+ * without links on the way. "..", as POSIX has it, is what is above the directory that was come to: what stands
+ * before it is looked up. Functions return 0 or an errno value.
  */
 #pragma once
 
@@ -40,8 +41,8 @@ struct place {
 /* `at`: a directory's descriptor, or AT_FDCWD, which a relative path begins at. */
 int place_find(int at, const char *path, unsigned flags, struct place *p);
 /*
- * The directory that the last component of a path is in, or is to be, and that component in `name` (FILE_NAME_MAX + 1 bytes).
- * *dir: a slash follows it. EBUSY: it is a mount point, or "/". EINVAL: it is "." or "..".
+ * The directory that the last component of a path is in, or is to be, and that component in `name` (FILE_NAME_MAX
+ * + 1 bytes). *dir: a slash follows it. EBUSY: it is a mount point, or "/". EINVAL: it is "." or "..".
  */
 int place_parent(int at, const char *path, struct place *p, char *name, bool *dir);
 void place_drop(struct place *p);

@@ -1,11 +1,11 @@
 /*
  * poll, select: waiting for several files.
  *
- * Files that never block are ready. Of the others the server is asked what holds now (Tready with NINEP_READY_NOW), and if nothing
- * does, to say when something will. Then the thread waits at the links of all those servers at once: it receives for
- * whoever else uses them, and where another thread receives already it is told by that one (file_server_watch). What cannot
- * be waited for so (more than WATCHED_MAX files of a server, kinds that have only `ready`) is looked at again 100 times
- * a second.
+ * Files that never block are ready. Of the others the server is asked what holds now (Tready with
+ * NINEP_READY_NOW), and if nothing does, to say when something will. Then the thread waits at the links of all
+ * those servers at once: it receives for whoever else uses them, and where another thread receives already it is
+ * told by that one (file_server_watch). What cannot be waited for so (more than WATCHED_MAX files of a server,
+ * kinds that have only `ready`) is looked at again 100 times a second.
  */
 #define _GNU_SOURCE /* ppoll */
 #include <errno.h>
@@ -214,7 +214,7 @@ static void wait_once(struct polling *p, cycles_t deadline)
 	p->server_count = 0;
 }
 
-/* --- the whole ----------------------------------------------------------------------------------------------------- */
+/* --- the whole ----------------------------------------------------------------------------------- */
 
 static int poll_begin(struct polling *p, struct pollfd *fds, nfds_t count)
 {
@@ -318,7 +318,7 @@ int ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout, cons
 	return result;
 }
 
-/* --- select ------------------------------------------------------------------------------------------------------------ */
+/* --- select -------------------------------------------------------------------------------------- */
 
 static bool is_in(const fd_set *set, int fd) { return set && FD_ISSET(fd, set); }
 

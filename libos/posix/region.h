@@ -1,9 +1,9 @@
 /*
  * Memory at addresses of mmap's: regions of pages, each with an access of its own.
  *
- * A region is a piece of address space in chunks of up to 64 KiB; a chunk has memory from the moment that one of its pages may be
- * accessed till all are gone. Pages of a chunk with the same access are one mapping. With mmap's lock; all functions return 0 or an
- * errno value.
+ * A region is a piece of address space in chunks of up to 64 KiB; a chunk has memory from the moment that one of
+ * its pages may be accessed till all are gone. Pages of a chunk with the same access are one mapping. With mmap's
+ * lock; all functions return 0 or an errno value.
  */
 #pragma once
 

@@ -277,7 +277,7 @@ static bool the_working_directory_is_kept(void)
 	return true;
 }
 
-/* --- the namespace -------------------------------------------------------------------------------------------------- */
+/* --- the namespace ------------------------------------------------------------------------------- */
 
 static bool the_namespace_is_composed(void)
 {
@@ -317,7 +317,7 @@ static bool the_namespace_is_composed(void)
 	return true;
 }
 
-/* --- descriptors ------------------------------------------------------------------------------------------------------ */
+/* --- descriptors --------------------------------------------------------------------------------- */
 
 static bool descriptors_are_duplicated(void)
 {
