@@ -331,7 +331,8 @@ static void point_remove(struct namespace *ns, struct ns_point *p)
 {
 	point_clear(p);
 	free(p->at);
-	*p = ns->points[--ns->count];
+	ns->count--;
+	memmove(p, p + 1, (size_t)(ns->points + ns->count - p) * sizeof(*p));
 }
 
 static bool source_is(const struct ns_source *s, const struct ns_source *other)

@@ -174,8 +174,8 @@ struct region *region_of(vaddr_t va, uint64_t bytes)
 
 static uint8_t *page_of(struct region *r, uint64_t page, struct region_chunk **chunk)
 {
-	*chunk = &r->chunk[page / chunk_pages(r)];
-	return &(*chunk)->access[page % chunk_pages(r)];
+	*chunk = &r->chunk[page >> (r->chunk_bits - PAGE_BITS)];
+	return &(*chunk)->access[page & (chunk_pages(r) - 1)];
 }
 
 /* The range's pages in the region: from *first on, so many. */

@@ -153,7 +153,7 @@ void mem_attr(const struct mem_inode *i, struct ninep_attr *a)
 	a->nlink = i->links;
 	a->rdev = i->rdev;
 	a->path = i->number;
-	a->version = i->version;
+	a->version = mem_format(i) == NINEP_FIFO ? 0 : i->version; /* 0: who reads may have to wait */
 	a->atime = i->atime.seconds;
 	a->atime_nsec = i->atime.nanoseconds;
 	a->mtime = i->mtime.seconds;

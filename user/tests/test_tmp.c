@@ -201,6 +201,33 @@ static bool a_pipe_carries_bytes(void)
 	return true;
 }
 
+static void *fifo_writer(void *arg)
+{
+	int fd = open("/tmp/t/fifo", O_WRONLY);
+
+	return fd >= 0 && write(fd, "named", 5) == 5 && close(fd) == 0 ? arg : NULL;
+}
+
+/* Whoever opens one end waits for the other. */
+static bool a_named_pipe_carries_bytes(void)
+{
+	pthread_t writer;
+	struct stat st;
+	void *wrote;
+	int fd;
+
+	if (!begin())
+		return false;
+	EXPECT(mkfifo("fifo", 0666) == 0 && stat("fifo", &st) == 0 && S_ISFIFO(st.st_mode));
+	FAILS(open("fifo", O_WRONLY | O_NONBLOCK), ENXIO);
+	EXPECT(pthread_create(&writer, NULL, fifo_writer, got) == 0);
+	fd = open("fifo", O_RDONLY);
+	EXPECT(fd >= 3 && read(fd, got, 100) == 5 && !memcmp(got, "named", 5) && read(fd, got, 1) == 0);
+	FAILS(lseek(fd, 0, SEEK_CUR), ESPIPE);
+	EXPECT(pthread_join(writer, &wrote) == 0 && wrote == got && close(fd) == 0 && unlink("fifo") == 0);
+	return end();
+}
+
 #define PAGE 4096
 
 static bool files_are_mapped(void)
@@ -384,6 +411,7 @@ const struct test tmp_tests[] = {
 	{ "links are followed", links_are_followed },
 	{ "attributes are set", attributes_are_set },
 	{ "a pipe carries bytes", a_pipe_carries_bytes },
+	{ "a named pipe carries bytes", a_named_pipe_carries_bytes },
 	{ "several files are waited for", several_files_are_waited_for },
 	{ "files are mapped", files_are_mapped },
 	{ "memory is mapped", memory_is_mapped },
