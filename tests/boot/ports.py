@@ -109,6 +109,15 @@ def test_kvtest(report):
             raise guest.Failure(f"the file is not whole: {stat!r}")
 
 
+def test_threadtest3(report):
+    """SQLite's threadtest3: six threads on one database, for ten seconds"""
+    with boot() as g:
+        g.prompt()
+        said = g.shell("sh -c 'cd /tmp && threadtest3 cgt_pager_1 lookaside1'", 80)
+        if "0 errors out of 2 tests" not in said:
+            raise guest.Failure(f"threadtest3 said {said!r}")
+
+
 def test_exit_status(report):
     """an error in a script is told, and is the exit status"""
     with boot() as g:

@@ -43,6 +43,9 @@ check "dd" "$(dd if=numbers bs=100 skip=1 count=2 2> /dev/null | wc -c)" 200
 check "od" "$(printf 'AB' | od -b | awk 'NR == 1 { print $2, $3 }')" "101 102"
 touch -d 2020-01-02 old
 check "times of files" "$(date -r old +%Y-%m-%d) $(find . -mtime +30)" "2020-01-02 ./old"
+mkfifo fifo
+(seq 1 5 > fifo &)
+check "a named pipe" "$(cat fifo | tail -n 1)" 5
 rm -r /tmp/tools
 check "all removed" "$(ls /tmp | grep -c '^tools$')" 0
 check "calendar" "$(cal 1 2024 | grep '^28')" "28 29 30 31"
