@@ -25,6 +25,8 @@ static int spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t 
 		spawn_actions_put(&text, actions, attributes);
 	error = inherit_start(l.program, PROC_ANYWHERE, &text, &out);
 	inherit_free(&text);
+	if (error == ECHILD)
+		error = EAGAIN; /* it was killed before it began */
 	if (!error && pid)
 		*pid = process_number(out.id, out.pid);
 	return error;

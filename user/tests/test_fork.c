@@ -3,10 +3,12 @@
  */
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "libos/core/dispatcher.h"
@@ -201,6 +203,72 @@ static bool nothing_is_left(void)
 	return true;
 }
 
+static void __attribute__((noreturn)) fork_for_ever(int begun)
+{
+	if (write(begun, "x", 1) != 1)
+		_exit(1);
+	for (;;) {
+		pid_t pid = fork();
+
+		if (pid == 0)
+			_exit(0);
+		waitpid(pid, NULL, 0);
+	}
+}
+
+/* Kills a process that forks for ever, at some time or other of that. */
+static bool parent_killed(unsigned when)
+{
+	const struct timespec t = { .tv_nsec = 700000L * when };
+	int begun[2], status;
+	pid_t pid;
+	char c;
+
+	EXPECT(pipe(begun) == 0);
+	pid = fork();
+	if (pid == 0)
+		fork_for_ever(begun[1]);
+	EXPECT(pid > 0);
+	EXPECT(read(begun[0], &c, 1) == 1);
+	close(begun[0]);
+	close(begun[1]);
+	nanosleep(&t, NULL);
+	EXPECT(kill(pid, SIGKILL) == 0);
+	EXPECT(waitpid(pid, &status, 0) == pid && WTERMSIG(status) == SIGKILL);
+	return true;
+}
+
+static unsigned processes(void)
+{
+	struct mon_core core;
+	unsigned sum = 0;
+
+	for (coreid_t c = 0; !mon_core(c, &core); c++)
+		sum += core.processes;
+	return sum;
+}
+
+static bool parents_die(void)
+{
+	unsigned had_processes = processes();
+	uint64_t had, has;
+	int rounds = 0;
+
+	do {
+		had = free_memory();
+		for (unsigned i = 0; i < FORKS; i++)
+			EXPECT(parent_killed(i));
+		/* Its last child finds nobody, and ends. */
+		while (processes() > had_processes)
+			sched_yield();
+		has = free_memory();
+	} while (has < had && ++rounds < ROUNDS);
+	if (has < had)
+		printf("# %lu bytes were free, %lu are\n", (unsigned long)had, (unsigned long)has);
+	EXPECT(has >= had);
+	return true;
+}
+
 const struct test fork_tests[] = {
 	{ "the child has its parent's memory, and changes its own", memory_is_copied },
 	{ "a pipe between them, and its end", pipes_join },
@@ -210,5 +278,6 @@ const struct test fork_tests[] = {
 	{ "pthread_atfork", around },
 	{ "a child has threads of its own", threads_in_the_child },
 	{ "forks leave nothing behind", nothing_is_left },
+	{ "parents die in the midst of it, and leave nothing behind", parents_die },
 	{ 0 },
 };
