@@ -269,6 +269,42 @@ static bool parents_die(void)
 	return true;
 }
 
+#define BOMB 4000
+
+/* Children that stay, as many as there can be: then an errno, and when they are gone, none is missed. */
+static bool too_many(void)
+{
+	int status, error = 0;
+	unsigned count = 0;
+	pid_t pid, group = 0;
+
+	/* More cores have room for thousands: that takes long, and shows nothing else. */
+	if (mon_cores_up(CORES_MAX) > 1)
+		return true;
+	while (count < BOMB && !error) {
+		pid = fork();
+		if (pid == 0)
+			for (;;)
+				pause();
+		error = pid < 0 ? errno : 0;
+		if (error)
+			break;
+		group = count++ ? group : pid;
+		EXPECT(setpgid(pid, group) == 0);
+	}
+	if (error != EAGAIN)
+		printf("# %u children, then errno %d\n", count, error);
+	EXPECT(error == EAGAIN && count > 10);
+	EXPECT(kill(-group, SIGKILL) == 0);
+	while (waitpid(-1, &status, 0) > 0)
+		EXPECT(WTERMSIG(status) == SIGKILL);
+	EXPECT(errno == ECHILD);
+	pid = fork();
+	if (pid == 0)
+		_exit(12);
+	return ended_well(pid, 12);
+}
+
 const struct test fork_tests[] = {
 	{ "the child has its parent's memory, and changes its own", memory_is_copied },
 	{ "a pipe between them, and its end", pipes_join },
@@ -279,5 +315,6 @@ const struct test fork_tests[] = {
 	{ "a child has threads of its own", threads_in_the_child },
 	{ "forks leave nothing behind", nothing_is_left },
 	{ "parents die in the midst of it, and leave nothing behind", parents_die },
+	{ "more children than there can be are an errno", too_many },
 	{ 0 },
 };
