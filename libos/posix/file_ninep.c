@@ -226,7 +226,7 @@ static int ninep_file_unpack(const char *text, int flags, const char *path, stru
 	struct file_server *s;
 	struct ninep_qid qid;
 	uint64_t token[2];
-	uint32_t back, fid;
+	uint32_t back, fid = NINEP_NO_FID;
 	unsigned error;
 	char blocks;
 	int at, failed;
