@@ -21,6 +21,29 @@ def tap(report, name, command):
             raise guest.Failure(f"'{command}' did not come to its end")
 
 
+def documented():
+    """The (command, answer) pairs of the session that docs/ports.md shows; an answer may be None."""
+    with open(os.path.join(qemu.ROOT, "docs/ports.md")) as f:
+        lines = re.search(r"^skerry> sh\n(.*?)^```", f.read(), re.MULTILINE | re.DOTALL)[1].splitlines()
+    for line, after in zip(lines, lines[1:] + ["#"]):
+        if line.startswith("# ") and "Ctrl-C" not in line:
+            yield line[2:], None if after.startswith("#") else after
+
+
+def test_documented(report):
+    """the session that docs/ports.md shows"""
+    with boot() as g:
+        g.prompt()
+        g.send("sh\r")
+        pairs = list(documented())
+        for command, answer in pairs:
+            g.wait(r"# ")
+            g.send(command + "\r")
+            g.wait(r"\n" + (re.escape(answer) if answer else ""))
+        if len(pairs) < 2:
+            raise guest.Failure("docs/ports.md shows no session")
+
+
 def test_lua(report):
     """Lua runs a program of some hundred lines"""
     tap(report, "lua", "lua /boot/check.lua")
