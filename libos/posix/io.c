@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -201,7 +202,21 @@ static ssize_t pieces_move(int fd, const struct iovec *v, int count, bool writes
 
 ssize_t readv(int fd, const struct iovec *v, int count) { return pieces_move(fd, v, count, false); }
 
-ssize_t writev(int fd, const struct iovec *v, int count) { return pieces_move(fd, v, count, true); }
+/* What a pipe takes in one piece goes in one. */
+ssize_t writev(int fd, const struct iovec *v, int count)
+{
+	char whole[PIPE_BUF];
+	ssize_t sum = pieces_bytes(v, count);
+	size_t at = 0;
+
+	if (sum < 0)
+		return -1;
+	if ((size_t)sum > sizeof(whole))
+		return pieces_move(fd, v, count, true);
+	for (int i = 0; i < count; at += v[i++].iov_len)
+		memcpy(whole + at, v[i].iov_base, v[i].iov_len);
+	return write(fd, whole, at);
+}
 
 /* --- offsets ------------------------------------------------------------------------------------------------------ */
 

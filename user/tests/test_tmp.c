@@ -190,6 +190,8 @@ static bool a_pipe_carries_bytes(void)
 
 	EXPECT(pipe(fd) == 0 && write(fd[1], "hello", 5) == 5 && read(fd[0], got, 100) == 5 &&
 	       !memcmp(got, "hello", 5));
+	EXPECT(writev(fd[1], (struct iovec[]){ { bytes, 3 }, { bytes + 3, 4 } }, 2) == 7);
+	EXPECT(read(fd[0], got, 100) == 7 && !memcmp(got, bytes, 7));
 	FAILS(write(fd[0], "x", 1), EBADF);
 	FAILS(lseek(fd[0], 0, SEEK_CUR), ESPIPE);
 	EXPECT(fcntl(fd[0], F_SETFL, O_NONBLOCK) == 0 && fcntl(fd[0], F_GETFL) == (O_RDONLY | O_NONBLOCK));
