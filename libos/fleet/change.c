@@ -79,6 +79,11 @@ void change_view(struct fleet_self *s, struct fleet_view *next)
 		self_end(s, "no memory for another view");
 		return;
 	}
+	/* What commands have changed since it was made of ours: making room, and fencing, may have taken a while. */
+	if (next->head.version == s->fleet->view.head.version) {
+		next->head.policy = s->fleet->view.head.policy;
+		next->head.wanted = s->fleet->view.head.wanted;
+	}
 	next->head.settled = s->settled;
 	next->head.version = view_next_version(next->head.version, s->fleet->number);
 	next->head.next = s->next;

@@ -115,7 +115,6 @@ static bool bury(struct fleet_self *s, struct fleet_view *next)
 	}
 	if (!dead)
 		return false;
-	next->head = f->view.head; /* a command may have changed it meanwhile */
 	s->times.deaths += dead;
 	s->times.fenced = fabric_now(f->fabric);
 	s->times.replaced = 0;
