@@ -229,11 +229,6 @@ static void packet_take(struct ninep_connection *n, struct ninep_packet *p)
 		ninep_reply(n, &c.out, p->lent ? &p->buffer : NULL);
 }
 
-bool ninep_connection_room(struct ninep_connection *n)
-{
-	return !ninep_link_stalled(&n->link) && (!n->relay || n->relay->room(n));
-}
-
 err_t ninep_connection_serve(struct ninep_connection *n)
 {
 	struct ninep_packet p;

@@ -86,6 +86,8 @@ static void connection_turn(struct ninep_server *s, struct ninep_connection *n)
 		return;
 	}
 	waits = !ninep_connection_room(n);
+	if (!waits && !n->waits)
+		return;
 	s->stalled += (uint32_t)waits - (uint32_t)n->waits;
 	n->waits = waits;
 	if (waits)

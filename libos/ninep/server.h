@@ -243,7 +243,10 @@ void ninep_connection_init(struct ninep_connection *n, const struct ninep_node *
 /* Handles all that is there. ERR_OK: look again when there may be more, or room; else it is over. */
 err_t ninep_connection_serve(struct ninep_connection *n);
 /* A client that takes no answers, or whose requests find no room in a relay, has no further ones taken. */
-bool ninep_connection_room(struct ninep_connection *n);
+static inline bool ninep_connection_room(struct ninep_connection *n)
+{
+	return !ninep_link_stalled(&n->link) && (!n->relay || n->relay->room(n));
+}
 /* Cancels what is put off, closes what is open. */
 void ninep_connection_close(struct ninep_connection *n);
 
