@@ -185,7 +185,7 @@ void balance_look(struct fleet_self *s, cycles_t now);
 
 /* This member serves; who asks for the fleet may get it. */
 err_t announce_member(struct fleet *f);
-/* The name service is told of this member's load, if that has changed. Does not wait. False: it knows no such member. */
+/* The name service is told of this member's load, if that has changed. Does not wait. False: it knows no such one. */
 bool announce_load(struct fleet *f, uint32_t load);
 /*
  * Opens `c` to the member of the fleet of that name that the name service's policy chooses, not that of process

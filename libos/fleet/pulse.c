@@ -6,9 +6,9 @@
  * else stay away the second in line fences the coordinator, the third waits thrice as long for the second, and so
  * on. A tick that comes late counts for little, since a machine that stood still has not been waiting; but where all
  * come late, who is silent for many of them is hung, too. The pulse itself waits for nobody: who has no room
- * for its heartbeat has missed it.  Before a silent one is fenced its monitor is asked whether it has run at all since
- * it said that it lives, which each member does with each look at its load: who waits for its processor is let be.  Who has not run
- * and is silent for much longer is fenced in any case: it has stopped.
+ * for its heartbeat has missed it.  Before a silent one is fenced its monitor is asked whether it has run since it
+ * said that it lives, which each member does with each look at its load: who waits for its processor is let be.
+ * Who has not run and is silent for much longer is fenced in any case: it has stopped.
  *
  * A second one is fenced only when a view without the first is settled, lest what both had is lost; or when it is
  * silent for so long that nothing can be settled with it. A fleet of one has no heartbeats.
