@@ -40,6 +40,14 @@ static err_t go_wrong(struct rpc_client *there, const struct fleet_member *victi
 enum when { SEEN, FENCED, ANSWER, REPLACED, WHENS };
 static const char *const when_name[WHENS] = { "seen", "fenced", "answer", "replaced" };
 
+static bool is_member(uint32_t number)
+{
+	for (uint32_t i = 0; i < fleet.count; i++)
+		if (fleet.member[i].number == number)
+			return true;
+	return false;
+}
+
 static err_t die_once(unsigned index, bool hang, double us[WHENS])
 {
 	const struct fleet_member victim = fleet.member[index];
@@ -58,7 +66,8 @@ static err_t die_once(unsigned index, bool hang, double us[WHENS])
 		err = drill_ask(&fleet.client.rpc, &member);
 	us[ANSWER] = us_of(fabric_now(fleet.fabric) - t0);
 	rpc_client_close(&there);
-	while (!err && !drill_look(&fleet) && fleet.times.fenced < t0)
+	/* Who becomes coordinator shows the old view till the new one is told. */
+	while (!err && (drill_look(&fleet) || fleet.times.fenced < t0 || is_member(victim.number)))
 		thread_sleep_until(fabric_now(fleet.fabric) + drill_ms(1));
 	if (!err)
 		err = drill_await(&fleet, DRILL_MEMBERS);
