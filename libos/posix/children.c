@@ -29,7 +29,7 @@ struct child {
 	struct program program;
 	pid_t number, group;
 	bool unwatched; /* it has become another process, which is to be watched */
-	bool known; /* to the program: its start has returned */
+	bool known;     /* to the program: its start has returned */
 	bool ended;
 	bool changed; /* stopped, or goes on, and nobody has been told */
 	int status;   /* as wait gives it, of both */

@@ -45,19 +45,19 @@ int fexecve(int fd, char *const *argv, char *const *envp)
 }
 
 /* The arguments up to the NULL, on the stack of whoever has them. */
-#define ARGUMENTS(first, list, argv)                                                 \
-	do {                                                                         \
-		va_list count_;                                                      \
-		size_t n_ = 1;                                                       \
-                                                                                     \
-		va_copy(count_, list);                                               \
-		while (va_arg(count_, char *))                                       \
-			n_++;                                                        \
-		va_end(count_);                                                      \
-		(argv) = alloca((n_ + 1) * sizeof(char *));                          \
-		(argv)[0] = (char *)(uintptr_t)(first);                              \
-		for (size_t i_ = 1; ((argv)[i_] = va_arg(list, char *)); i_++)       \
-			;                                                            \
+#define ARGUMENTS(first, list, argv)                                           \
+	do {                                                                   \
+		va_list count_;                                                \
+		size_t n_ = 1;                                                 \
+                                                                               \
+		va_copy(count_, list);                                         \
+		while (va_arg(count_, char *))                                 \
+			n_++;                                                  \
+		va_end(count_);                                                \
+		(argv) = alloca((n_ + 1) * sizeof(char *));                    \
+		(argv)[0] = (char *)(uintptr_t)(first);                        \
+		for (size_t i_ = 1; ((argv)[i_] = va_arg(list, char *)); i_++) \
+			;                                                      \
 	} while (0)
 
 int execl(const char *path, const char *first, ...)

@@ -11,9 +11,9 @@
 #define LAUNCH_LINE 256
 
 struct launch {
-	const char *program;     /* in the boot archive */
-	char line[LAUNCH_LINE];  /* of a script: its first */
-	char *before[4];         /* arguments in place of the first; NULL: none */
+	const char *program;    /* in the boot archive */
+	char line[LAUNCH_LINE]; /* of a script: its first */
+	char *before[4];        /* arguments in place of the first; NULL: none */
 	char *const *argv;
 };
 
