@@ -78,10 +78,9 @@ struct process_args {
 	uint64_t envc;                   /* strings of the environment, after the arguments */
 	uint64_t id;                     /* the number that the process service gave it; 0: none */
 	uint64_t service;                /* not 0: others wait for it, so for memory it asks nobody but its monitor */
-	/* Where its parent hands it the rest (libos/posix/inherit.h): a mailbox's pid, secret and service; pid 0: nobody. */
+	/* The mailbox where its parent hands it the rest (libos/posix/inherit.h); pid 0: nobody. */
 	uint64_t heir_pid, heir_secret, heir_service;
-	uint64_t
-		heir_heap; /* of a fork's child: chunks of the heap that are its parent's (libos/posix/fork.c); 0: none */
+	uint64_t heir_heap;             /* of a fork's child: chunks of the heap that are its parent's; 0: none */
 	uint16_t arg[PROCESS_ARGS_MAX]; /* offsets from this struct's start to NUL-terminated text */
 	char text[];
 };

@@ -158,8 +158,8 @@ struct mon_signal {
 /* To all that are meant on that core: how many they were. ERR_AGAIN: one of them takes no more just now. */
 err_t mon_signal(coreid_t core, const struct mon_signal *s, unsigned *count);
 /*
- * Called in the dispatcher's scheduler when one comes: `to` and `who` mean nothing. What came before there was a handler
- * comes at once.
+ * Called in the dispatcher's scheduler when one comes: `to` and `who` mean nothing. What came before there was a
+ * handler comes at once.
  */
 void mon_set_signal_handler(void (*handler)(const struct mon_signal *s));
 /* What a process is to others. */
@@ -168,7 +168,9 @@ struct mon_relation {
 	uint32_t number, group, session, parent; /* 0: none */
 };
 enum { MON_SET_GROUP = 1, MON_SET_SESSION = 2, MON_SET_PARENT = 4 };
-/* Looks a process of a core up by pid or number, and sets what is named by bits; *r is how it is then. ERR_NO_PROCESS. */
+/*
+ * Looks a process of a core up by pid or number, and sets what is named by bits; *r is how it is then. ERR_NO_PROCESS.
+ */
 err_t mon_relate(coreid_t core, enum mon_signal_to by, uint64_t who, unsigned set, struct mon_relation *r);
 /* The index-th process of a core; ERR_NOT_FOUND past the last. */
 err_t mon_ps(coreid_t core, unsigned index, struct mon_process *out);

@@ -60,8 +60,8 @@ enum mon_op {
 	MON_RAM_FREE, /* w0 = slot of a capability got by MON_RAM; all of it is taken back */
 	/* text: arguments and environment, NUL-terminated each. w0 = core, w1 = ticket or 0: asked again, it is started
 	   once; w2 = the process service's number for it, or 0 | arguments << 32 (0: no environment) | heir_heap << 40;
-	   w3 = between monitors: it is a service | service << 32, w4 = pid, w5 = secret of the mailbox that it finds in its
-	   argument page, pid 0: none -> w0 = pid */
+	   w3 = between monitors: it is a service | service << 32, w4 = pid, w5 = secret of the mailbox that it finds
+	   in its argument page, pid 0: none -> w0 = pid */
 	MON_SPAWN,
 	MON_WAIT, /* w0 = pid -> w0 = enum mon_cause, w1 = status. Answered when it ends */
 	/* w0 = pid. w1 = 0, or: only if it has run for so many ms without MON_ALIVE, or never says that; else
@@ -169,16 +169,17 @@ enum mon_op {
 	/* from a process */
 	MON_MAIL_TAKEN, /* no reply. w0 = lines that it took out of what came */
 	/*
-	 * A signal, from a process. w0 = core whose processes are meant, w1 = enum mon_signal_to | signal << 8 | code << 16,
-	 * w2 = who, w3 = a value, w4 = number of the sender -> w0 = how many it went to. Signal 0: are there any?
-	 * To a process, unasked: w1 without the lowest byte, w3, w4
+	 * A signal, from a process. w0 = core whose processes are meant, w1 = enum mon_signal_to | signal << 8 |
+	 * code << 16, w2 = who, w3 = a value, w4 = number of the sender -> w0 = how many it went to. Signal 0: are
+	 * there any? To a process, unasked: w1 without the lowest byte, w3, w4
 	 */
 	MON_SIGNAL,
-	/* w0 = core, w1 = enum mon_signal_to (pid or number), w2 = who, w3 = group | session << 32, w4 = parent, w5 = bits:
-	   1: set group, 2: session, 4: parent -> w0 = pid, w1 = group | session << 32, w2 = parent | number << 32 */
+	/* w0 = core, w1 = enum mon_signal_to (pid or number), w2 = who, w3 = group | session << 32, w4 = parent,
+	   w5 = bits: 1: set group, 2: session, 4: parent -> w0 = pid, w1 = group | session << 32,
+	   w2 = parent | number << 32 */
 	MON_RELATE,
-	/* to a process that watches, unasked: w0 = pid, w1 = signal that stopped it, or 0: it goes on. Between monitors w3 =
-	   number of the process that watches */
+	/* to a process that watches, unasked: w0 = pid, w1 = signal that stopped it, or 0: it goes on. Between
+	   monitors w3 = number of the process that watches */
 	MON_STATE,
 	MON_OPS
 };

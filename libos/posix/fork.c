@@ -6,7 +6,8 @@
  * parent: variables, newlib's among them, the heap, and the stack of the thread that forks; descriptors, namespace,
  * handlers and all else as any child does (inherit.h).
  *
- * Memory goes over by a frame that both map: the parent copies a piece into it, the child out of it. The child's own first
+ * Memory goes over by a frame that both map: the parent copies a piece into it, the child out of it. The child's own
+ * first
  * allocations lie behind its parent's heap and are never freed, since malloc's books become the parent's. The stack is
  * kept aside till the end, for the child runs on it; then it is put in its place from the stack of upcalls, which in
  * disabled mode is nobody's.
@@ -280,8 +281,10 @@ err_t fork_receive(struct channel *c, const struct inherit *text)
 	err = s.data ? window_open(&w) : ERR_NO_MEMORY;
 	if (!err)
 		err = pieces_take(&w, &s);
-	if (err)
+	if (err) {
+		free(s.data);
 		return err;
+	}
 	vspace_unmap(w.at);
 	slot_delete(w.frame);
 	p->cleanup = f->cleanup;

@@ -1,6 +1,6 @@
 /*
- * What posix_spawn is asked to have done in the child before it begins: file actions and attributes, as bytes that go over
- * with what it inherits. The child does it, in order, once it has all that.
+ * What posix_spawn is asked to have done in the child before it begins: file actions and attributes, as bytes that go
+ * over with what it inherits. The child does it, in order, once it has all that.
  */
 #pragma once
 

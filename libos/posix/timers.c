@@ -1,6 +1,6 @@
 /*
- * Timers: alarm, setitimer, timer_create. All count on the time stamp counter, and are one list with one next time, which
- * the dispatcher's alarm is set to (thread_timer_set).
+ * Timers: alarm, setitimer, timer_create. All count on the time stamp counter, and are one list with one next time,
+ * which the dispatcher's alarm is set to (thread_timer_set).
  *
  * What is due is seen in disabled mode: a signal is posted there; a function that is to be called (SIGEV_THREAD) has a
  * thread of its own, which is woken. The alarm is of the core where the process started; who sets a timer goes there.

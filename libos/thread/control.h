@@ -151,8 +151,8 @@ void thread_give_way(void);
 void thread_after_upcall(struct thread *interrupted) __attribute__((noreturn));
 
 /*
- * Something of the process's own that is due at a time, whatever runs then: the handler is called in disabled mode, once
- * that is past. 0: nothing is. On the core where the process started.
+ * Something of the process's own that is due at a time, whatever runs then: the handler is called in disabled mode,
+ * once that is past. 0: nothing is. On the core where the process started.
  */
 void thread_timer_set(cycles_t due);
 extern CORE_LOCAL cycles_t thread_timer_due;
@@ -163,8 +163,8 @@ extern void (*thread_timer_handler)(void);
  */
 extern void (*thread_interrupted_hook)(struct thread *t);
 /*
- * The interrupted thread, whose registers are in that save area, runs fn() in enabled mode on its own stack, and goes on
- * where it was when that returns. Returns when its stack has no room.
+ * The interrupted thread, whose registers are in that save area, runs fn() in enabled mode on its own stack, and goes
+ * on where it was when that returns. Returns when its stack has no room.
  */
 void thread_divert(struct thread *t, unsigned area, void (*fn)(void));
 

@@ -1,4 +1,6 @@
-/* Shows what a program is given: its arguments, one a line, between marks; after --count only how many, as its status. */
+/*
+ * Shows what a program is given: its arguments, one a line, between marks; after --count only how many, as its status.
+ */
 #include <stdio.h>
 #include <string.h>
 

@@ -35,6 +35,7 @@ static bool memory_is_copied(void)
 {
 	char *heap = malloc(100000), local[5000];
 	pid_t parent = getpid(), pid;
+	bool ended, kept;
 
 	memset(heap, 'h', 100000);
 	memset(local, 'l', sizeof local);
@@ -54,9 +55,11 @@ static bool memory_is_copied(void)
 		free(more);
 		_exit(same ? 7 : 1);
 	}
-	EXPECT(ended_well(pid, 7));
-	EXPECT(initialised == 43 && cleared == 44 && heap[99999] == 'h' && local[4999] == 'l');
+	ended = ended_well(pid, 7);
+	kept = initialised == 43 && cleared == 44 && heap[99999] == 'h' && local[4999] == 'l';
 	free(heap);
+	EXPECT(ended);
+	EXPECT(kept);
 	return true;
 }
 

@@ -1,5 +1,6 @@
 /*
- * Signals: to oneself, to other processes that compute, sleep or wait, to groups; what is done without a handler; stops.
+ * Signals: to oneself, to other processes that compute, sleep or wait, to groups; what is done without a handler;
+ * stops.
  *
  * A child that is ready for a signal says so by one: SIGUSR2 to its parent, which waits for that.
  */
@@ -222,7 +223,7 @@ static void jump_back(int signal, siginfo_t *info, void *context)
 static bool faults_are_signals(void)
 {
 	struct sigaction a = { .sa_sigaction = jump_back, .sa_flags = SA_SIGINFO };
-	volatile int zero = 0, one = 1; /* so that it is divided, and not folded */
+	static volatile int zero, one = 1; /* so that it is divided, and not folded */
 	int signal;
 
 	forget();

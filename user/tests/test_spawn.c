@@ -40,7 +40,7 @@ static bool long_environment(void)
 	pid_t pid;
 
 	memset(text, 'x', sizeof text - 1);
-	memcpy(text, "LONG=", 5);
+	*stpcpy(text, "LONG=") = 'x';
 	snprintf(number, sizeof number, "%d", LONG);
 	EXPECT(spawn_deed(&pid, "long-environment", number, envp) == 0);
 	EXPECT(waitpid(pid, &status, 0) == pid);
