@@ -30,12 +30,13 @@ unsigned ninep_serve_version(struct ninep_call *c)
 	if (msize < NINEP_MSIZE_LEAST)
 		return NINEP_EMSGSIZE;
 	n->link.msize = msize;
+	n->ours = ninep_text_is(v, NINEP_OURS) && n->link.channel && !n->relay;
 	n->link.dialect = ninep_text_is(v, "9P2000.L") || ninep_text_is(v, NINEP_OURS) ? NINEP_LINUX : NINEP_PLAIN;
 	c->out.rversion.msize = msize;
-	c->out.rversion.version = ninep_text(!known                                      ? "unknown"
-					     : ninep_text_is(v, NINEP_OURS) && !n->relay ? NINEP_OURS
-					     : n->link.dialect == NINEP_LINUX            ? "9P2000.L"
-											 : "9P2000");
+	c->out.rversion.version = ninep_text(!known                           ? "unknown"
+					     : n->ours                        ? NINEP_OURS
+					     : n->link.dialect == NINEP_LINUX ? "9P2000.L"
+									      : "9P2000");
 	return 0;
 }
 
@@ -92,9 +93,11 @@ void ninep_fid_drop(struct ninep_call *c, uint32_t fid)
 	ninep_fid_remove(c->from, f);
 }
 
-/* As a clunk, but it is not answered, whatever comes of it. */
+/* As a clunk, but it is not answered, whatever comes of it; a stranger's is, since he waits for that. */
 unsigned ninep_serve_drop(struct ninep_call *c)
 {
+	if (!c->from->ours)
+		return NINEP_EOPNOTSUPP;
 	ninep_fid_drop(c, c->in.tdrop.fid);
 	return NINEP_LATER;
 }

@@ -208,6 +208,7 @@ struct ninep_connection {
 	struct ninep_link link;
 	uint32_t msize_most; /* what a client may ask for */
 	bool versioned;
+	bool ours;  /* the client knows our messages, too */
 	bool waits; /* for room: the link's, or the relay's */
 	bool dead;
 	uint32_t fids;
