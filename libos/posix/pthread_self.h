@@ -33,6 +33,7 @@ struct posix_thread {
 	uint64_t blocked, pending; /* a bit each; pending: for this thread alone */
 	uint64_t wanted;           /* by sigwait */
 	struct posix_thread *next; /* in the list of those that signals may go to */
+	struct posix_thread **at;  /* what leads to it there; NULL: it is not in it */
 	struct thread *thread;
 };
 _Static_assert(sizeof(struct posix_thread) <= THREAD_POSIX_BYTES, "struct posix_thread outgrew its room");

@@ -259,19 +259,22 @@ void signal_thread_add(struct thread *t)
 	p->thread = t;
 	lock();
 	p->next = signals.threads;
+	p->at = &signals.threads;
+	if (p->next)
+		p->next->at = &p->next;
 	signals.threads = p;
 	unlock();
 }
 
 void signal_thread_remove(struct posix_thread *p)
 {
-	struct posix_thread **at = &signals.threads;
-
+	if (!p->at)
+		return;
 	lock();
-	while (*at && *at != p)
-		at = &(*at)->next;
-	if (*at)
-		*at = p->next;
+	*p->at = p->next;
+	if (p->next)
+		p->next->at = p->at;
+	p->at = NULL;
 	unlock();
 }
 
