@@ -21,7 +21,7 @@ CORE_LOCAL struct lmp_endpoint lmp_self;
 
 /* --- endpoints --------------------------------------------------------------- */
 
-/* Rings keep their place and size when their endpoint goes: the next of that size takes it over. */
+/* Rings keep their place and room when their endpoint goes: another that fits takes it over. */
 static CORE_LOCAL struct {
 	uint32_t offset, messages;
 	bool used;
@@ -29,33 +29,49 @@ static CORE_LOCAL struct {
 static CORE_LOCAL uint32_t rings_end;
 static CORE_LOCAL uint64_t frame_bytes;
 
+/* The free ring that is just large enough; -1: none is. */
 static int place_find(unsigned messages)
 {
-	for (int i = 0; i < CAP_ENDPOINTS; i++)
-		if (!places[i].used && places[i].messages == messages)
-			return i;
-	for (int i = 0; i < CAP_ENDPOINTS; i++)
-		if (!places[i].messages)
-			return i;
-	return -1;
+	int best = -1;
+
+	for (int i = 0; i < CAP_ENDPOINTS; i++) {
+		if (places[i].used || places[i].messages < messages)
+			continue;
+		if (best < 0 || places[i].messages < places[best].messages)
+			best = i;
+	}
+	return best;
+}
+
+/* A ring behind the last one; -1: there is no room, or no index. */
+static int place_make(unsigned messages)
+{
+	uint32_t bytes = (uint32_t)(sizeof(struct lmp_ring) + messages * sizeof(struct lmp_message));
+	int i = 0;
+
+	while (i < CAP_ENDPOINTS && places[i].messages)
+		i++;
+	if (i == CAP_ENDPOINTS || rings_end + bytes > frame_bytes)
+		return -1;
+	places[i].offset = rings_end;
+	places[i].messages = messages;
+	rings_end += bytes;
+	return i;
 }
 
 /* A free endpoint index with room for a ring; -1 when there is none. Disabled mode. */
 static int place_take(unsigned messages)
 {
-	uint32_t bytes = (uint32_t)(sizeof(struct lmp_ring) + messages * sizeof(struct lmp_message));
 	int i = place_find(messages);
 
-	if (i < 0)
-		return -1;
-	if (!places[i].messages) {
-		if (rings_end + bytes > frame_bytes)
-			return -1;
-		places[i].offset = rings_end;
-		places[i].messages = messages;
-		rings_end += bytes;
+	/* A large ring is for who needs it, as long as there is room. */
+	if (i < 0 || places[i].messages > messages) {
+		int made = place_make(messages);
+
+		i = made < 0 ? i : made;
 	}
-	places[i].used = true;
+	if (i >= 0)
+		places[i].used = true;
 	return i;
 }
 
