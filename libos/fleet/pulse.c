@@ -16,7 +16,7 @@
 #include "libos/fleet/private.h"
 
 #define LOAD_MS 100   /* between two looks at the load, and between ticks of a fleet of one */
-#define ALIVE_MS 1000 /* that our monitor lets us run without a word; it gets one with each look at the load */
+#define ALIVE_MS 1000 /* that our monitor lets us run without a word; it gets one with each heartbeat */
 
 /* --- load ------------------------------------------------------------------------------------- */
 
@@ -54,7 +54,6 @@ static void look_at_load(struct fleet_self *s, cycles_t now)
 
 	if (now - s->load_at < LOAD_MS * s->ms)
 		return;
-	mon_alive(ALIVE_MS);
 	s->load = f->ops->load ? f->ops->load(f) : share_run(s, now);
 	s->load_at = now;
 }
@@ -110,7 +109,7 @@ static void scale(struct fleet_self *s, cycles_t now)
 
 #define STUCK 4    /* times its patience */
 #define STOPPED 25 /* ... */
-#define RAN_MS 30  /* that a silent one has run: then it hangs */
+#define RAN_MS 60  /* that a silent one has run: then it hangs; with many clients it may say nothing for 40 */
 #define IN_TIME 16 /* what a tick in time counts, in late ones */
 
 static uint32_t patience_of(const struct fleet_self *s) { return s->fleet->view.head.policy.patience * IN_TIME; }
@@ -263,6 +262,8 @@ void *pulse_main(void *self)
 			self_wait(s, last + period_of(s));
 			continue;
 		}
+		/* What decides whether we hang is how long we have run since: RAN_MS. */
+		mon_alive(ALIVE_MS);
 		tick(s, now, now - last < 2 * period_of(s));
 		last = now;
 	}

@@ -385,14 +385,18 @@ static bool ends_of_children(void)
 
 static bool waiting_is_broken(void)
 {
-	int status;
+	const struct itimerval often = { .it_value = { .tv_usec = 5000 }, .it_interval = { .tv_usec = 5000 } };
+	int status, found, error;
 	pid_t pid;
 
 	forget();
-	handle(SIGUSR2, note, 0);
-	EXPECT(spawn_deed(&pid, "take-signal", "compute") == 0);
-	/* It says that it is ready, by a signal that breaks this. */
-	EXPECT(waitpid(pid, &status, 0) == -1 && errno == EINTR && got[SIGUSR2] == 1);
+	EXPECT(ready_start(&pid, "take-signal", "compute"));
+	handle(SIGALRM, note, 0);
+	EXPECT(setitimer(ITIMER_REAL, &often, NULL) == 0);
+	found = waitpid(pid, &status, 0);
+	error = errno;
+	EXPECT(setitimer(ITIMER_REAL, &(struct itimerval){ 0 }, NULL) == 0);
+	EXPECT(found == -1 && error == EINTR && got[SIGALRM]);
 	EXPECT(kill(pid, SIGUSR1) == 0);
 	EXPECT(waitpid(pid, &status, 0) == pid && status == 3 << 8);
 	return true;
