@@ -26,6 +26,7 @@ static CORE_LOCAL struct {
 	uint32_t offset, messages;
 	bool used;
 } places[CAP_ENDPOINTS];
+static CORE_LOCAL uint32_t places_made;
 static CORE_LOCAL uint32_t rings_end;
 static CORE_LOCAL uint64_t frame_bytes;
 
@@ -34,11 +35,13 @@ static int place_find(unsigned messages)
 {
 	int best = -1;
 
-	for (int i = 0; i < CAP_ENDPOINTS; i++) {
+	for (uint32_t i = 0; i < places_made; i++) {
 		if (places[i].used || places[i].messages < messages)
 			continue;
+		if (places[i].messages == messages)
+			return (int)i;
 		if (best < 0 || places[i].messages < places[best].messages)
-			best = i;
+			best = (int)i;
 	}
 	return best;
 }
@@ -47,16 +50,15 @@ static int place_find(unsigned messages)
 static int place_make(unsigned messages)
 {
 	uint32_t bytes = (uint32_t)(sizeof(struct lmp_ring) + messages * sizeof(struct lmp_message));
-	int i = 0;
+	uint32_t i = places_made;
 
-	while (i < CAP_ENDPOINTS && places[i].messages)
-		i++;
 	if (i == CAP_ENDPOINTS || rings_end + bytes > frame_bytes)
 		return -1;
 	places[i].offset = rings_end;
 	places[i].messages = messages;
 	rings_end += bytes;
-	return i;
+	places_made++;
+	return (int)i;
 }
 
 /* A free endpoint index with room for a ring; -1 when there is none. Disabled mode. */
