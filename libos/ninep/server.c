@@ -146,3 +146,17 @@ void ninep_server_destroy(struct ninep_server *s)
 		connection_end(s, s->connections);
 	wait_set_destroy(&s->set);
 }
+
+err_t ninep_serve_tree(struct fabric *f, const struct ninep_node *root, const char *name)
+{
+	struct ninep_server s;
+	err_t err = ninep_server_init(&s, f, root);
+
+	if (err)
+		return err;
+	err = ninep_server_export(&s, name);
+	if (!err)
+		err = ninep_serve(&s);
+	ninep_server_destroy(&s);
+	return err;
+}

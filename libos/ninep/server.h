@@ -236,6 +236,8 @@ err_t ninep_server_export(struct ninep_server *s, const char *name);
 err_t ninep_serve(struct ninep_server *s);
 /* Closes all connections. */
 void ninep_server_destroy(struct ninep_server *s);
+/* All of that: serves a tree under a name till a handler says stop. */
+err_t ninep_serve_tree(struct fabric *f, const struct ninep_node *root, const char *name);
 
 /* --- one connection, over a link of the caller's ---------------------------------------------------- */
 

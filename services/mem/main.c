@@ -27,21 +27,12 @@ static struct mem_time now(void)
 static err_t serve(const char *name, uint64_t quota)
 {
 	static struct memfs fs;
-	struct ninep_server server;
 	struct fabric *f;
 	err_t err = fabric_here(&f);
 
 	if (!err && memfs_init(&fs, quota, now))
 		err = ERR_NO_MEMORY;
-	if (!err)
-		err = ninep_server_init(&server, f, mem_tree(&fs));
-	if (err)
-		return err;
-	err = ninep_server_export(&server, name);
-	if (!err)
-		err = ninep_serve(&server);
-	ninep_server_destroy(&server);
-	return err;
+	return err ? err : ninep_serve_tree(f, mem_tree(&fs), name);
 }
 
 int main(int argc, char **argv)

@@ -6,19 +6,10 @@
 
 static err_t serve(const char *name)
 {
-	struct ninep_server server;
 	struct fabric *f;
 	err_t err = fabric_here(&f);
 
-	if (!err)
-		err = ninep_server_init(&server, f, &pipe_root);
-	if (err)
-		return err;
-	err = ninep_server_export(&server, name);
-	if (!err)
-		err = ninep_serve(&server);
-	ninep_server_destroy(&server);
-	return err;
+	return err ? err : ninep_serve_tree(f, &pipe_root, name);
 }
 
 int main(int argc, char **argv)
