@@ -5,9 +5,9 @@
 #include "monitor/caps/caps.h"
 #include "monitor/boards.h"
 #include "libos/core/invoke.h"
-#include "libos/core/ram.h"
 #include "libos/core/slot.h"
 #include "libos/fabric/hint.h"
+#include "monitor/shared_frame.h"
 
 struct board {
 	uint32_t process; /* number of the server that has it; 0: foreign, or given back */
@@ -70,9 +70,7 @@ static void board_end(struct board *b)
 		caps_withdraw(b->frame, foreign_withdrawn, board_number(b));
 		return;
 	}
-	caps_unpin(b->frame);
-	kernel_share(TASK_KERNEL, b->frame, false);
-	frame_free(b->frame);
+	shared_frame_free(b->frame);
 	b->frame = 0;
 }
 
@@ -83,28 +81,6 @@ static void board_settle(struct board *b)
 }
 
 /* --- the server's side ------------------------------------------------------------- */
-
-static err_t board_frame_make(struct board *b)
-{
-	struct cap_info info;
-	err_t err = ram_object(CAP_FRAME, PAGE_BITS, &b->frame);
-
-	if (err) {
-		b->frame = 0;
-		return err;
-	}
-	err = cap_identify(b->frame, &info);
-	if (!err)
-		err = kernel_share(TASK_KERNEL, b->frame, true);
-	if (err) {
-		ram_free(b->frame);
-		b->frame = 0;
-		return err;
-	}
-	caps_pin(b->frame, monitor.core);
-	b->base = info.base;
-	return ERR_OK;
-}
 
 static err_t board_open(struct process *p, uint64_t slot, uint64_t *number)
 {
@@ -117,7 +93,7 @@ static err_t board_open(struct process *p, uint64_t slot, uint64_t *number)
 	if (!b)
 		return ERR_NO_MEMORY;
 	*b = (struct board){ .process = p->number };
-	err = board_frame_make(b);
+	err = shared_frame_make(PAGE_BITS, &b->frame, &b->base);
 	if (err)
 		return err;
 	err = cap_restrict(b->frame, target, RIGHT_READ | RIGHT_WRITE);

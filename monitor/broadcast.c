@@ -10,12 +10,12 @@
 #include "monitor/caps/caps.h"
 #include "monitor/broadcast.h"
 #include "libos/core/invoke.h"
-#include "libos/core/ram.h"
 #include "libos/core/slot.h"
 #include "libos/core/vspace.h"
 #include "monitor/agree/broadcast.h"
 #include "monitor/agree/wire.h"
 #include "monitor/links.h"
+#include "monitor/shared_frame.h"
 
 #include <string.h>
 
@@ -47,20 +47,12 @@ unsigned broadcast_sources;
 
 static bool own_make(void)
 {
-	struct cap_info info;
-	cptr_t frame;
 	vaddr_t va;
-	err_t err = frame_alloc_map(PAGE_BITS, &frame, &va);
+	cptr_t frame;
 
-	if (!err)
-		err = kernel_share(TASK_KERNEL, frame, true);
-	if (!err)
-		err = cap_identify(frame, &info);
-	if (err)
+	if (shared_frame_make_here(PAGE_BITS, &frame, &own.at, &va))
 		return false;
-	caps_pin(frame, monitor.core);
 	own.ring = (struct line *)va;
-	own.at = info.base;
 	own.next = 1;
 	return true;
 }

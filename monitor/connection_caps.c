@@ -12,6 +12,7 @@
 #include "libos/core/invoke.h"
 #include "libos/core/ram.h"
 #include "libos/core/slot.h"
+#include "monitor/shared_frame.h"
 
 #define FRAME_BITS_MAX 24
 
@@ -100,7 +101,6 @@ static err_t frame_borrow(struct connection *c)
 
 err_t connection_frame_make(struct connection *c, unsigned bits)
 {
-	struct cap_info info;
 	err_t err;
 
 	if (c->lender)
@@ -109,21 +109,10 @@ err_t connection_frame_make(struct connection *c, unsigned bits)
 		bits = PAGE_BITS;
 	if (bits < PAGE_BITS || bits > FRAME_BITS_MAX)
 		return ERR_ARGUMENT;
-	err = ram_object(CAP_FRAME, bits, &c->frame);
-	if (err)
-		return err;
-	err = cap_identify(c->frame, &info);
+	err = shared_frame_make(bits, &c->frame, &c->frame_base);
 	if (!err)
-		err = kernel_share(TASK_KERNEL, c->frame, true);
-	if (err) {
-		ram_free(c->frame);
-		c->frame = 0;
-		return err;
-	}
-	caps_pin(c->frame, monitor.core);
-	c->frame_bits = (uint8_t)bits;
-	c->frame_base = info.base;
-	return ERR_OK;
+		c->frame_bits = (uint8_t)bits;
+	return err;
 }
 
 err_t connection_doorbell_export(struct connection *c, uint32_t *number)

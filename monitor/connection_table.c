@@ -4,9 +4,8 @@
  */
 #include "monitor/caps/caps.h"
 #include "monitor/connections.h"
-#include "libos/core/invoke.h"
-#include "libos/core/ram.h"
 #include "monitor/boards.h"
+#include "monitor/shared_frame.h"
 
 static struct connection connections[CONNECTIONS_MAX];
 static uint32_t last_id, used;
@@ -95,11 +94,8 @@ void connection_free(struct connection *c)
 		c->state = CONNECTION_LENT;
 		return;
 	}
-	if (c->frame) {
-		caps_unpin(c->frame);
-		kernel_share(TASK_KERNEL, c->frame, false);
-		frame_free(c->frame);
-	}
+	if (c->frame)
+		shared_frame_free(c->frame);
 	c->state = CONNECTION_FREE;
 	used--;
 }

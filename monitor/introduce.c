@@ -10,10 +10,10 @@
  */
 #include "monitor/caps/caps.h"
 #include "libos/core/invoke.h"
-#include "libos/core/ram.h"
 #include "libos/core/slot.h"
 #include "libos/core/vspace.h"
 #include "monitor/links.h"
+#include "monitor/shared_frame.h"
 
 /* Gives back the frame of an attempt of ours that came to nothing. */
 static void frame_drop(struct link *l)
@@ -22,25 +22,17 @@ static void frame_drop(struct link *l)
 		return;
 	if (l->memory)
 		vspace_unmap(l->memory);
-	caps_unpin(l->frame);
-	kernel_share(TASK_KERNEL, l->frame, false);
-	ram_free(l->frame);
+	shared_frame_free(l->frame);
 	l->frame = 0;
 	l->memory = 0;
 }
 
-static err_t frame_make(struct link *l)
+static err_t frame_make(struct link *l, paddr_t *base)
 {
 	vaddr_t memory;
-	err_t err = frame_alloc_map(LINK_BITS, &l->frame, &memory);
+	err_t err = shared_frame_make_here(LINK_BITS, &l->frame, base, &memory);
 
-	if (!err)
-		err = link_attach(l, memory, SIZE_OF_BITS(LINK_BITS), 0);
-	if (!err)
-		err = kernel_share(TASK_KERNEL, l->frame, true);
-	if (!err)
-		caps_pin(l->frame, monitor.core);
-	return err;
+	return err ? err : link_attach(l, memory, SIZE_OF_BITS(LINK_BITS), 0);
 }
 
 static void introduced(struct pending *p, const struct mon_message *reply)
@@ -65,8 +57,8 @@ err_t link_request(coreid_t peer, struct link **out)
 {
 	struct pending pending = { .done = introduced, .context = peer };
 	struct mon_message m = { .header = mon_header(MON_INTRODUCE, 0, 0, 0) };
-	struct cap_info info;
 	struct link *l;
+	paddr_t base;
 	err_t err;
 
 	/* Monitor 0 has a link to whoever is up. */
@@ -75,13 +67,11 @@ err_t link_request(coreid_t peer, struct link **out)
 	err = link_new(peer, &l);
 	if (err)
 		return err;
-	err = frame_make(l);
-	if (!err)
-		err = cap_identify(l->frame, &info);
+	err = frame_make(l, &base);
 	if (!err) {
 		m.word[0] = peer;
-		m.word[1] = info.base;
-		m.word[2] = info.bits;
+		m.word[1] = base;
+		m.word[2] = LINK_BITS;
 		m.word[3] = links_doorbell();
 		m.word[5] = links_board();
 		err = request_forward(0, &m, NULL, &pending);

@@ -21,6 +21,7 @@
 #include "monitor/agree/latency.h"
 #include "monitor/agree/membership.h"
 #include "monitor/broadcast.h"
+#include "monitor/shared_frame.h"
 
 #include <string.h>
 
@@ -41,21 +42,13 @@ static cptr_t doorbell;
 
 static err_t own_board_make(void)
 {
-	struct cap_info info;
-	cptr_t frame;
 	vaddr_t va;
-	err_t err = frame_alloc_map(PAGE_BITS, &frame, &va);
+	cptr_t frame;
+	err_t err = shared_frame_make_here(PAGE_BITS, &frame, &board_at, &va);
 
 	if (!err)
-		err = kernel_share(TASK_KERNEL, frame, true);
-	if (!err)
-		err = cap_identify(frame, &info);
-	if (err)
-		return err;
-	caps_pin(frame, monitor.core);
-	board = (struct link_board *)va;
-	board_at = info.base;
-	return ERR_OK;
+		board = (struct link_board *)va;
+	return err;
 }
 
 err_t links_init(event_handler *handler, void *arg)

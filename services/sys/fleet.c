@@ -6,15 +6,13 @@
  *     policy   its fields; writing FIELD=VALUE ... changes them
  *     ctl      grow, shrink, kill NUMBER, move NUMBER
  */
-#include "libos/fleet/client.h"
+#include "libos/fleet/survey.h"
 
 #include <inttypes.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "libos/core/monitor_client.h"
 #include "libos/fleet/fleet_client.h"
 #include "libos/name/name.h"
 #include "services/name/name_client.h"
@@ -22,13 +20,6 @@
 
 #define FLEETS "/fleet" /* where the name service has them */
 #define FLEETS_MAX 64   /* seen since the start: what a key is the number of */
-
-struct listed {
-	struct fleet_head head;
-	struct fleet_times times;
-	struct fleet_member member[FLEET_MEMBERS];
-	uint32_t count;
-};
 
 static char names[FLEETS_MAX][FLEET_NAME + 1];
 static unsigned known;
@@ -106,31 +97,16 @@ static unsigned fleet_parent(const struct ninep_file *f, struct ninep_file *out)
 	return 0;
 }
 
+static const char *name_of(const struct ninep_file *f) { return names[f->key - 1]; }
+
 /* --- asking it ----------------------------------------------------------------------------------------- */
 
-/* Connects; the caller closes it again when there was no error. */
-static err_t fleet_ask(const struct ninep_file *f, struct fleet_client *c, struct listed *l)
-{
-	struct fabric *fabric;
-	err_t err = fabric_here(&fabric);
-
-	if (!err)
-		err = fleet_connect(c, fabric, NULL, names[f->key - 1]);
-	if (err)
-		return err;
-	l->count = FLEET_MEMBERS;
-	err = fleet_list(&c->rpc, &l->head, &l->times, &l->count, l->member);
-	if (err)
-		fleet_client_close(c);
-	return err;
-}
-
-static struct listed listed; /* of the file that is being read */
+static struct fleet_survey listed; /* of the file that is being read */
 
 static unsigned listed_get(const struct ninep_file *f)
 {
 	struct fleet_client c;
-	err_t err = fleet_ask(f, &c, &listed);
+	err_t err = fleet_survey_of(name_of(f), &c, &listed);
 
 	if (!err)
 		fleet_client_close(&c);
@@ -139,7 +115,6 @@ static unsigned listed_get(const struct ninep_file *f)
 
 static unsigned members_text(const struct ninep_file *f, char *into, size_t room, size_t *length)
 {
-	static const char *const state[] = { "joining", "serving", "leaving" };
 	struct text t = { into, room, 0 };
 	unsigned error = listed_get(f);
 
@@ -150,7 +125,7 @@ static unsigned members_text(const struct ninep_file *f, char *into, size_t room
 
 		text_add(&t, "%" PRIu32 " %u %u.%" PRIu32 " %" PRIu32 " %" PRIu32 " %s\n", m->number,
 			 mailbox_core(&m->at), mailbox_core(&m->at), (uint32_t)m->at.pid, m->load, m->queue,
-			 m->state < 3 ? state[m->state] : "?");
+			 fleet_state_text(m->state));
 	}
 	*length = t.length;
 	return 0;
@@ -171,19 +146,6 @@ static unsigned status_text(const struct ninep_file *f, char *into, size_t room,
 
 /* --- policy ---------------------------------------------------------------------------------------------- */
 
-static const struct field {
-	const char *name;
-	size_t offset;
-} fields[] = {
-	{ "least", offsetof(struct fleet_policy, least) }, { "most", offsetof(struct fleet_policy, most) },
-	{ "high", offsetof(struct fleet_policy, high) },   { "low", offsetof(struct fleet_policy, low) },
-	{ "rise", offsetof(struct fleet_policy, rise) },   { "fall", offsetof(struct fleet_policy, fall) },
-	{ "beat", offsetof(struct fleet_policy, beat) },   { "patience", offsetof(struct fleet_policy, patience) },
-};
-#define FIELDS (sizeof fields / sizeof *fields)
-
-static uint32_t *field_of(struct fleet_policy *p, size_t i) { return (uint32_t *)((char *)p + fields[i].offset); }
-
 static unsigned policy_text(const struct ninep_file *f, char *into, size_t room, size_t *length)
 {
 	struct text t = { into, room, 0 };
@@ -191,28 +153,12 @@ static unsigned policy_text(const struct ninep_file *f, char *into, size_t room,
 
 	if (error)
 		return error;
-	for (size_t i = 0; i < FIELDS; i++)
-		text_add(&t, "%s%s=%" PRIu32, i ? " " : "", fields[i].name, *field_of(&listed.head.policy, i));
+	for (unsigned i = 0; fleet_policy_name(i); i++)
+		text_add(&t, "%s%s=%" PRIu32, i ? " " : "", fleet_policy_name(i),
+			 fleet_policy_value(&listed.head.policy, i));
 	text_add(&t, "\n");
 	*length = t.length;
 	return 0;
-}
-
-/* FIELD=VALUE; those that are not named stay as they are. */
-static bool policy_parse(struct fleet_policy *p, char *word)
-{
-	char *value = strchr(word, '=');
-	uint64_t number;
-
-	if (!value)
-		return false;
-	*value++ = '\0';
-	for (size_t i = 0; i < FIELDS; i++)
-		if (!strcmp(fields[i].name, word) && number_parse(value, UINT32_MAX, &number)) {
-			*field_of(p, i) = (uint32_t)number;
-			return true;
-		}
-	return false;
 }
 
 static unsigned policy_write(struct ninep_call *call, struct ninep_file *f, uint64_t offset, const void *from,
@@ -226,11 +172,11 @@ static unsigned policy_write(struct ninep_call *call, struct ninep_file *f, uint
 
 	(void)call, (void)offset;
 	for (unsigned i = 0; !error && i < words.count; i++)
-		if (!policy_parse(&p, words.word[i]))
+		if (!fleet_policy_parse(&p, words.word[i]))
 			error = NINEP_EINVAL;
 	if (error)
 		return error;
-	err = fleet_ask(f, &c, &listed);
+	err = fleet_survey_of(name_of(f), &c, &listed);
 	if (err)
 		return ninep_error_of(err);
 	err = fleet_adapt(&c.rpc, &p);
@@ -239,14 +185,6 @@ static unsigned policy_write(struct ninep_call *call, struct ninep_file *f, uint
 }
 
 /* --- control ------------------------------------------------------------------------------------------------ */
-
-static err_t member_kill(uint64_t number)
-{
-	for (uint32_t i = 0; i < listed.count; i++)
-		if (listed.member[i].number == number)
-			return mon_kill(listed.member[i].at.pid);
-	return ERR_NOT_FOUND;
-}
 
 static err_t ctl_command(struct fleet_client *c, const struct command *words, uint64_t number)
 {
@@ -257,7 +195,7 @@ static err_t ctl_command(struct fleet_client *c, const struct command *words, ui
 	if (words->count == 1 && !strcmp(verb, "shrink"))
 		return fleet_resize(&c->rpc, listed.head.wanted - 1);
 	if (words->count == 2 && !strcmp(verb, "kill"))
-		return member_kill(number);
+		return fleet_survey_kill(&listed, (uint32_t)number);
 	if (words->count == 2 && !strcmp(verb, "move"))
 		return fleet_dismiss(&c->rpc, (uint32_t)number);
 	return ERR_ARGUMENT;
@@ -277,7 +215,7 @@ static unsigned ctl_write(struct ninep_call *call, struct ninep_file *f, uint64_
 		error = NINEP_EINVAL;
 	if (error)
 		return error;
-	err = fleet_ask(f, &c, &listed);
+	err = fleet_survey_of(name_of(f), &c, &listed);
 	if (err)
 		return ninep_error_of(err);
 	err = ctl_command(&c, &words, number);

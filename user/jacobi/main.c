@@ -6,19 +6,16 @@
  * mean of its neighbours of the round before, so the result is the same to the last bit in
  * whatever order points are computed: it is compared with a run of one thread. Exit status 0 when equal.
  */
-#include <pthread.h>
-#include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
-
-#define THREADS_MAX 64
-#define SIZE_MAX_ 4096
-#define ROUNDS_MAX 100000
+#include "user/include/parallel.h"
 
 static unsigned threads = 4, size = 128, rounds = 100;
+static const struct parallel_option options[] = {
+	{ "--threads", &threads, 1, THREADS_MAX },
+	{ "--size", &size, 3, 4096 },
+	{ "--rounds", &rounds, 1, 100000 },
+};
+#define OPTIONS (sizeof options / sizeof *options)
+
 static pthread_barrier_t barrier;
 static double *plate[2];
 
@@ -66,56 +63,24 @@ static bool result_right(void)
 	return right;
 }
 
-static bool options(int argc, char **argv)
-{
-	for (int i = 1; i + 1 < argc; i += 2) {
-		unsigned long value = strtoul(argv[i + 1], NULL, 10);
-		if (strcmp(argv[i], "--threads") == 0 && value >= 1 && value <= THREADS_MAX)
-			threads = (unsigned)value;
-		else if (strcmp(argv[i], "--size") == 0 && value >= 3 && value <= SIZE_MAX_)
-			size = (unsigned)value;
-		else if (strcmp(argv[i], "--rounds") == 0 && value >= 1 && value <= ROUNDS_MAX)
-			rounds = (unsigned)value;
-		else
-			return false;
-	}
-	return argc % 2 == 1;
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
-
 static int run(void)
 {
-	pthread_t t[THREADS_MAX];
-	uint64_t start = now_ns();
+	uint64_t us;
+	bool right;
+
 	pthread_barrier_init(&barrier, NULL, threads);
-	for (unsigned i = 1; i < threads; i++)
-		if (pthread_create(&t[i], NULL, work, (void *)(uintptr_t)i)) {
-			fprintf(stderr, "jacobi: no thread %u\n", i);
-			return 1;
-		}
-	work((void *)0);
-	for (unsigned i = 1; i < threads; i++)
-		pthread_join(t[i], NULL);
-	uint64_t ns = now_ns() - start;
-	bool right = result_right();
+	if (!parallel_run("jacobi", threads, work, &us))
+		return 1;
+	right = result_right();
 	printf("jacobi: %u x %u, %u rounds, %u threads: %llu us, %s\n", size, size, rounds, threads,
-	       (unsigned long long)ns / 1000, right ? "right" : "WRONG");
+	       (unsigned long long)us, right ? "right" : "WRONG");
 	return !right;
 }
 
 int main(int argc, char **argv)
 {
-	if (!options(argc, argv)) {
-		fprintf(stderr, "usage: jacobi [--threads 1..%d] [--size 3..%d] [--rounds 1..%d]\n", THREADS_MAX,
-			SIZE_MAX_, ROUNDS_MAX);
-		return 2;
-	}
+	if (!parallel_options(argc, argv, options, OPTIONS))
+		return parallel_usage("jacobi", options, OPTIONS);
 	for (int i = 0; i < 2; i++) {
 		plate[i] = malloc((size_t)size * size * sizeof(double));
 		if (!plate[i]) {

@@ -5,20 +5,18 @@
  * seeded generator, A (B r) is C r. Numbers wrap, so that is exact, and uses none of
  * the code that it checks. Exit status 0 when it is right.
  */
-#include <pthread.h>
-#include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
+#include "user/include/parallel.h"
 
-#define THREADS_MAX 64
-#define SIZE_MAX_ 2048
 #define BLOCK 32
 #define CHECKS 4
 
 static unsigned threads = 4, size = 192;
+static const struct parallel_option options[] = {
+	{ "--threads", &threads, 1, THREADS_MAX },
+	{ "--size", &size, 1, 2048 },
+};
+#define OPTIONS (sizeof options / sizeof *options)
+
 static uint64_t *a, *b, *c;
 
 static uint64_t random_next(uint64_t *state)
@@ -82,50 +80,23 @@ static bool product_right(void)
 	return right;
 }
 
-static bool options(int argc, char **argv)
-{
-	for (int i = 1; i + 1 < argc; i += 2) {
-		unsigned long value = strtoul(argv[i + 1], NULL, 10);
-		if (strcmp(argv[i], "--threads") == 0 && value >= 1 && value <= THREADS_MAX)
-			threads = (unsigned)value;
-		else if (strcmp(argv[i], "--size") == 0 && value >= 1 && value <= SIZE_MAX_)
-			size = (unsigned)value;
-		else
-			return false;
-	}
-	return argc % 2 == 1;
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
-
 static int run(void)
 {
-	pthread_t t[THREADS_MAX];
-	unsigned made = 1;
-	uint64_t start = now_ns();
-	while (made < threads && pthread_create(&t[made], NULL, work, (void *)(uintptr_t)made) == 0)
-		made++;
-	work((void *)0);
-	for (unsigned i = 1; i < made; i++)
-		pthread_join(t[i], NULL);
-	uint64_t ns = now_ns() - start;
-	bool right = made == threads && product_right();
-	printf("matrix: %u x %u, %u threads: %llu us, %s\n", size, size, made, (unsigned long long)ns / 1000,
+	uint64_t us;
+	bool right;
+
+	if (!parallel_run("matrix", threads, work, &us))
+		return 1;
+	right = product_right();
+	printf("matrix: %u x %u, %u threads: %llu us, %s\n", size, size, threads, (unsigned long long)us,
 	       right ? "right" : "WRONG");
 	return !right;
 }
 
 int main(int argc, char **argv)
 {
-	if (!options(argc, argv)) {
-		fprintf(stderr, "usage: matrix [--threads 1..%d] [--size 1..%d]\n", THREADS_MAX, SIZE_MAX_);
-		return 2;
-	}
+	if (!parallel_options(argc, argv, options, OPTIONS))
+		return parallel_usage("matrix", options, OPTIONS);
 	size_t count = (size_t)size * size;
 	a = matrix_make(count, 1);
 	b = matrix_make(count, 2);

@@ -5,18 +5,15 @@
  * result is right if no number is less than the one before it, and if sum and sum of squares of all
  * are what they were. Exit status 0 then.
  */
-#include <pthread.h>
-#include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
-
-#define THREADS_MAX 64
-#define COUNT_MAX 16000000
+#include "user/include/parallel.h"
 
 static unsigned threads = 4, count = 100000;
+static const struct parallel_option options[] = {
+	{ "--threads", &threads, 1, THREADS_MAX },
+	{ "--count", &count, 1, 16000000 },
+};
+#define OPTIONS (sizeof options / sizeof *options)
+
 static pthread_barrier_t barrier;
 static uint32_t *array[2];
 
@@ -79,43 +76,16 @@ static bool ascends(const uint32_t *a)
 	return true;
 }
 
-static bool options(int argc, char **argv)
-{
-	for (int i = 1; i + 1 < argc; i += 2) {
-		unsigned long value = strtoul(argv[i + 1], NULL, 10);
-		if (strcmp(argv[i], "--threads") == 0 && value >= 1 && value <= THREADS_MAX)
-			threads = (unsigned)value;
-		else if (strcmp(argv[i], "--count") == 0 && value >= 1 && value <= COUNT_MAX)
-			count = (unsigned)value;
-		else
-			return false;
-	}
-	return argc % 2 == 1;
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
-
 static int run(void)
 {
-	pthread_t t[THREADS_MAX];
-	uint64_t before = sum(array[0], false), squares = sum(array[0], true), start = now_ns();
+	uint64_t before = sum(array[0], false), squares = sum(array[0], true), us;
+	bool right;
+
 	pthread_barrier_init(&barrier, NULL, threads);
-	for (unsigned i = 1; i < threads; i++)
-		if (pthread_create(&t[i], NULL, work, (void *)(uintptr_t)i)) {
-			fprintf(stderr, "sort: no thread %u\n", i);
-			return 1;
-		}
-	work((void *)0);
-	for (unsigned i = 1; i < threads; i++)
-		pthread_join(t[i], NULL);
-	uint64_t ns = now_ns() - start;
-	bool right = ascends(result()) && sum(result(), false) == before && sum(result(), true) == squares;
-	printf("sort: %u numbers, %u threads: %llu us, %s\n", count, threads, (unsigned long long)ns / 1000,
+	if (!parallel_run("sort", threads, work, &us))
+		return 1;
+	right = ascends(result()) && sum(result(), false) == before && sum(result(), true) == squares;
+	printf("sort: %u numbers, %u threads: %llu us, %s\n", count, threads, (unsigned long long)us,
 	       right ? "right" : "WRONG");
 	return !right;
 }
@@ -123,10 +93,9 @@ static int run(void)
 int main(int argc, char **argv)
 {
 	uint32_t seed = 2463534242;
-	if (!options(argc, argv)) {
-		fprintf(stderr, "usage: sort [--threads 1..%d] [--count 1..%d]\n", THREADS_MAX, COUNT_MAX);
-		return 2;
-	}
+
+	if (!parallel_options(argc, argv, options, OPTIONS))
+		return parallel_usage("sort", options, OPTIONS);
 	for (int i = 0; i < 2; i++) {
 		array[i] = malloc(count * sizeof(uint32_t));
 		if (!array[i]) {
