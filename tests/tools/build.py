@@ -173,7 +173,8 @@ def test_bench(report):
     with tempfile.TemporaryDirectory() as folder:
         done = run(f"{TOOLS}/bench", "--cores", "16", "--out", f"{folder}/bench.jsonl")
         if done.returncode:
-            raise guest.Failure(done.stdout[-1000:] + done.stderr)
+            said = [line for line in done.stdout.splitlines() if line.startswith("bench")]
+            raise guest.Failure("; ".join(said), done.stdout[-3000:] + done.stderr)
         with open(f"{folder}/bench.jsonl") as f:
             found = {json.loads(line)["name"] for line in f}
         missing = set(COUNTED) - found

@@ -153,7 +153,7 @@ static err_t dip_once(bool hang, uint32_t answers[SLICES])
 		return err;
 	start = fabric_now(fleet.fabric) + drill_ms(100);
 	rpc_client_init(&there, fleet.fabric, NULL);
-	err = load_begin(&load, &fleet, DRILL_CLIENTS, 0, start);
+	err = load_begin(&load, &fleet, DRILL_CLIENTS, 0, start, false);
 	if (!err)
 		err = rpc_client_open_at(&there, &fleet.member[DRILL_MEMBERS - 1].at);
 	if (!err) {
@@ -201,7 +201,7 @@ static err_t run_dip_hang(const struct measure *m) { return dip(m, true); }
 #define RISE 100
 #define FALL 150
 #define LOOK_MS 2
-#define GIVE_UP_MS 5000
+#define GIVE_UP_MS 60000
 
 /* Milliseconds from `start` till so many members serve, or already more of those that come, fewer of those that go. */
 static err_t time_of(unsigned members, bool come, cycles_t start, double *ms)
@@ -214,21 +214,21 @@ static err_t time_of(unsigned members, bool come, cycles_t start, double *ms)
 			err = ERR_TIMEOUT;
 	} while (!err &&
 		 (drill_look(&fleet) || (come ? drill_serving(&fleet) < members : drill_serving(&fleet) > members)));
-	*ms = us_of(fabric_now(fleet.fabric) - start) / 1000;
+	*ms = fabric_now(fleet.fabric) < start ? 0 : us_of(fabric_now(fleet.fabric) - start) / 1000;
 	return err;
 }
 
 static err_t grow_and_shrink(double up[MOST], double down[MOST])
 {
-	uint32_t answers[SLICES];
 	struct load load;
-	cycles_t start = fabric_now(fleet.fabric) + drill_ms(100), end = start + drill_ms(SLICES * SLICE_MS);
-	err_t err = load_begin(&load, &fleet, 2, GROW_PAUSE_US, start);
+	cycles_t start = fabric_now(fleet.fabric) + drill_ms(100), end;
+	err_t err = load_begin(&load, &fleet, 2, GROW_PAUSE_US, start, true), ended;
 
 	for (unsigned n = 2; n <= MOST && !err; n++)
 		err = time_of(n, true, start, &up[n - 1]);
-	if (!err)
-		err = load_gather(&load, answers);
+	end = fabric_now(fleet.fabric);
+	ended = load_end(&load);
+	err = err ? err : ended;
 	for (unsigned n = MOST - 1; n && !err; n--)
 		err = time_of(n, false, end, &down[n - 1]);
 	return err;

@@ -14,6 +14,7 @@
 #include "user/bench/bench.h"
 
 #define WAIT_MS 20000
+#define ENDLESS 1000000 /* slices */
 #define WORK_US 500
 #define COUNTER "bench.load"
 #define PART 6 /* slices in a message, behind the number of the first */
@@ -107,12 +108,13 @@ static err_t counts_send(struct fabric *f, const uint32_t answers[SLICES])
 	return err;
 }
 
-/* bench --serve load START PAUSE: a client. */
+/* bench --serve load START PAUSE SLICES: a client. */
 int serve_load(int argc, char **argv)
 {
 	static uint32_t answers[SLICES];
 	cycles_t start = argc > 1 ? strtoull(argv[1], NULL, 10) : 0, slice = drill_ms(SLICE_MS), at;
 	cycles_t pause = argc > 2 ? strtoull(argv[2], NULL, 10) * drill_ms(1) / 1000 : 0;
+	uint64_t slices = argc > 3 ? strtoull(argv[3], NULL, 10) : SLICES;
 	struct fleet_client c;
 	struct fabric *f;
 	uint32_t member;
@@ -123,7 +125,7 @@ int serve_load(int argc, char **argv)
 	if (err)
 		return 1;
 	thread_sleep_until(start);
-	while (!err && fabric_now(f) < start + SLICES * slice) {
+	while (!err && fabric_now(f) < start + slices * slice) {
 		err = drill_work(&c.rpc, WORK_US, &member);
 		at = (fabric_now(f) - start) / slice;
 		if (!err && at < SLICES)
@@ -154,10 +156,10 @@ static err_t counter_open(struct fabric *f)
 	return err;
 }
 
-err_t load_begin(struct load *l, struct drill *d, unsigned clients, unsigned pause_us, cycles_t start)
+err_t load_begin(struct load *l, struct drill *d, unsigned clients, unsigned pause_us, cycles_t start, bool endless)
 {
-	char text[24], pause[12];
-	const char *argv[] = { "bench", "--serve", "load", text, pause };
+	char text[24], pause[12], slices[12];
+	const char *argv[] = { "bench", "--serve", "load", text, pause, slices };
 	err_t err = counter_open(d->fabric);
 
 	if (err)
@@ -165,8 +167,9 @@ err_t load_begin(struct load *l, struct drill *d, unsigned clients, unsigned pau
 	l->start = start;
 	snprintf(text, sizeof text, "%" PRIu64, start);
 	snprintf(pause, sizeof pause, "%u", pause_us);
+	snprintf(slices, sizeof slices, "%u", endless ? ENDLESS : SLICES);
 	for (l->clients = 0; l->clients < clients && !err; l->clients += !err)
-		err = mon_spawn((coreid_t)(l->clients % bench_cores()), 5, argv, &l->pid[l->clients]);
+		err = mon_spawn((coreid_t)(l->clients % bench_cores()), 6, argv, &l->pid[l->clients]);
 	return err;
 }
 
@@ -209,6 +212,23 @@ err_t load_gather(struct load *l, uint32_t answers[SLICES])
 			mon_kill(l->pid[i]);
 		if (mon_wait(l->pid[i], &cause, &status) || cause != MON_EXITED || status)
 			err = err ? err : ERR_FAULTED;
+	}
+	return err;
+}
+
+err_t load_end(struct load *l)
+{
+	err_t err = ERR_OK;
+
+	for (unsigned i = 0; i < l->clients; i++) {
+		uint64_t status;
+		unsigned cause;
+		err_t failed = mon_kill(l->pid[i]);
+
+		if (!failed)
+			failed = mon_wait(l->pid[i], &cause, &status);
+		if (!err)
+			err = failed ? failed : cause == MON_EXITED ? ERR_FAULTED : ERR_OK; /* it ended of itself */
 	}
 	return err;
 }

@@ -36,7 +36,8 @@ err_t drill_await(struct drill *d, unsigned members);
 
 /*
  * Clients, each a process, on the cores in turn, that ask for 500 us of work again and again, with a pause in between,
- * from time `start` for SLICES slices. Gather waits for them and adds up what they had answered in each slice.
+ * from time `start`. Gather waits for them and adds up what they had answered in each of SLICES slices; or those
+ * that have no end are ended.
  */
 struct load {
 	uint64_t pid[DRILL_CLIENTS];
@@ -44,5 +45,7 @@ struct load {
 	cycles_t start;
 };
 
-err_t load_begin(struct load *l, struct drill *d, unsigned clients, unsigned pause_us, cycles_t start);
+/* They end after SLICES slices, or not at all. */
+err_t load_begin(struct load *l, struct drill *d, unsigned clients, unsigned pause_us, cycles_t start, bool endless);
 err_t load_gather(struct load *l, uint32_t answers[SLICES]);
+err_t load_end(struct load *l);
