@@ -79,12 +79,9 @@ void caps_send_request(struct request *r)
 
 	if (!err && c->peer_done)
 		err = ERR_CLOSED;
-	if (!err)
-		err = op_new(r, &o);
-	if (err) {
-		request_reply(r, err, NULL);
+	o = op_asked(r, err);
+	if (!o)
 		return;
-	}
 	o->slot = (uint32_t)w[1];
 	copy_begin(o, &(struct copy_op){ .dest = c->peer_id,
 					 .core = c->peer_core,

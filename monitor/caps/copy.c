@@ -309,15 +309,10 @@ void caps_copy_request(struct request *r)
 {
 	const uint64_t *w = r->m.word;
 	struct process *p = origin_process(r->from);
-	struct op *o;
-	err_t err = copy_check(w[0], w[2], w[3]);
+	struct op *o = op_asked(r, copy_check(w[0], w[2], w[3]));
 
-	if (!err)
-		err = op_new(r, &o);
-	if (err) {
-		request_reply(r, err, NULL);
+	if (!o)
 		return;
-	}
 	o->slot = (uint32_t)w[1];
 	copy_begin(o, &(struct copy_op){ .dest = p->pid,
 					 .core = (coreid_t)w[0],
@@ -395,12 +390,9 @@ void caps_fetch_request(struct request *r)
 
 	if (!err && w[0] != monitor.core && core_absent((coreid_t)w[0]))
 		err = ERR_CORE_DOWN;
-	if (!err)
-		err = op_new(r, &o);
-	if (err) {
-		request_reply(r, err, NULL);
+	o = op_asked(r, err);
+	if (!o)
 		return;
-	}
 	o->slot = (uint32_t)w[1];
 	c = (struct copy_op){ .dest = p->pid, .core = (coreid_t)w[0], .slot = (uint32_t)w[2], .rights = (uint8_t)w[3] };
 	if (w[0] == monitor.core) {

@@ -44,6 +44,20 @@ void line_drop(coreid_t from, const struct mon_message *m)
 		       monitor.core, from, caps_what(m->header), m->word[0], malformed);
 }
 
+struct share *share_answered(coreid_t from, const struct mon_message *m)
+{
+	const struct object object = caps_object_of(m);
+	struct share *s = share_find(&object);
+	struct sharer *h = s ? sharer_find(s, from) : NULL;
+
+	if (!h || !h->awaited || s->holder != op_find(mon_sequence(m->header))) {
+		line_drop(from, m);
+		return NULL;
+	}
+	h->awaited = false;
+	return s;
+}
+
 bool object_valid(const struct object *o)
 {
 	return object_shareable(o->type) && o->bits >= CAP_RAM_BITS_MIN && o->bits < 52 &&

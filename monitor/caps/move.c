@@ -141,18 +141,14 @@ void move_begin(struct share *s)
 
 void frozen_message(coreid_t from, const struct mon_message *m)
 {
-	struct op *o = op_find(mon_sequence(m->header));
-	struct object object = caps_object_of(m);
-	struct share *s = share_find(&object);
-	struct sharer *h = s ? sharer_find(s, from) : NULL;
+	struct share *s = share_answered(from, m);
+	struct op *o;
 
-	if (!h || !h->awaited || s->holder != o) {
-		line_drop(from, m);
+	if (!s)
 		return;
-	}
-	h->awaited = false;
+	o = s->holder;
 	o->u.move.refused |= caps_err(m->header) == ERR_NO_MEMORY;
-	if (!h->count)
+	if (!sharer_find(s, from)->count)
 		sharer_remove(s, from);
 	if (--o->u.move.awaited == 0)
 		op_ready(o);

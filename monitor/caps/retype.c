@@ -209,14 +209,11 @@ static void retype_run(struct op *o)
 void caps_retype_request(struct request *r)
 {
 	const uint64_t *w = r->m.word;
-	struct op *o;
 	uint64_t count = w[2] >> 16;
-	err_t err = count == 0 || count > RETYPE_COUNT_MAX ? ERR_ARGUMENT : op_new(r, &o);
+	struct op *o = op_asked(r, count == 0 || count > RETYPE_COUNT_MAX ? ERR_ARGUMENT : ERR_OK);
 
-	if (err) {
-		request_reply(r, err, NULL);
+	if (!o)
 		return;
-	}
 	o->slot = (uint32_t)w[0];
 	o->run = retype_run;
 	o->reply = retype_reply;

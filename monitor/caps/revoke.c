@@ -57,13 +57,10 @@ void revoke_run(struct op *o)
 
 void caps_revoke_request(struct request *r)
 {
-	struct op *o;
-	err_t err = op_new(r, &o);
+	struct op *o = op_asked(r, ERR_OK);
 
-	if (err) {
-		request_reply(r, err, NULL);
+	if (!o)
 		return;
-	}
 	o->slot = (uint32_t)r->m.word[0];
 	o->run = revoke_run;
 	o->reply = revoke_reply;

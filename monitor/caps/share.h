@@ -174,6 +174,8 @@ static inline struct object object_of(const struct cap_info *i) { return (struct
 
 /* In the name of a request's sender; ERR_AGAIN: the process has as many as it may. Or of none (r NULL). */
 err_t op_new(const struct request *r, struct op **out);
+/* What a process's request asks for; NULL: it is refused, by `err` or for want of room, and has its answer. */
+struct op *op_asked(const struct request *r, err_t err);
 struct op *op_find(uint32_t number);
 struct op *op_next(const struct op *o);
 void op_end(struct op *o, err_t err, uint64_t value);
@@ -245,6 +247,11 @@ void is_message(coreid_t from, const struct mon_message *m);
 bool object_valid(const struct object *o);
 /* It makes no sense. */
 void line_drop(coreid_t from, const struct mon_message *m);
+/*
+ * A sharer's answer to what the holder of a record asked all sharers: it is not awaited any more. NULL: nobody has asked
+ * it, and the line is dropped; else the record, whose holder is the operation.
+ */
+struct share *share_answered(coreid_t from, const struct mon_message *m);
 
 /* Deletes a capability of the monitor's own and frees its slot, with the flush that it may need. */
 void slot_drop(cptr_t slot, caps_done *done, uint64_t context);

@@ -321,13 +321,10 @@ static void cores_run(struct op *o)
 
 void caps_walk_request(struct request *r)
 {
-	struct op *o;
-	err_t err = op_new(r, &o);
+	struct op *o = op_asked(r, ERR_OK);
 
-	if (err) {
-		request_reply(r, err, NULL);
+	if (!o)
 		return;
-	}
 	o->run = cores_run;
 	o->reply = cores_reply;
 	o->u.walk.core = CORES_MAX;
