@@ -2,9 +2,9 @@
 import glob
 import os
 import re
-import subprocess
 
 import guest
+import limited
 import spin
 
 
@@ -13,8 +13,8 @@ def verify(report, stem, index, kind, what, options):
     name = f"model {stem}: {what}"
     try:
         verdict = spin.look(path, options, f"{stem}-{index}", spin.SOAK_LIMIT if kind == "soak" else spin.LIMIT)
-    except subprocess.TimeoutExpired as late:
-        return report.result(name, False, f"still looking after {late.timeout} s")
+    except limited.Late as late:
+        return report.result(name, False, str(late))
     if kind == "mutant":
         found = verdict.wrong is not None
         text = f"{'found: ' + verdict.wrong[1] if found else 'not found'}, {verdict}"

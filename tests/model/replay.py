@@ -1,9 +1,9 @@
 """What the simulator has done is what the models can do: its trace, round by round, is run through them."""
 import os
 import re
-import subprocess
 
 import guest
+import limited
 import qemu
 import spin
 
@@ -54,9 +54,9 @@ def trace(cores, seed, operations=60):
     os.makedirs(os.path.dirname(path), exist_ok=True)
     line = ["nice", SIM, "--image", IMAGE, "--cores", str(cores), "--seed", str(seed), "--operations", str(operations),
             "--deaths", "0", "--only", "rounds", "--trace-model", path]
-    done = subprocess.run(line, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=120)
-    if done.returncode:
-        raise guest.Failure(f"the simulator ended with {done.returncode}", done.stdout + done.stderr)
+    status, out, err = limited.run(line, 120)
+    if status:
+        raise guest.Failure(f"the simulator ended with {status}", out + err)
     with open(path) as f:
         return [line.split() for line in f]
 

@@ -9,10 +9,10 @@ The header of a model has a line for each of its runs: what it is, a comma, opti
 import os
 import re
 import shlex
-import subprocess
 import time
 
 import guest
+import limited
 import qemu
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -34,8 +34,9 @@ def runs(path):
 
 
 def call(line, folder, limit):
-    done = subprocess.run(line, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=limit)
-    return done.returncode, done.stdout + done.stderr
+    """(exit status, all that it printed)"""
+    status, out, err = limited.run(line, limit, folder)
+    return status, out + err
 
 
 def build(path, options, folder):

@@ -2,9 +2,9 @@
 import os
 import random
 import re
-import subprocess
 
 import guest
+import limited
 import qemu
 
 FLEETSIM = os.path.join(qemu.BUILD, "sim/fleetsim")
@@ -15,11 +15,10 @@ LIMIT = 300
 def fleetsim(*options, limit=LIMIT):
     """(whether no run failed, standard output, standard error)"""
     line = ["nice", FLEETSIM, "--images", IMAGES, *map(str, options)]
-    done = subprocess.run(line, cwd=qemu.ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                          errors="replace", timeout=limit)
-    if done.returncode > 1:
-        raise guest.Failure(f"exit status {done.returncode}", done.stdout + done.stderr)
-    return done.returncode == 0, done.stdout, done.stderr
+    status, out, err = limited.run(line, limit, qemu.ROOT)
+    if status > 1:
+        raise guest.Failure(f"exit status {status}", out + err)
+    return status == 0, out, err
 
 
 def seeds(report, world, count, *options):
@@ -112,11 +111,10 @@ def test_no_books(report):
 
 def test_figures(report):
     """the tables of figures are printed"""
-    done = subprocess.run(["nice", os.path.join(qemu.ROOT, "tools/fleet_figures"), "schemes"], capture_output=True,
-                          text=True, timeout=LIMIT)
-    rows = [line for line in done.stdout.splitlines() if line.startswith("| ")]
-    if done.returncode or len(rows) != 16:
-        raise guest.Failure("not one row for each scheme and load", done.stdout + done.stderr)
+    status, out, err = limited.run(["nice", os.path.join(qemu.ROOT, "tools/fleet_figures"), "schemes"], LIMIT)
+    rows = [line for line in out.splitlines() if line.startswith("| ")]
+    if status or len(rows) != 16:
+        raise guest.Failure("not one row for each scheme and load", out + err)
 
 
 def test_core_deaths(report):

@@ -2,9 +2,9 @@
 import os
 import random
 import re
-import subprocess
 
 import guest
+import limited
 import qemu
 
 SIM = os.path.join(qemu.BUILD, "sim/sim")
@@ -15,11 +15,10 @@ LIMIT = 600
 def sim(*options, limit=LIMIT):
     """(whether no run failed, standard output, standard error)"""
     line = ["nice", SIM, "--image", IMAGE, *map(str, options)]
-    done = subprocess.run(line, cwd=qemu.ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                          errors="replace", timeout=limit)
-    if done.returncode > 1:
-        raise guest.Failure(f"exit status {done.returncode}", done.stdout + done.stderr)
-    return done.returncode == 0, done.stdout, done.stderr
+    status, out, err = limited.run(line, limit, qemu.ROOT)
+    if status > 1:
+        raise guest.Failure(f"exit status {status}", out + err)
+    return status == 0, out, err
 
 
 def seeds(report, cores, operations, count, *more):
