@@ -166,12 +166,14 @@ static err_t policy_ask(struct rpc_client *c, const char *name, uint64_t avoid, 
 err_t announce_open(struct rpc_client *c, const char *name, uint64_t avoid)
 {
 	struct mailbox at;
+	err_t err;
 
 	if (!policy_ask(c, name, avoid, &at)) {
 		if (rpc_client_is_open(c) && c->peer == at.pid)
 			return ERR_OK;
-		if (at.pid != avoid && !rpc_client_open_at(c, &at))
-			return ERR_OK;
+		err = at.pid == avoid ? ERR_CLOSED : rpc_client_open_at(c, &at);
+		if (!err || err == ERR_AGAIN)
+			return err;
 	}
 	return rpc_client_open(c, name);
 }

@@ -59,20 +59,21 @@ static void client_look(struct rpc_client *rpc)
 	announce_open(rpc, c->name, 0);
 }
 
-static err_t client_redirect(struct rpc_client *rpc, const struct mailbox *to)
+static err_t client_redirect(struct rpc_client *rpc, struct rpc_client *way, const struct mailbox *to)
 {
 	struct fleet_client *c = (struct fleet_client *)rpc;
+	err_t err = rpc_client_open_at(way, to);
 
 	c->redirects++;
-	if (!rpc_client_open_at(rpc, to)) {
+	if (!err)
 		c->misled = 0;
-		return ERR_OK;
-	}
+	if (!err || err == ERR_AGAIN)
+		return err;
 	/* Who sent us there does not know yet that it is gone, and would again. */
 	pause_ms(c, UINT64_C(1) << c->misled);
 	if (c->misled < MISLED_BITS)
 		c->misled++;
-	return client_renew(rpc);
+	return way == rpc ? client_renew(rpc) : ERR_AGAIN;
 }
 
 err_t fleet_client_init(struct fleet_client *c, struct fabric *f, struct rpc_server *server, const char *name)

@@ -62,12 +62,14 @@ static err_t renew(struct rpc_client *rpc)
 }
 
 /* A member of a fleet says that another is to be asked. */
-static err_t redirect(struct rpc_client *rpc, const struct mailbox *to)
+static err_t redirect(struct rpc_client *rpc, struct rpc_client *way, const struct mailbox *to)
 {
 	struct mail_client *m = (struct mail_client *)rpc;
+	err_t err = rpc_client_open_at(way, to);
 
-	m->at = *to;
-	return rpc_client_open_at(rpc, to);
+	if (way == rpc && err != ERR_AGAIN)
+		m->at = *to;
+	return err;
 }
 
 /* Members came: does the policy choose another by now? One that cannot be reached is looked for by the next call. */
@@ -78,8 +80,8 @@ static void look(struct rpc_client *rpc)
 
 	if (!m->names || name_find_other(m->names, m->path, 0, &at) || at.pid == rpc->peer)
 		return;
-	m->at = at;
-	rpc_client_open_at(rpc, &at);
+	if (rpc_client_open_at(rpc, &at) != ERR_AGAIN)
+		m->at = at;
 }
 
 /* --- how ----------------------------------------------------------------------------------- */

@@ -95,13 +95,32 @@ static err_t client_attach(struct rpc_client *c)
 	return ERR_OK;
 }
 
-/* Nobody sends or receives on the old channel any more when the mutexes are ours. */
-static void channel_take(struct rpc_client *c)
+static bool client_busy(struct rpc_client *c)
+{
+	bool busy;
+
+	client_lock(c);
+	busy = c->calls != NULL;
+	client_unlock(c);
+	return busy;
+}
+
+/*
+ * Nobody sends or receives on the old channel any more when the mutexes are ours. `idle`: ERR_AGAIN if calls are under
+ * way on it, since a thread that takes their answers has `receiving` until they have come, however long that is. One
+ * that begins now waits for `sending`.
+ */
+static err_t channel_take(struct rpc_client *c, bool idle)
 {
 	if (c->server)
 		rpc_release(c->server);
 	mutex_lock(&c->sending);
+	if (idle && !(c->slow & RPC_SLOW_CLOSED) && client_busy(c)) {
+		mutex_unlock(&c->sending);
+		return ERR_AGAIN;
+	}
 	mutex_lock(&c->receiving);
+	return ERR_OK;
 }
 
 static void channel_leave(struct rpc_client *c)
@@ -128,9 +147,10 @@ static err_t channel_replace(struct rpc_client *c, const char *name, const struc
 
 static err_t client_open(struct rpc_client *c, const char *name, const struct mailbox *at, bool carried)
 {
-	err_t err;
+	err_t err = channel_take(c, name || at);
 
-	channel_take(c);
+	if (err)
+		return err;
 	client_lock(c);
 	client_gone(c);
 	client_unlock(c);
@@ -143,25 +163,16 @@ err_t rpc_client_open(struct rpc_client *c, const char *name) { return client_op
 err_t rpc_client_open_at(struct rpc_client *c, const struct mailbox *at) { return client_open(c, NULL, at, false); }
 err_t rpc_client_open_carried(struct rpc_client *c, const struct mailbox *at) { return client_open(c, NULL, at, true); }
 
-static bool client_busy(struct rpc_client *c)
-{
-	bool busy;
-
-	client_lock(c);
-	busy = c->calls != NULL;
-	client_unlock(c);
-	return busy;
-}
-
 /* A call that begins meanwhile waits for the mutex `sending`, and goes by the new channel. */
 err_t rpc_client_promote(struct rpc_client *c, const struct mailbox *at)
 {
-	err_t err = ERR_AGAIN;
+	err_t err = channel_take(c, true);
 
-	channel_take(c);
-	if (c->slow & RPC_SLOW_CLOSED)
+	if (err)
+		return err;
+	if (c->slow & RPC_SLOW_CLOSED) {
 		err = ERR_CLOSED;
-	else if (!client_busy(c)) {
+	} else {
 		err = channel_replace(c, NULL, at, false);
 		if (err && channel_replace(c, NULL, at, true)) {
 			client_lock(c);
@@ -384,7 +395,9 @@ static err_t lines_send(struct rpc_client *c, const uint64_t *word, unsigned wor
 	return err ? err : channel_settle(&c->own);
 }
 
-static err_t message_send_slow(struct rpc_client *c, const uint64_t *word, unsigned words)
+/* `call`: what it is; NULL: one-way. */
+static err_t message_send_slow(struct rpc_client *c, const uint64_t *word, unsigned words,
+			       const struct rpc_pending *call)
 {
 	err_t err;
 
@@ -392,20 +405,23 @@ static err_t message_send_slow(struct rpc_client *c, const uint64_t *word, unsig
 		rpc_release(c->server);
 	mutex_lock(&c->sending);
 	/* A server's threads that find this set come here, too, and wait. */
-	c->slow |= c->server ? RPC_SLOW_SENDING : 0;
-	err = c->slow & RPC_SLOW_CLOSED ? ERR_CLOSED : lines_send(c, word, words);
-	c->slow &= c->server ? ~RPC_SLOW_SENDING : ~0u;
+	if (c->server)
+		c->slow |= RPC_SLOW_SENDING;
+	/* The channel may be another one by now, and the call is to be repeated there. */
+	err = c->slow & RPC_SLOW_CLOSED || (call && call->gone) ? ERR_CLOSED : lines_send(c, word, words);
+	if (c->server)
+		c->slow &= ~RPC_SLOW_SENDING;
 	mutex_unlock(&c->sending);
 	return err;
 }
 
-static err_t message_send(struct rpc_client *c, const uint64_t *word, unsigned words)
+static err_t message_send(struct rpc_client *c, const uint64_t *word, unsigned words, const struct rpc_pending *call)
 {
 	err_t err = ERR_AGAIN;
 
 	if (words <= URPC_WORDS && !(c->slow & ~RPC_SLOW_CARRIER))
 		err = channel_send(&c->own, (const struct urpc_message *)word);
-	return err == ERR_AGAIN ? message_send_slow(c, word, words) : err;
+	return err == ERR_AGAIN ? message_send_slow(c, word, words, call) : err;
 }
 
 /* Finds another peer, if that is still to be done. */
@@ -499,7 +515,7 @@ static err_t call_send(struct rpc_client *c, struct rpc_pending *p)
 	client_unlock(c);
 	if (p->done)
 		return ERR_OK;
-	err = message_send(c, p->call, p->words);
+	err = message_send(c, p->call, p->words, p);
 	p->sent |= !err;
 	if (!err || err == ERR_CLOSED)
 		return ERR_OK;
@@ -658,7 +674,42 @@ static err_t call_repeat(struct rpc_client *c, struct rpc_pending *p)
 	return call_send(c, p);
 }
 
-/* The peer says that another is to be asked: it did nothing, so this is no repetition. */
+static err_t way_open(struct rpc_client *c, struct rpc_client *way, const struct mailbox *to)
+{
+	err_t err;
+
+	if (c->server)
+		rpc_release(c->server);
+	mutex_lock(&c->renewing);
+	err = c->redirect(c, way, to);
+	mutex_unlock(&c->renewing);
+	return err;
+}
+
+/* Makes this one call by a channel of its own, under the same name, and waits for what comes of it. */
+static err_t call_aside(struct rpc_client *c, struct rpc_pending *p, const struct mailbox *to)
+{
+	struct rpc_client aside;
+	err_t err;
+
+	rpc_client_init(&aside, c->fabric, c->server);
+	aside.identity = c->identity;
+	err = way_open(c, &aside, to);
+	if (!err) {
+		p->client = &aside;
+		err = call_send(&aside, p);
+		if (!err)
+			pending_wait(p);
+		p->client = c;
+	}
+	rpc_client_close(&aside);
+	return err;
+}
+
+/*
+ * The peer says that another is to be asked: it did nothing, so this is no repetition. The client goes there, unless
+ * other calls of it are under way: those may have to stay where they are, and for long.
+ */
 static err_t call_redirect(struct rpc_client *c, struct rpc_pending *p)
 {
 	struct mailbox to;
@@ -667,13 +718,15 @@ static err_t call_redirect(struct rpc_client *c, struct rpc_pending *p)
 	if (p->once || !c->redirect || p->redirects++ == RPC_REPEATS)
 		return ERR_REDIRECT;
 	memcpy(&to, &p->answer.word[1], sizeof(to));
-	if (c->server)
-		rpc_release(c->server);
-	mutex_lock(&c->renewing);
-	err = c->redirect(c, &to);
-	mutex_unlock(&c->renewing);
 	p->sent = false;
-	return err ? err : call_send(c, p);
+	if (client_busy(c)) {
+		err = call_aside(c, p, &to);
+	} else {
+		err = way_open(c, c, &to);
+		if (!err)
+			err = call_send(c, p);
+	}
+	return err == ERR_AGAIN ? call_send(c, p) : err;
 }
 
 err_t rpc_finish(struct rpc_pending *p)
@@ -716,9 +769,9 @@ err_t rpc_send_slow(struct rpc_client *c, const uint64_t *word, unsigned words)
 
 	if (err)
 		return err;
-	err = message_send(c, word, words);
+	err = message_send(c, word, words, NULL);
 	if (err && c->slow & RPC_SLOW_CARRIED && !client_carried(c, words, err))
-		err = message_send(c, word, words);
+		err = message_send(c, word, words, NULL);
 	return err;
 }
 

@@ -52,8 +52,12 @@ struct rpc_client {
 	 * that goes by: who waits for long may outlive many peers. 0: none is.
 	 */
 	cycles_t calm;
-	/* A member said: ask that one. As renew; NULL: the caller gets ERR_REDIRECT. */
-	err_t (*redirect)(struct rpc_client *c, const struct mailbox *to);
+	/*
+	 * A member said: ask that one. Opens `way` to it: the client itself, or, while other calls of it are under way,
+	 * one for this call alone. Else as renew; ERR_AGAIN: the member is asked again. NULL: the caller gets
+	 * ERR_REDIRECT.
+	 */
+	err_t (*redirect)(struct rpc_client *c, struct rpc_client *way, const struct mailbox *to);
 	/*
 	 * Monitors carry the channel (rpc_client_open_carried), and a message of so many words is about to go that
 	 * way; or they have `refused` one. May rpc_client_promote it, to a channel of its own. An error goes to the
@@ -84,7 +88,10 @@ struct rpc_client {
 void rpc_client_init(struct rpc_client *c, struct fabric *f, struct rpc_server *server);
 /* Several threads of a process without a server use it. Before the first call. */
 void rpc_client_share(struct rpc_client *c);
-/* (Re)opens its channel: a name of the fabric's, an address. What was open before is closed; calls under way stay. */
+/*
+ * (Re)opens its channel: a name of the fabric's, an address. What was open before is closed. ERR_AGAIN: calls are under
+ * way at a peer that is not known to be gone, and it stays as it is.
+ */
 err_t rpc_client_open(struct rpc_client *c, const char *name);
 err_t rpc_client_open_at(struct rpc_client *c, const struct mailbox *at);
 /*

@@ -611,7 +611,11 @@ static err_t add_redirected(struct rpc_call *call, uint32_t a, uint32_t b, uint6
 	return rpc_redirect(call, &elsewhere);
 }
 
-static err_t follow(struct rpc_client *c, const struct mailbox *to) { return rpc_client_open_at(c, to); }
+static err_t follow(struct rpc_client *c, struct rpc_client *way, const struct mailbox *to)
+{
+	(void)c;
+	return rpc_client_open_at(way, to);
+}
 
 static void a_redirected_call_goes_elsewhere(void **state)
 {
@@ -630,6 +634,52 @@ static void a_redirected_call_goes_elsewhere(void **state)
 	c.redirect = follow;
 	assert_int_equal(sample_add(&c, 3, 4, &sum), ERR_OK);
 	assert_int_equal(sum, 7);
+	rpc_client_close(&c);
+	house_close(&first);
+	house_close(&second);
+}
+
+/*
+ * A call of another thread's waits at the first, and is answered there; the one that is redirected does not wait for
+ * it, and is answered all the same. Nobody opens anything there meanwhile.
+ */
+static void a_redirected_call_waits_for_no_other(void **state)
+{
+	struct sample_handlers redirecting = sample_handlers;
+	struct house first = { .name = "first", .handlers = &redirecting }, second = { .name = "second" };
+	struct share waiter = { .number = 5 };
+	struct rpc_client c, opener;
+	uint64_t opened = 0, sum;
+	struct thread *t;
+
+	(void)state;
+	redirecting.add = add_redirected;
+	house_open(&first);
+	house_open(&second);
+	elsewhere = service_mailbox(&second.sample.server.service);
+	rpc_client_init(&c, fabric, NULL);
+	rpc_client_share(&c);
+	c.redirect = follow;
+	assert_int_equal(rpc_client_open(&c, "first"), ERR_OK);
+	waiter.client = &c;
+	assert_int_equal(thread_create(&t, wait_main, &waiter), ERR_OK);
+	thread_yield();
+	for (uint32_t i = 0; i < 3; i++) {
+		assert_int_equal(sample_add(&c, i, 4, &sum), ERR_OK);
+		assert_int_equal(sum, i + 4);
+		assert_int_equal(rpc_client_open(&c, "second"), ERR_AGAIN);
+	}
+	connect_to(&opener, "first");
+	while (!opened) {
+		assert_int_equal(sample_open(&opener, 5, &opened), ERR_OK);
+		thread_yield();
+	}
+	assert_int_equal(thread_join(t, NULL), ERR_OK);
+	assert_false(waiter.wrong);
+	/* Alone it goes there itself. */
+	assert_int_equal(sample_add(&c, 3, 4, &sum), ERR_OK);
+	assert_int_equal(sum, 7);
+	rpc_client_close(&opener);
 	rpc_client_close(&c);
 	house_close(&first);
 	house_close(&second);
@@ -860,6 +910,7 @@ int main(void)
 		cmocka_unit_test(another_is_not_unless_the_service_remembers),
 		cmocka_unit_test(a_call_outlives_many_peers_in_time_but_not_at_once),
 		cmocka_unit_test(a_redirected_call_goes_elsewhere),
+		cmocka_unit_test(a_redirected_call_waits_for_no_other),
 		cmocka_unit_test(a_server_says_that_there_is_a_better_one),
 		cmocka_unit_test(malformed_messages_are_counted),
 		cmocka_unit_test(unknown_methods_are_not_supported),
