@@ -175,6 +175,15 @@ unsigned ninep_take(struct ninep_client *c, const uint64_t token[2], uint32_t *f
 unsigned ninep_seek(struct ninep_client *c, uint32_t fid, int64_t by, uint32_t whence, uint64_t *now);
 /* NINEP_APPEND, NINEP_NONBLOCK: the open file has them from now on, or not. */
 unsigned ninep_flags(struct ninep_client *c, uint32_t fid, uint32_t flags);
+/*
+ * The memory that an open file's users share (libos/pipe/ring.h), and who we are among them; `notification`, a ticket
+ * of the channel's or 0, is what wakes us.
+ */
+unsigned ninep_ring(struct ninep_client *c, uint32_t fid, uint64_t notification, struct ninep_ring *ring);
+/* A ticket for the notification of the user of that number. */
+unsigned ninep_peer(struct ninep_client *c, uint32_t fid, uint32_t number, uint64_t *ticket);
+/* The server is to wake these: it does not answer. */
+void ninep_poke(struct ninep_client *c, uint32_t fid, uint64_t sleepers);
 /* A FIFO or a device, by the format in `mode`. */
 unsigned ninep_mknod(struct ninep_client *c, uint32_t dir, const char *name, uint32_t mode, uint64_t rdev);
 unsigned ninep_statfs(struct ninep_client *c, uint32_t fid, struct ninep_space *s);

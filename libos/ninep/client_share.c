@@ -55,3 +55,43 @@ unsigned ninep_flags(struct ninep_client *c, uint32_t fid, uint32_t flags)
 	r.m.tflags.flags = flags;
 	return ninep_request(c, &r);
 }
+
+/* --- memory that its users share ------------------------------------------------------------------------- */
+
+unsigned ninep_ring(struct ninep_client *c, uint32_t fid, uint64_t notification, struct ninep_ring *ring)
+{
+	struct ninep_request r = { .m.type = NINEP_TRING };
+	unsigned error;
+
+	r.m.tring.fid = fid;
+	r.m.tring.ticket = notification;
+	error = c->ours ? ninep_request(c, &r) : NINEP_EOPNOTSUPP;
+	if (error)
+		return error;
+	*ring = (struct ninep_ring){ r.m.rring.ticket, r.m.rring.serial, r.m.rring.direct };
+	return 0;
+}
+
+unsigned ninep_peer(struct ninep_client *c, uint32_t fid, uint32_t number, uint64_t *ticket)
+{
+	struct ninep_request r = { .m.type = NINEP_TPEER };
+	unsigned error;
+
+	r.m.tpeer.fid = fid;
+	r.m.tpeer.number = number;
+	error = ninep_request(c, &r);
+	if (!error)
+		*ticket = r.m.rpeer.ticket;
+	return error;
+}
+
+void ninep_poke(struct ninep_client *c, uint32_t fid, uint64_t sleepers)
+{
+	struct ninep_message m = { .type = NINEP_TPOKE, .tag = NINEP_NO_TAG };
+
+	m.tpoke.fid = fid;
+	m.tpoke.sleepers = sleepers;
+	/* What finds no room goes with the next request; what does not go at all ends the link, which all see. */
+	if (!c->broken)
+		(void)c->link.ops->send(&c->link, &m, NULL);
+}

@@ -57,6 +57,8 @@ void ninep_fid_close(struct ninep_connection *n, struct ninep_fid *f)
 {
 	if (f->open && ninep_handlers_of(&f->file)->unlock)
 		ninep_handlers_of(&f->file)->unlock(n, &f->file);
+	if (f->open && ninep_handlers_of(&f->file)->left)
+		ninep_handlers_of(&f->file)->left(n, &f->file, f->fid);
 	if (f->shared) {
 		ninep_shared_drop(f->shared);
 	} else {

@@ -158,6 +158,11 @@ struct ninep_qids {
 	M(88, TFLAGS, tflags, F(tflags, U32, fid) F(tflags, U32, flags)) \
 	M(89, RFLAGS, rflags, ) \
 	M(90, TDROP, tdrop, F(tdrop, U32, fid)) \
+	M(96, TRING, tring, F(tring, U32, fid) F(tring, U64, ticket)) \
+	M(97, RRING, rring, F(rring, U64, ticket) F(rring, U32, serial) F(rring, U8, direct)) \
+	M(98, TPEER, tpeer, F(tpeer, U32, fid) F(tpeer, U32, number)) \
+	M(99, RPEER, rpeer, F(rpeer, U64, ticket)) \
+	M(78, TPOKE, tpoke, F(tpoke, U32, fid) F(tpoke, U64, sleepers)) \
 	M(92, TWALKOPEN, twalkopen, F(twalkopen, U32, fid) F(twalkopen, U32, newfid) \
 	  F(twalkopen, U32, flags) F(twalkopen, U32, drop) F(twalkopen, NAMES, names)) \
 	M(93, RWALKOPEN, rwalkopen, F(rwalkopen, QID, qid)) \

@@ -101,6 +101,13 @@ struct ninep_lock {
 	struct ninep_text client_id;
 };
 
+/* A user of shared memory. */
+struct ninep_ring {
+	uint64_t ticket; /* for the memory */
+	uint32_t serial; /* who it is there; never 0, and never used again */
+	bool direct;     /* its notification was taken: others wake it by that */
+};
+
 /* All may be NULL. They return 0 or an error. */
 struct ninep_handlers {
 	/* Of a directory: what is in it beside its table. */
@@ -141,6 +148,17 @@ struct ninep_handlers {
 	void (*unlock)(const struct ninep_connection *n, const struct ninep_file *f);
 	/* *events: those that are asked for, and become those of them that hold, with errors. May be put off. */
 	unsigned (*ready)(struct ninep_call *c, struct ninep_file *f, uint32_t *events);
+	/*
+	 * Memory that the users of an open file share: gives this one a ticket for it, and takes, by `ticket` unless
+	 * that is 0, a notification that wakes it.
+	 */
+	unsigned (*ring)(struct ninep_call *c, const struct ninep_file *f, uint64_t ticket, struct ninep_ring *out);
+	/* ... a ticket for the notification of the user of that number. */
+	unsigned (*peer)(struct ninep_call *c, const struct ninep_file *f, uint32_t number, uint64_t *ticket);
+	/* ... wakes these. */
+	void (*poke)(const struct ninep_file *f, uint64_t sleepers);
+	/* A fid that was open is closed. */
+	void (*left)(const struct ninep_connection *n, const struct ninep_file *f, uint32_t fid);
 	/* Which of NINEP_APPEND and NINEP_NONBLOCK an open file has from now on. */
 	unsigned (*flags)(struct ninep_file *f, uint32_t flags);
 	unsigned (*space)(const struct ninep_file *f, struct ninep_space *s);

@@ -68,6 +68,8 @@ struct open_file {
 			bool blocks; /* a synthetic file: an answer may be long in coming */
 			bool shared; /* others have it too: the server keeps the offset */
 			bool locked; /* it may have locks, which go when it is closed */
+			bool ring;   /* a pipe in memory that its users share: pipe_ring.h */
+			struct pipe_user *user;
 		} ninep;
 		struct {
 			const uint8_t *data;

@@ -15,6 +15,7 @@
 #include "libos/posix/fd.h"
 #include "libos/posix/file_server.h"
 #include "libos/posix/open_file.h"
+#include "libos/posix/pipe_ring.h"
 #include "libos/posix/place.h"
 
 #define LINUX_APPEND 02000u
@@ -72,10 +73,13 @@ static unsigned read_some(struct open_file *f, struct ninep_client *c, void *to,
 static int ninep_file_read(struct open_file *f, void *to, size_t bytes, uint64_t offset, size_t *done)
 {
 	uint32_t back;
-	struct ninep_client *c = file_enter(f, &back);
+	struct ninep_client *c;
 	unsigned error;
 
+	if (f->ninep.ring)
+		return pipe_ring_read(f, to, bytes, done);
 	*done = 0;
+	c = file_enter(f, &back);
 	if (!c)
 		return EIO;
 	error = read_some(f, c, to, bytes, offset, done);
@@ -106,10 +110,13 @@ static unsigned write_all(struct open_file *f, struct ninep_client *c, const voi
 static int ninep_file_write(struct open_file *f, const void *from, size_t bytes, uint64_t offset, size_t *done)
 {
 	uint32_t back;
-	struct ninep_client *c = file_enter(f, &back);
+	struct ninep_client *c;
 	unsigned error;
 
+	if (f->ninep.ring)
+		return pipe_ring_write(f, from, bytes, done);
 	*done = 0;
+	c = file_enter(f, &back);
 	if (!c)
 		return EIO;
 	error = write_all(f, c, from, bytes, offset, done);
@@ -147,8 +154,10 @@ static int ninep_file_sync(struct open_file *f)
 static void ninep_file_close(struct open_file *f)
 {
 	uint32_t back;
-	struct ninep_client *c = file_enter(f, &back);
+	struct ninep_client *c;
 
+	pipe_ring_leave(f);
+	c = file_enter(f, &back);
 	if (!c)
 		return;
 	/* Others may wait for what goes with it. */
@@ -197,7 +206,7 @@ int file_ninep_flags(struct open_file *f, int flags)
 	return error == NINEP_EOPNOTSUPP ? 0 : errno_from_ninep(error);
 }
 
-/* The token, whether it blocks, and the service. */
+/* The token, whether it blocks (2: and is a ring), and the service. */
 static int ninep_file_pack(struct open_file *f, char *text, size_t room)
 {
 	uint32_t back;
@@ -215,8 +224,8 @@ static int ninep_file_pack(struct open_file *f, char *text, size_t room)
 	mutex_unlock(&f->lock);
 	if (error)
 		return errno_from_ninep(error);
-	if ((size_t)snprintf(text, room, "%016" PRIx64 "%016" PRIx64 "%d%s", token[0], token[1], f->ninep.blocks,
-			     f->ninep.server->name) >= room)
+	if ((size_t)snprintf(text, room, "%016" PRIx64 "%016" PRIx64 "%d%s", token[0], token[1],
+			     f->ninep.ring ? 2 : f->ninep.blocks, f->ninep.server->name) >= room)
 		return ENAMETOOLONG;
 	return 0;
 }
@@ -243,7 +252,8 @@ static int ninep_file_unpack(const char *text, int flags, const char *path, stru
 	(*out)->ninep.server = s;
 	(*out)->ninep.generation = error ? 0 : s->generation; /* 0: there is no fid */
 	(*out)->ninep.fid = fid;
-	(*out)->ninep.blocks = blocks == '1';
+	(*out)->ninep.blocks = blocks != '0';
+	(*out)->ninep.ring = blocks == '2';
 	(*out)->ninep.shared = true;
 	file_server_leave(s, back);
 	if (error)

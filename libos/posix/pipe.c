@@ -1,5 +1,5 @@
 /*
- * pipe: two open files of the pipe service, which has its name from reading `new`.
+ * pipe: two open files of the pipe service, which has its name from reading `ring`, or `new`.
  *
  * The service is asked by its name, whatever the namespace shows.
  */
@@ -50,7 +50,8 @@ static unsigned ends_open(struct ninep_client *c, uint32_t root, uint32_t made, 
 	return error;
 }
 
-static unsigned pipe_make(struct file_server *s, int flags, uint32_t fid[2])
+/* *ring: its users share its memory, if there is enough of that. */
+static unsigned pipe_make(struct file_server *s, int flags, uint32_t fid[2], bool *ring)
 {
 	struct ninep_client *c = &s->client;
 	struct ninep_qid qid;
@@ -58,6 +59,9 @@ static unsigned pipe_make(struct file_server *s, int flags, uint32_t fid[2])
 	unsigned error = s->open ? file_server_root(s, "", &root, &qid) : NINEP_EIO;
 
 	if (!error)
+		error = end_open(c, root, "ring", O_RDONLY, &made);
+	*ring = !error;
+	if (error == NINEP_ENOMEM)
 		error = end_open(c, root, "new", O_RDONLY, &made);
 	if (error)
 		return error;
@@ -66,7 +70,7 @@ static unsigned pipe_make(struct file_server *s, int flags, uint32_t fid[2])
 	return error;
 }
 
-static struct open_file *end_file(struct file_server *s, uint32_t generation, uint32_t fid, int flags)
+static struct open_file *end_file(struct file_server *s, uint32_t generation, uint32_t fid, bool ring, int flags)
 {
 	struct open_file *f;
 
@@ -76,6 +80,7 @@ static struct open_file *end_file(struct file_server *s, uint32_t generation, ui
 	f->ninep.generation = generation;
 	f->ninep.fid = fid;
 	f->ninep.blocks = true;
+	f->ninep.ring = ring;
 	return f;
 }
 
@@ -102,15 +107,16 @@ int pipe2(int fd[2], int flags)
 	struct file_server *s;
 	uint32_t back, fid[2], generation;
 	unsigned error;
+	bool ring;
 	int failed = flags & ~(O_CLOEXEC | O_NONBLOCK) ? EINVAL : file_server_find(SERVICE, &s);
 
 	if (failed)
 		return errno_fail(failed);
 	(void)file_server_enter(s, &back);
 	generation = s->generation;
-	error = pipe_make(s, flags & O_NONBLOCK, fid);
+	error = pipe_make(s, flags & O_NONBLOCK, fid, &ring);
 	for (unsigned i = 0; !error && i < 2; i++) {
-		end[i] = end_file(s, generation, fid[i], (i ? O_WRONLY : O_RDONLY) | (flags & O_NONBLOCK));
+		end[i] = end_file(s, generation, fid[i], ring, (i ? O_WRONLY : O_RDONLY) | (flags & O_NONBLOCK));
 		if (!end[i])
 			(void)ninep_clunk(&s->client, fid[i]);
 	}

@@ -397,6 +397,8 @@ static int signal_of(uint64_t vector)
 }
 
 /* One fault at a time and thread: its signal is blocked while the handler runs, and another is the end. */
+const struct signal_mender *signal_mender;
+
 static void faulted(const struct fault_info *info)
 {
 	struct thread *t = thread_current();
@@ -404,6 +406,8 @@ static void faulted(const struct fault_info *info)
 	int signal = signal_of(info->vector);
 	_sig_func_ptr h = signals.action[signal].sa_handler;
 
+	if (signal == SIGSEGV && signal_mender && signal_mender->lost(info->address))
+		thread_divert(t, SAVE_FAULT, signal_mender->mend);
 	if (!p || in_libos(info->rip) || h == SIG_DFL || h == SIG_IGN || (p->blocked | p->pending) & SIGNAL_BIT(signal))
 		return;
 	signals.info[signal] = (struct signal_info){ .code = SEGV_MAPERR, .address = (void *)info->address };

@@ -31,6 +31,15 @@ struct signal_info {
 
 /* Before constructors: from now on signals are taken. */
 void signals_init(void);
+/*
+ * Memory of others that may be taken away while it is used: `lost`, in disabled mode, says whether a fault is of such;
+ * then the thread does `mend`, and goes on. NULL: there is none.
+ */
+struct signal_mender {
+	bool (*lost)(vaddr_t address);
+	void (*mend)(void);
+};
+extern const struct signal_mender *signal_mender;
 /* For the process. In disabled mode. ERR_AGAIN: a real-time signal, and so many are queued. */
 err_t signal_post(int signal, const struct signal_info *info);
 /* For a thread. In disabled mode. */

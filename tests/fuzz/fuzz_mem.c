@@ -6,7 +6,8 @@
  * put off; when both have gone no pipe is left, and all memory comes back.
  */
 /* needs: services/mem/inode.c services/mem/data.c services/mem/directory.c services/mem/names.c services/mem/lock.c */
-/* needs: services/mem/tree.c services/pipe/tree.c libos/pipe/pipe.c */
+/* needs: services/mem/tree.c services/pipe/tree.c services/pipe/ring.c libos/pipe/pipe.c libos/pipe/ring.c */
+/* needs: tests/unit/ring_memory.c libos/ninep/serve_ring.c */
 /* needs: libos/ninep/serve_read.c libos/ninep/serve_attr.c libos/ninep/connection.c libos/ninep/fid.c */
 /* needs: libos/ninep/codec.c libos/ninep/error.c libos/ninep/link.c libos/ninep/link_stream.c */
 /* needs: libos/ninep/serve.c libos/ninep/serve_change.c libos/ninep/share.c libos/ninep/tree.c */

@@ -267,6 +267,11 @@ static const struct {
 	{ "is-number", deed_is_number },
 	{ "take-signal", deed_take_signal },
 	{ "abort", deed_abort },
+	{ "pipe_records", deed_pipe_records },
+	{ "pipe_sum", deed_pipe_sum },
+	{ "pipe_nonblock", deed_pipe_nonblock },
+	{ "pipe_pour", deed_pipe_pour },
+	{ "pipe_hold", deed_pipe_hold },
 };
 
 int child_main(const char *what, const char *arg)

@@ -83,6 +83,13 @@ int deed_is_number(const char *arg);
 int deed_take_signal(const char *arg);
 int deed_abort(const char *arg);
 
+/* test_pipe.c */
+int deed_pipe_records(const char *arg);
+int deed_pipe_sum(const char *arg);
+int deed_pipe_nonblock(const char *arg);
+int deed_pipe_pour(const char *arg);
+int deed_pipe_hold(const char *arg);
+
 /* child_limits.c */
 int deed_use_memory(const char *arg);
 int deed_use_threads(const char *arg);

@@ -43,6 +43,7 @@ static const struct group {
 	{ "mem", mem_tests },
 	{ "signals", signals_tests },
 	{ "fork", fork_tests },
+	{ "pipe", pipe_tests },
 	{ "fleet", fleet_tests },
 	{ "balance", balance_tests },
 	{ "load", load_tests },

@@ -51,6 +51,7 @@ extern const struct test sys_tests[];
 extern const struct test mem_tests[];
 extern const struct test signals_tests[];
 extern const struct test fork_tests[];
+extern const struct test pipe_tests[];
 
 /* Fails the test unless the expression is true. */
 #define EXPECT(x)                                                                  \
