@@ -1,7 +1,8 @@
 """A running guest: sends lines to its serial port and waits for what it prints.
 
-Every wait has a limit. Serial input is paced by what the guest echoes or prints, never
-by the clock. Escape sequences are taken out before anything is compared. A guest that is left
+Every wait has a limit, in seconds of a host with nothing else to do; a busy one has three times
+as long, since what is waited for is an event, never a time. Serial input is paced by what the
+guest echoes or prints, never by the clock. Escape sequences are taken out before anything is compared. A guest that is left
 at its prompt has its cores compared first (`check`).
 """
 import contextlib
@@ -17,6 +18,7 @@ ESCAPES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b[()][A-Z0-9]|\x1b[=>c78]")
 PROMPT = "skerry> "
 CHECK_CORES = 64  # that are compared, each with each other: that takes 3 s with as many
 CHECK_LIMIT = 60  # seconds beside a test's own
+BUSY = 3  # times that a limit may take on a busy host
 
 
 class Failure(Exception):
@@ -26,12 +28,13 @@ class Failure(Exception):
 class Guest:
     """QEMU as a child: what it printed is in `log`, what was not looked at yet behind `seen`."""
 
-    def __init__(self, line, limit, env=None, cores=1):
+    def __init__(self, line, limit, env=None, cores=1, busy=BUSY):
         self.child = subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                       stderr=subprocess.STDOUT, bufsize=0, env=env, cwd=qemu.ROOT)
         os.set_blocking(self.child.stdout.fileno(), False)
         self.start = time.monotonic()
-        self.deadline = self.start + limit
+        self.busy = busy
+        self.deadline = self.start + limit * busy
         self.limit = limit
         self.cores = cores
         self.log, self.seen, self.lines = "", 0, 0
@@ -52,9 +55,12 @@ class Guest:
         self.log = ESCAPES.sub("", text).replace("\r", "")
         return True
 
+    def until(self, limit):
+        return min(self.deadline, time.monotonic() + (limit or self.limit) * self.busy)
+
     def wait(self, pattern, limit=None):
         """The match of the pattern in what comes next; what is before it counts as seen."""
-        until = min(self.deadline, time.monotonic() + (limit or self.limit))
+        until = self.until(limit)
         expression = re.compile(pattern, re.MULTILINE)
         while True:
             match = expression.search(self.log, self.seen)
@@ -94,7 +100,7 @@ class Guest:
         """Has the monitors compare all cores' capabilities; a violation is a failure. Not for more than 64 cores."""
         if self.cores > CHECK_CORES:
             return
-        self.deadline = max(self.deadline, time.monotonic() + CHECK_LIMIT)
+        self.deadline = max(self.deadline, time.monotonic() + CHECK_LIMIT * self.busy)
         said = self.shell("check", CHECK_LIMIT)
         if not re.search("^check: 0 violations$", said, re.MULTILINE):
             raise Failure(f"at the end: {said.strip()}")
@@ -109,9 +115,19 @@ class Guest:
         """Seconds since QEMU's start."""
         return time.monotonic() - self.start
 
+    def worked(self):
+        """
+        Seconds since QEMU's start as they would be on a host with nothing else to do: its processor time
+        shared among the host's processors, or what has passed, if that is less.
+        """
+        with open(f"/proc/{self.child.pid}/stat") as f:
+            user, system = f.read().rpartition(")")[2].split()[11:13]
+        own = (int(user) + int(system)) / os.sysconf("SC_CLK_TCK") / os.cpu_count()
+        return min(self.elapsed(), own)
+
     def finish(self, limit=None):
         """Waits for QEMU's end; returns its exit status."""
-        until = min(self.deadline, time.monotonic() + (limit or self.limit))
+        until = self.until(limit)
         while self._read(until):
             if time.monotonic() >= until:
                 raise Failure(f"still running {time.monotonic() - self.start:.0f} s after the start")
@@ -133,13 +149,13 @@ class Guest:
 
 
 @contextlib.contextmanager
-def boot(limit=60, **machine):
+def boot(limit=60, busy=BUSY, **machine):
     """A guest on the machine that qemu.command() describes, ended with the `with`.
 
     One that is at its prompt then is checked first. A failure within leaves with the serial log attached.
     """
     with qemu.command(**machine) as line:
-        guest = Guest(line, limit, cores=machine.get("cores", 1))
+        guest = Guest(line, limit, cores=machine.get("cores", 1), busy=busy)
         try:
             yield guest
             if guest.child.poll() is None and guest.at_prompt():

@@ -248,8 +248,8 @@ bool object_valid(const struct object *o);
 /* It makes no sense. */
 void line_drop(coreid_t from, const struct mon_message *m);
 /*
- * A sharer's answer to what the holder of a record asked all sharers: it is not awaited any more. NULL: nobody has asked
- * it, and the line is dropped; else the record, whose holder is the operation.
+ * A sharer's answer to what the holder of a record asked all sharers: it is not awaited any more. NULL: nobody
+ * has asked it, and the line is dropped; else the record, whose holder is the operation.
  */
 struct share *share_answered(coreid_t from, const struct mon_message *m);
 

@@ -7,7 +7,7 @@ import time
 import guest
 import qemu
 
-LIMIT = 20
+LIMIT = 60
 
 
 def symbol(name):
