@@ -489,11 +489,17 @@ void mon_alive(unsigned ms)
 	mon_request_send(&m, NULL, 0);
 }
 
+/* A word that is late may still arrive: who gave up would be told of an end that came before it by nobody. */
 err_t mon_watch(uint64_t pid)
 {
 	struct mon_message m = { .word = { pid } };
+	err_t err;
 
-	return call(MON_WATCH, &m);
+	while ((err = call(MON_WATCH, &m)) == ERR_AGAIN || err == ERR_TIMEOUT) {
+		m.word[0] = pid;
+		thread_sleep_until(context_now() + dispatcher_tsc_hz() / 1000);
+	}
+	return err;
 }
 
 void mon_watcher_add(struct mon_watcher *w)

@@ -134,7 +134,10 @@ err_t mon_kill_hung(uint64_t pid, unsigned ms);
  * ends it; 0: it may.
  */
 void mon_alive(unsigned ms);
-/* This process is told of the end of `pid`, once (mon_watcher_add). ERR_NO_PROCESS: it has ended already. */
+/*
+ * This process is told of the end of `pid`, once (mon_watcher_add). ERR_NO_PROCESS: it has ended already. Waits while
+ * the monitors have no room for it, or the other one is slow.
+ */
 err_t mon_watch(uint64_t pid);
 /*
  * Somebody in this process who wants to know of ends. `gone` is called, in the dispatcher's scheduler (must not block),

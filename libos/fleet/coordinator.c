@@ -56,6 +56,14 @@ static bool watched_by_us(const struct fleet_self *s, unsigned rank)
 	return s->coordinator || (rank < own && (rank == 0 || own - rank <= WATCH_BEFORE));
 }
 
+/* Watches it. True: there is nothing to watch any more. */
+static bool is_gone(uint64_t pid)
+{
+	err_t err = mon_watch(pid);
+
+	return err == ERR_NO_PROCESS || err == ERR_CORE_TIMEOUT;
+}
+
 static void watch_all(struct fleet_self *s)
 {
 	struct fleet_view *v = &s->fleet->view;
@@ -66,7 +74,7 @@ static void watch_all(struct fleet_self *s)
 		if (!p || p->watched || p->dead || !watched_by_us(s, i))
 			continue;
 		p->watched = true;
-		if (mon_watch(p->at.pid) == ERR_NO_PROCESS)
+		if (is_gone(p->at.pid))
 			ended(s, p->at.pid);
 	}
 }
@@ -232,7 +240,7 @@ static bool start_one(struct fleet_self *s, struct fleet_newcomer *n)
 		return false;
 	}
 	s->next++;
-	if (mon_watch(n->pid) == ERR_NO_PROCESS)
+	if (is_gone(n->pid))
 		n->used = false;
 	return true;
 }

@@ -176,6 +176,14 @@ static void core_lost(coreid_t core)
 		}
 }
 
+/* Watches it. True: there is nothing to watch any more. */
+static bool is_gone(uint64_t pid)
+{
+	err_t err = mon_watch(pid);
+
+	return err == ERR_NO_PROCESS || err == ERR_CORE_TIMEOUT;
+}
+
 /* Notes were lost: every process is asked for. */
 static void look_at_all(void)
 {
@@ -185,7 +193,7 @@ static void look_at_all(void)
 			uint32_t id = w->record.id;
 
 			/* These make calls, and the list may be another one. */
-			if (mon_watch(pid) == ERR_NO_PROCESS)
+			if (is_gone(pid))
 				ended_unseen(id, pid);
 			w = *place_of(id) ? (*place_of(id))->next : processes.of[i];
 		}
@@ -289,7 +297,7 @@ err_t process_watch(struct record *r)
 	r->state = PROC_RUNNING;
 	w->record = *r;
 	record_put(r);
-	if (mon_watch(r->pid) == ERR_NO_PROCESS)
+	if (is_gone(r->pid))
 		ended_unseen(r->id, r->pid);
 	return ERR_OK;
 }
