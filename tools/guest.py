@@ -2,8 +2,8 @@
 
 Every wait has a limit, in seconds of a host with nothing else to do; a busy one has three times
 as long, since what is waited for is an event, never a time. Serial input is paced by what the
-guest echoes or prints, never by the clock. Escape sequences are taken out before anything is compared. A guest that is left
-at its prompt has its cores compared first (`check`).
+guest echoes or prints, never by the clock. Escape sequences are taken out before anything is
+compared. A guest that is left at its prompt has its cores compared first (`check`).
 """
 import contextlib
 import os
