@@ -62,6 +62,7 @@ bool process_lives(pid_t number)
 }
 
 void (*process_mappings_end)(void);
+void (*process_last_thread)(int status) = _exit;
 
 void _exit(int status)
 {

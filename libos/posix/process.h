@@ -15,6 +15,8 @@
 pid_t process_number(uint32_t id, uint64_t pid);
 /* What mmap has to do before the process ends; NULL: nothing. */
 extern void (*process_mappings_end)(void);
+/* exit, in a program that has a main: what the end of its last thread is. */
+extern void (*process_last_thread)(int status);
 /* Is there such a process? */
 bool process_lives(pid_t number);
 /* The monitors' pid, where the number says it itself; else 0. */

@@ -8,6 +8,7 @@
 
 #include "kernel/abi/error.h"
 #include "libos/core/vspace.h"
+#include "libos/posix/process.h"
 #include "libos/posix/pthread_self.h"
 #include "libos/posix/signals.h"
 #include "libos/x86/barrier.h"
@@ -93,10 +94,13 @@ void pthread_exit(void *result)
 		c->_routine(c->_arg);
 	}
 	pthread_keys_finish(p);
-	signal_thread_remove(p);
+	/* What it was sent it still handles; the process lives on while it has threads. */
+	if (signals_pending() & ~p->blocked)
+		signals_run();
+	if (!signal_thread_remove(p))
+		process_last_thread(0);
 	if (p->life == LIFE_DETACHED)
 		p->life = LIFE_NONE;
-	/* The process lives on while it has threads. */
 	thread_exit(result);
 }
 
@@ -123,10 +127,11 @@ int pthread_join(pthread_t t, void **result)
 	if (err)
 		return err;
 	p = t->posix;
-	while (thread_join_until(t, result, 0, cancel_enabled())) {
+	while (thread_join_until(t, result, 0, true)) {
 		/* Ended by an interrupt: the other can be joined again. */
 		mem_store32_release(&p->life, LIFE_JOINABLE);
 		pthread_cancel_point();
+		signal_slept();
 		mem_store32(&p->life, LIFE_JOINING);
 	}
 	return 0;

@@ -2,6 +2,7 @@
  * POSIX barriers, spin locks and once.
  */
 #include "libos/posix/pthread_self.h"
+#include "libos/posix/signals.h"
 #include "libos/x86/barrier.h"
 
 _Static_assert(sizeof(struct barrier) <= sizeof(pthread_barrier_t), "struct barrier outgrew its room");
@@ -77,8 +78,10 @@ int pthread_spin_lock(pthread_spinlock_t *l)
 
 	while (mem_swap32(&l->taken, 1))
 		while (mem_load32(&l->taken)) {
-			if (++looks % SPINS == 0)
+			if (++looks % SPINS == 0) {
 				thread_yield();
+				signal_slept();
+			}
 			cpu_pause();
 		}
 	return 0;

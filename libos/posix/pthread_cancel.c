@@ -7,10 +7,14 @@
 #include "libos/posix/pthread_self.h"
 #include "libos/x86/barrier.h"
 
+/* While it is disabled, waits are to end as usual. */
 static void cancel_point(void)
 {
-	if (thread_interrupted() && cancel_enabled())
+	if (!mem_load32(&posix_self()->cancelled))
+		return;
+	if (cancel_enabled())
 		pthread_exit(PTHREAD_CANCELED);
+	thread_interrupt_taken();
 }
 
 int pthread_cancel(pthread_t t)
@@ -20,6 +24,7 @@ int pthread_cancel(pthread_t t)
 	if (!p || mem_load32(&p->life) == LIFE_NONE)
 		return ESRCH;
 	pthread_cancel_hook = cancel_point;
+	mem_store32(&p->cancelled, 1);
 	thread_interrupt(t);
 	if (t == thread_current() && p->cancel_type == PTHREAD_CANCEL_ASYNCHRONOUS)
 		cancel_point();
@@ -37,6 +42,8 @@ int pthread_setcancelstate(int state, int *old)
 	if (old)
 		*old = p->cancel_state;
 	p->cancel_state = (uint8_t)state;
+	if (mem_load32(&p->cancelled) && cancel_enabled())
+		thread_interrupt(thread_current());
 	return 0;
 }
 

@@ -75,6 +75,8 @@ int pthread_condattr_init(pthread_condattr_t *a)
 
 int pthread_condattr_destroy(pthread_condattr_t *a)
 {
+	if (!a)
+		return EINVAL;
 	a->is_initialized = 0;
 	return 0;
 }

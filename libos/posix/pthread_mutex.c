@@ -66,6 +66,8 @@ int pthread_mutexattr_init(pthread_mutexattr_t *a)
 
 int pthread_mutexattr_destroy(pthread_mutexattr_t *a)
 {
+	if (!a)
+		return EINVAL;
 	a->is_initialized = 0;
 	return 0;
 }

@@ -28,6 +28,7 @@ struct posix_thread {
 	uint32_t life;                            /* enum posix_life */
 	uint8_t cancel_state, cancel_type;
 	bool exiting;
+	uint32_t cancelled; /* pthread_cancel was called */
 	/* Signals: signals.h. */
 	bool broken;               /* a handler ran that does not want the call to go on */
 	uint64_t blocked, pending; /* a bit each; pending: for this thread alone */

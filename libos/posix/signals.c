@@ -236,6 +236,14 @@ err_t signal_post(int signal, const struct signal_info *info)
 	return err;
 }
 
+/* A real-time signal to the only thread is one to the process, and so pending as often as it is sent. */
+static bool queued_alone(int signal)
+{
+	const struct signal_info info = { .code = SI_USER };
+
+	return signal >= SIGRTMIN && signals.threads && !signals.threads->next && !pending_add(signal, &info);
+}
+
 void signal_post_thread(struct thread *t, int signal)
 {
 	struct posix_thread *p = posix_of(t);
@@ -244,7 +252,7 @@ void signal_post_thread(struct thread *t, int signal)
 	wait_lock(&signals.guard);
 	if (!is_ignored(signal) || p->blocked & SIGNAL_BIT(signal)) {
 		nudge = takes(p, signal);
-		if (!nudge || !done_at_once(signal, p))
+		if (!(nudge && done_at_once(signal, p)) && !queued_alone(signal))
 			p->pending |= SIGNAL_BIT(signal);
 	}
 	wait_unlock(&signals.guard);
@@ -266,16 +274,20 @@ void signal_thread_add(struct thread *t)
 	unlock();
 }
 
-void signal_thread_remove(struct posix_thread *p)
+bool signal_thread_remove(struct posix_thread *p)
 {
-	if (!p->at)
-		return;
+	bool others;
+
 	lock();
-	*p->at = p->next;
-	if (p->next)
-		p->next->at = p->at;
-	p->at = NULL;
+	if (p->at) {
+		*p->at = p->next;
+		if (p->next)
+			p->next->at = p->at;
+		p->at = NULL;
+	}
+	others = signals.threads;
 	unlock();
+	return others;
 }
 
 /* --- handlers --------------------------------------------------------------------------------------------- */

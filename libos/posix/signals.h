@@ -64,7 +64,8 @@ bool signal_children_forgotten(void);
 bool signal_children_stops_told(void);
 /* Threads that signals may go to. */
 void signal_thread_add(struct thread *t);
-void signal_thread_remove(struct posix_thread *p);
+/* False: it was the last of them. */
+bool signal_thread_remove(struct posix_thread *p);
 /* What children inherit: blocked ones of the calling thread, and those that are ignored. */
 void signals_pack(uint64_t *blocked, uint64_t *ignored);
 void signals_unpack(uint64_t blocked, uint64_t ignored);

@@ -12,6 +12,7 @@
 #include "libos/core/vspace.h"
 #include "libos/posix/inherit.h"
 #include "libos/posix/pager.h"
+#include "libos/posix/process.h"
 #include "libos/posix/signals.h"
 
 extern int main(int argc, char **argv, char **envp);
@@ -46,6 +47,7 @@ void posix_start(const struct process_args *args)
 		heap_begin(args->heir_heap);
 	pager_init();
 	signals_init();
+	process_last_thread = exit;
 	inherit_take(&argc, &arguments);
 	__libc_init_array();
 	exit(main(argc, arguments, environ));

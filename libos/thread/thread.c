@@ -538,6 +538,7 @@ err_t thread_join_until(struct thread *t, void **result, cycles_t deadline, bool
 	if (ended) {
 		if (result)
 			*result = t->result;
+		t->posix = NULL; /* who asks for it too late finds no thread */
 		block_give(t);
 	}
 	dispatcher_enable();

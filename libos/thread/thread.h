@@ -63,6 +63,8 @@ void thread_interrupt(struct thread *t);
 bool thread_nudge(struct thread *t);
 /* The calling thread's interruptible waits end as usual again. */
 void thread_nudge_taken(void);
+/* ... also after thread_interrupt. */
+void thread_interrupt_taken(void);
 /* Has the calling thread been interrupted for good? */
 bool thread_interrupted(void);
 /* The thread runs on these cores only, as far as the process spans them: a bit each, CORES_MAX. */

@@ -151,6 +151,11 @@ void thread_nudge_taken(void)
 	__atomic_fetch_and(&thread_current()->interrupted, ~(uint32_t)INTERRUPTED_ONCE, __ATOMIC_SEQ_CST);
 }
 
+void thread_interrupt_taken(void)
+{
+	__atomic_fetch_and(&thread_current()->interrupted, ~(uint32_t)INTERRUPTED_FOR_GOOD, __ATOMIC_SEQ_CST);
+}
+
 bool thread_interrupted(void) { return mem_load32(&thread_current()->interrupted) & INTERRUPTED_FOR_GOOD; }
 
 bool thread_sleep_interruptible(cycles_t deadline)
