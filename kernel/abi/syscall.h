@@ -60,10 +60,14 @@ enum cap_op {
 	/* DISPATCHER */
 	/* rdx = root cnode, r10 = PTABLE4, r8 = frame, r9 = user address where that frame is mapped */
 	CAP_OP_DISP_SETUP,
-	CAP_OP_DISP_RUN,   /* make it runnable: first by upcall run */
+	/* make it runnable: first by upcall run, or where it was stopped. Bit 8: breakpoints and single steps stop it */
+	CAP_OP_DISP_RUN,
 	CAP_OP_DISP_STOP,  /* take it off the run queue for good, or till RUN */
 	CAP_OP_DISP_WATCH, /* rdx = notification to signal when the CPU driver stops it because of a fault */
-	/* -> rdx = state | vector << 8 | error << 32, r8 = rip, r9 = fault address, r10 = cycles run */
+	/*
+	 * -> rdx = state | vector << 8 | save area where it goes on << 16 | error << 32, r8 = rip, r9 = fault address,
+	 * r10 = cycles run
+	 */
 	CAP_OP_DISP_INSPECT,
 	/* ENDPOINT, with all rights */
 	/* rdx = offset of its ring in the dispatcher frame, r10 = messages (power of two), r8 = receive slot or 0 */
@@ -140,6 +144,12 @@ enum cap_op {
 	/* bits 8-15 enum island_op; rdx = core, r10 = APIC id: where islands run (docs/islands.md) */
 	CAP_OP_KERNEL_ISLAND,
 	CAP_OP_KERNEL_UPDATE, /* rdx = RAM capability, the only one, with a CPU driver's text, constants and template */
+	/*
+	 * rdx = dispatcher, r10 = address in its address space, a multiple of 8 -> rdx = the word there, r8 = its
+	 * physical address | MAP_WRITE if the dispatcher may write it. ERR_MAP_UNMAPPED: nothing is mapped, or no RAM
+	 */
+	CAP_OP_KERNEL_PEEK,
+	CAP_OP_KERNEL_POKE, /* likewise; r8 = the word to be there, whether or not the dispatcher may write it */
 	CAP_OPS
 };
 

@@ -171,6 +171,10 @@ struct sys_result kernel_invoke(struct cap *c, uint64_t op, uint64_t a0, uint64_
 		return SYS_OK(cap_check() + schedule_check());
 	case CAP_OP_KERNEL_UPDATE:
 		return SYS_ERROR(kernel_update(cap_lookup(root, a0)));
+	case CAP_OP_KERNEL_PEEK:
+		return dispatcher_peek(cap_lookup(root, a0), a1);
+	case CAP_OP_KERNEL_POKE:
+		return SYS_ERROR(dispatcher_poke(cap_lookup(root, a0), a1, a2));
 	case CAP_OP_KERNEL_ISLAND:
 		return island_invoke(op, a0, a1);
 	default:

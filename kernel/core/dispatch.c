@@ -20,6 +20,14 @@ void dispatcher_halt(struct dispatcher *d, unsigned state)
 	d->resume_area = SAVE_ENABLED;
 }
 
+void dispatcher_pause(struct dispatcher *d, unsigned state)
+{
+	uint32_t area = d->resume_area;
+
+	dispatcher_halt(d, state);
+	d->resume_area = area;
+}
+
 /* No page any more: nothing that points into it may stay. */
 static void dispatcher_page_drop(struct dispatcher *d)
 {
@@ -136,15 +144,20 @@ err_t dispatcher_run(struct dispatcher *d)
 	return ERR_OK;
 }
 
-/* Run again, it goes on where it was: in disabled mode too. */
+static err_t run_invoke(struct dispatcher *d, bool debugged)
+{
+	err_t err = dispatcher_run(d);
+
+	if (!err)
+		d->debugged = debugged;
+	return err;
+}
+
 static err_t dispatcher_stop(struct dispatcher *d)
 {
-	uint32_t area = d->resume_area;
-
 	if (d->state != DISP_RUNNABLE && d->state != DISP_WAITING)
 		return ERR_DISP_STATE;
-	dispatcher_halt(d, DISP_STOPPED);
-	d->resume_area = area;
+	dispatcher_pause(d, DISP_STOPPED);
 	return ERR_OK;
 }
 
@@ -178,8 +191,52 @@ static struct sys_result dispatcher_inspect(const struct dispatcher *d)
 	f->r8 = d->fault_rip;
 	f->r9 = d->fault_address;
 	f->r10 = d->cycles + (d == current ? arch_now() - d->since : 0);
-	return SYS_OK(d->state | d->fault_vector << 8 | d->fault_error << 32);
+	return SYS_OK(d->state | d->fault_vector << 8 | (uint64_t)d->resume_area << 16 | d->fault_error << 32);
 }
+
+/* --- memory, for a monitor ------------------------------------------------- */
+
+static err_t memory_find(const struct cap *c, vaddr_t va, uint64_t **word, bool *writable)
+{
+	const struct dispatcher *d;
+
+	if (!c)
+		return ERR_CAP_LOOKUP;
+	if (c->type != CAP_DISPATCHER)
+		return ERR_CAP_TYPE;
+	if (c->flags & CAP_FLAG_FOREIGN)
+		return ERR_CAP_REMOTE;
+	if (va % sizeof **word || va >= USER_END_VA)
+		return ERR_ARGUMENT;
+	d = arch_window(c->base);
+	*word = d->page ? arch_user_memory(d->vspace, va, writable) : NULL;
+	return *word ? ERR_OK : ERR_MAP_UNMAPPED;
+}
+
+struct sys_result dispatcher_peek(const struct cap *c, vaddr_t va)
+{
+	bool writable = false;
+	uint64_t *word;
+	err_t err = memory_find(c, va, &word, &writable);
+
+	if (err)
+		return SYS_ERROR(err);
+	arch_frame()->r8 = arch_window_paddr(word) | (writable ? MAP_WRITE : 0);
+	return SYS_OK(*word);
+}
+
+err_t dispatcher_poke(const struct cap *c, vaddr_t va, uint64_t word)
+{
+	bool writable;
+	uint64_t *at;
+	err_t err = memory_find(c, va, &at, &writable);
+
+	if (!err)
+		*at = word;
+	return err;
+}
+
+/* --- invocations ------------------------------------------------------------- */
 
 struct sys_result dispatcher_invoke(struct cap *c, uint64_t op, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3)
 {
@@ -195,7 +252,7 @@ struct sys_result dispatcher_invoke(struct cap *c, uint64_t op, uint64_t a0, uin
 	case CAP_OP_DISP_SETUP:
 		return setup_invoke(d, a0, a1, a2, a3);
 	case CAP_OP_DISP_RUN:
-		return SYS_ERROR(dispatcher_run(d));
+		return SYS_ERROR(run_invoke(d, op >> 8 & 1));
 	case CAP_OP_DISP_STOP:
 		return SYS_ERROR(dispatcher_stop(d));
 	case CAP_OP_DISP_WATCH:

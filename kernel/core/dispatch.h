@@ -59,6 +59,7 @@ struct dispatcher {
 	struct dispatcher *sleep_next, *sleep_prev; /* list of sleepers by deadline */
 	uint64_t fault_vector, fault_error, fault_rip, fault_address;
 	cycles_t cycles, since; /* run in all; start of the present turn */
+	bool debugged;          /* breakpoints and single steps stop it */
 	/* FPU state that goes with SAVE_DISABLED: that of SAVE_ENABLED may still be in the page. */
 	_Alignas(64) uint8_t fpu_disabled[DISPATCHER_FPU_BYTES];
 };
@@ -147,6 +148,11 @@ err_t dispatcher_run(struct dispatcher *d);
 void dispatcher_cap_lost(struct cap *c);
 /* Takes it off the queues; state is DISP_STOPPED or DISP_FAULTED. */
 void dispatcher_halt(struct dispatcher *d, unsigned state);
+/* Likewise; run again, it goes on where it was, in disabled mode too. */
+void dispatcher_pause(struct dispatcher *d, unsigned state);
+/* CAP_OP_KERNEL_PEEK, CAP_OP_KERNEL_POKE of a capability, or NULL. */
+struct sys_result dispatcher_peek(const struct cap *c, vaddr_t va);
+err_t dispatcher_poke(const struct cap *c, vaddr_t va, uint64_t word);
 struct sys_result dispatcher_invoke(struct cap *c, uint64_t op, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3);
 
 /* --- lmp.c, notify.c, doorbell.c, irq.c, control.c -------------------------- */

@@ -105,7 +105,7 @@ struct sys_result sys_resume(uint64_t area)
 	arch_return(true);
 }
 
-/* No one can help: stop it and tell who watches. */
+/* No one can help, or somebody wants to look: what there was is saved. Stop it and tell who watches. */
 static void __attribute__((noreturn)) dispatcher_fault(unsigned vector, uint64_t error, vaddr_t address)
 {
 	struct dispatcher *d = current;
@@ -114,7 +114,8 @@ static void __attribute__((noreturn)) dispatcher_fault(unsigned vector, uint64_t
 	d->fault_error = error;
 	d->fault_rip = arch_frame()->rip;
 	d->fault_address = address;
-	dispatcher_halt(d, DISP_FAULTED);
+	dispatcher_save();
+	dispatcher_pause(d, DISP_FAULTED);
 	if (d->watch_cap.type == CAP_NOTIFICATION)
 		notification_signal(&d->watch_cap);
 	schedule();
@@ -126,6 +127,8 @@ void kernel_exception(unsigned vector, uint64_t error, vaddr_t address)
 	bool fault = vector == ARCH_VECTOR_PAGE_FAULT;
 	vaddr_t entry = fault ? p->upcall_fault : p->upcall_trap;
 
+	if (current->debugged && (vector == ARCH_VECTOR_DEBUG || vector == ARCH_VECTOR_BREAKPOINT))
+		dispatcher_fault(vector, error, address);
 	if (p->disabled || entry == 0)
 		dispatcher_fault(vector, error, address);
 	regs_save(SAVE_FAULT, p->fpu_fault);

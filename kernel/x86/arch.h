@@ -62,6 +62,11 @@ void arch_root_init(void *root);
 void arch_flush_page(vaddr_t va);
 void arch_flush_all(void);
 paddr_t arch_root_current(void);
+/*
+ * Where a user address lies that the page tables at `root` translate: in the window, up to its page's end. NULL:
+ * nowhere, or not in RAM.
+ */
+void *arch_user_memory(paddr_t root, vaddr_t va, bool *writable);
 void arch_root_load(paddr_t root);
 
 /* --- dispatch ------------------------------------------------------------ */
@@ -74,6 +79,8 @@ extern struct regs kernel_frame;
 static inline struct regs *arch_frame(void) { return &kernel_frame; }
 #endif
 #define ARCH_USER_FLAGS 0x202 /* rflags at an upcall */
+#define ARCH_VECTOR_DEBUG 1
+#define ARCH_VECTOR_BREAKPOINT 3
 #define ARCH_VECTOR_PAGE_FAULT 14
 #define ARCH_SYSCALL_BYTES 2 /* length of the instruction */
 /* Leave the kernel to user mode as the frame says; `full`: by IRETQ, all registers; else by SYSRET (rcx, r11 lost). */

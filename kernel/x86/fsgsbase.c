@@ -9,8 +9,6 @@
 #include "arch.h"
 #include "cpu.h"
 #include "fsgsbase.h"
-#include "machine.h"
-#include "pte.h"
 
 #include "../abi/dispatcher.h"
 
@@ -23,22 +21,10 @@ enum { READ_FS, READ_GS, WRITE_FS, WRITE_GS }; /* the instruction's second opera
 /* The byte at a user address, or -1. */
 static int user_byte(vaddr_t va)
 {
-	paddr_t p = arch_root_current();
+	bool writable;
+	const uint8_t *at = arch_user_memory(arch_root_current(), va, &writable);
 
-	for (unsigned level = 4; level > 0; level--) {
-		const uint64_t *table = arch_window(p);
-		uint64_t size = SIZE_OF_BITS(arch_ptable_shift(level));
-		uint64_t e = table[va >> arch_ptable_shift(level) & (ARCH_PTABLE_ENTRIES - 1)];
-
-		if (!(e & PTE_P) || !(e & PTE_U))
-			return -1;
-		p = e & PTE_ADDRESS;
-		if (level == 1 || (e & PTE_PS)) {
-			p = (p & ~(size - 1)) + (va & (size - 1));
-			return memmap_touches(&machine.window, p, p + 1) ? *(const uint8_t *)arch_window(p) : -1;
-		}
-	}
-	return -1;
+	return at ? *at : -1;
 }
 
 static uint64_t *register_of(struct regs *r, unsigned number)

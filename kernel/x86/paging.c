@@ -320,3 +320,26 @@ void arch_flush_all(void) { write_cr3(read_cr3()); }
 paddr_t arch_root_current(void) { return read_cr3() & PTE_ADDRESS; }
 
 void arch_root_load(paddr_t root) { write_cr3(root); }
+
+void *arch_user_memory(paddr_t root, vaddr_t va, bool *writable)
+{
+	uint64_t every = PTE_W;
+
+	for (unsigned level = 4; level > 0; level--) {
+		const uint64_t *table = arch_window(root);
+		uint64_t size = SIZE_OF_BITS(arch_ptable_shift(level));
+		uint64_t e = table[va >> arch_ptable_shift(level) & (ARCH_PTABLE_ENTRIES - 1)];
+		paddr_t p = e & PTE_ADDRESS;
+
+		if (!(e & PTE_P) || !(e & PTE_U))
+			return NULL;
+		every &= e;
+		root = p;
+		if (level > 1 && !(e & PTE_PS))
+			continue;
+		p = (p & ~(size - 1)) + (va & (size - 1));
+		*writable = every & PTE_W;
+		return memmap_touches(&machine.window, p, p + 1) ? arch_window(p) : NULL;
+	}
+	return NULL;
+}

@@ -95,6 +95,7 @@ static inline err_t ptable_unmap(cptr_t child) { return invoke_simple(child, CAP
 
 struct disp_state {
 	unsigned state, vector; /* enum dispatcher_state; of the fault that stopped it */
+	unsigned area;          /* enum save_area: where it goes on */
 	uint64_t error, rip, address;
 	cycles_t cycles;
 };
@@ -105,6 +106,11 @@ static inline err_t disp_setup(cptr_t disp, cptr_t cspace, cptr_t vspace, cptr_t
 }
 
 static inline err_t disp_run(cptr_t disp) { return invoke_simple(disp, CAP_OP_DISP_RUN, 0, 0, 0, 0); }
+/* Likewise; breakpoints and single steps stop it, as faults do that it cannot take itself. */
+static inline err_t disp_run_debugged(cptr_t disp)
+{
+	return invoke_simple(disp, INVOKE(CAP_OP_DISP_RUN, 1), 0, 0, 0, 0);
+}
 static inline err_t disp_stop(cptr_t disp) { return invoke_simple(disp, CAP_OP_DISP_STOP, 0, 0, 0, 0); }
 static inline err_t disp_watch(cptr_t disp, cptr_t ntfn)
 {
@@ -125,6 +131,7 @@ static inline err_t disp_inspect(cptr_t disp, struct disp_state *out)
 		return r.err;
 	*out = (struct disp_state){ .state = (unsigned)(r.v0 & 0xff),
 				    .vector = (unsigned)(r.v0 >> 8 & 0xff),
+				    .area = (unsigned)(r.v0 >> 16 & 0xff),
 				    .error = r.v0 >> 32,
 				    .rip = r.v1,
 				    .address = r.v2,
@@ -353,6 +360,24 @@ static inline err_t kernel_watch(cptr_t kernel, cptr_t ntfn)
 static inline err_t kernel_update(cptr_t kernel, cptr_t ram)
 {
 	return invoke_simple(kernel, CAP_OP_KERNEL_UPDATE, ram, 0, 0, 0);
+}
+
+/*
+ * The word at an address of a dispatcher's address space, and where that is: physical address | MAP_WRITE.
+ * ERR_MAP_UNMAPPED.
+ */
+static inline err_t kernel_peek(cptr_t kernel, cptr_t disp, vaddr_t va, uint64_t *word, uint64_t *place)
+{
+	struct sys_result r = sys_invoke(kernel, CAP_OP_KERNEL_PEEK, disp, va, 0, 0);
+
+	*word = r.v0;
+	*place = r.v1;
+	return r.err;
+}
+
+static inline err_t kernel_poke(cptr_t kernel, cptr_t disp, vaddr_t va, uint64_t word)
+{
+	return invoke_simple(kernel, CAP_OP_KERNEL_POKE, disp, va, word, 0);
 }
 
 /* Walks the CPU driver's invariants; `violations` should be 0. */

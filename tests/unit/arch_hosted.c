@@ -61,6 +61,22 @@ void arch_root_init(void *root)
 		((uint64_t *)root)[i] = i;
 }
 
+void *arch_user_memory(paddr_t root, vaddr_t va, bool *writable)
+{
+	*writable = true;
+	for (unsigned level = 4; level > 0; level--) {
+		uint64_t e =
+			((uint64_t *)arch_window(root))[va >> arch_ptable_shift(level) & (ARCH_PTABLE_ENTRIES - 1)];
+
+		if (!arch_pte_present(e))
+			return NULL;
+		root = arch_pte_paddr(e);
+		if (level == 1)
+			return (uint8_t *)arch_window(root) + va % PAGE_SIZE;
+	}
+	return NULL;
+}
+
 void arch_flush_page(vaddr_t va)
 {
 	hosted.flush_page++;

@@ -359,9 +359,51 @@ static void fatal_fault(void **state)
 	INTERRUPT(kernel_exception(ARCH_VECTOR_PAGE_FAULT, 4, 0xbad)); /* disabled */
 	upcall_is(disp_b, EVENT_NOTIFY);
 	ENTER(dispatcher_invoke(world_slot(SLOT_A), CAP_OP_DISP_INSPECT, 0, 0, 0, 0));
-	assert_int_equal(leave.result.value, DISP_FAULTED | ARCH_VECTOR_PAGE_FAULT << 8 | UINT64_C(4) << 32);
+	assert_int_equal(leave.result.value,
+			 DISP_FAULTED | ARCH_VECTOR_PAGE_FAULT << 8 | SAVE_DISABLED << 16 | UINT64_C(4) << 32);
 	assert_int_equal(f->r8, 0x7777);
 	assert_int_equal(f->r9, 0xbad);
+	assert_int_equal(disp_a->page->save[SAVE_DISABLED].rip, 0x7777);
+}
+
+/* A breakpoint of one that is debugged: it stops, and goes on from what was saved; of another, its own affair. */
+static void breakpoint(void **state)
+{
+	struct regs *f = arch_frame();
+
+	(void)state;
+	assert_int_equal(dispatcher_invoke(world_slot(SLOT_A), CAP_OP_DISP_STOP, 0, 0, 0, 0).err, ERR_OK);
+	assert_int_equal(dispatcher_invoke(world_slot(SLOT_A), INVOKE(CAP_OP_DISP_RUN, 1), 0, 0, 0, 0).err, ERR_OK);
+	INTERRUPT(schedule());
+	while (current != disp_a)
+		ENTER(sys_yield());
+	disp_a->page->disabled = 0;
+	*f = (struct regs){ .rip = 0x1235, .rbx = 7 };
+	INTERRUPT(kernel_exception(ARCH_VECTOR_BREAKPOINT, 0, 0));
+	assert_ptr_equal(current, disp_b);
+	assert_int_equal(disp_a->state, DISP_FAULTED);
+	assert_int_equal(disp_a->page->save[SAVE_ENABLED].rip, 0x1235);
+	assert_int_equal(disp_a->page->save[SAVE_ENABLED].rbx, 7);
+	ENTER(dispatcher_invoke(world_slot(SLOT_A), CAP_OP_DISP_INSPECT, 0, 0, 0, 0));
+	assert_int_equal(leave.result.value, DISP_FAULTED | ARCH_VECTOR_BREAKPOINT << 8 | SAVE_ENABLED << 16);
+	assert_int_equal(dispatcher_invoke(world_slot(SLOT_A), CAP_OP_DISP_RUN, 0, 0, 0, 0).err, ERR_OK);
+	ENTER(sys_yield());
+	assert_ptr_equal(current, disp_a);
+	disp_a->page->disabled = 0;
+	INTERRUPT(kernel_exception(ARCH_VECTOR_BREAKPOINT, 0, 0));
+	assert_ptr_equal(current, disp_a);
+	assert_int_equal(disp_a->page->save[SAVE_FAULT].rip, f->rip);
+}
+
+static void memory_refusals(void **state)
+{
+	(void)state;
+	assert_int_equal(dispatcher_peek(NULL, PAGE_VA).err, ERR_CAP_LOOKUP);
+	assert_int_equal(dispatcher_peek(world_slot(W_RAM), PAGE_VA).err, ERR_CAP_TYPE);
+	assert_int_equal(dispatcher_peek(world_slot(SLOT_A), PAGE_VA + 4).err, ERR_ARGUMENT);
+	assert_int_equal(dispatcher_peek(world_slot(SLOT_A), USER_END_VA).err, ERR_ARGUMENT);
+	assert_int_equal(dispatcher_peek(world_slot(SLOT_A), 0x1000).err, ERR_MAP_UNMAPPED);
+	assert_int_equal(dispatcher_poke(world_slot(SLOT_A), 0x1000, 1), ERR_MAP_UNMAPPED);
 }
 
 static void setup_refusals(void **state)
@@ -405,15 +447,26 @@ static void space_goes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(start_and_yield),          T(bind_refusals),
-		T(signal_to_one_that_waits), T(watch_shared),
-		T(signal_to_oneself),        T(notification_goes),
-		T(dispatcher_goes),          T(doorbell),
-		T(device_interrupt),         T(slices),
-		T(alarm_while_running),      T(sleep_till_deadline),
-		T(wait_with_event),          T(page_fault_upcall),
-		T(resume_with_event),        T(fatal_fault),
-		T(setup_refusals),           T(space_goes),
+		T(start_and_yield),
+		T(bind_refusals),
+		T(signal_to_one_that_waits),
+		T(watch_shared),
+		T(signal_to_oneself),
+		T(notification_goes),
+		T(dispatcher_goes),
+		T(doorbell),
+		T(device_interrupt),
+		T(slices),
+		T(alarm_while_running),
+		T(sleep_till_deadline),
+		T(wait_with_event),
+		T(page_fault_upcall),
+		T(resume_with_event),
+		T(fatal_fault),
+		T(breakpoint),
+		T(memory_refusals),
+		T(setup_refusals),
+		T(space_goes),
 	};
 
 	world_init();
