@@ -10,6 +10,8 @@
 #include "user/tests/child.h"
 #include "user/tests/tap.h"
 
+char test_bytes[TEST_BYTES], test_got[TEST_BYTES];
+
 static const struct group {
 	const char *name;
 	const struct test *tests;

@@ -17,6 +17,10 @@ struct test {
 	bool (*run)(void);
 };
 
+/* What tests write, and read back. All share it, for a program's memory is four times the next power of two. */
+#define TEST_BYTES 200000
+extern char test_bytes[TEST_BYTES], test_got[TEST_BYTES];
+
 extern const struct test cap_tests[];
 extern const struct test page_tests[];
 extern const struct test lmp_tests[];

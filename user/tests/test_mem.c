@@ -14,7 +14,7 @@
 
 #define CORES_TRIED 3
 #define STARTS 5 /* seconds that a service may take to start */
-#define LENGTH 200000
+#define LENGTH TEST_BYTES
 #define NAMES 300
 #define QUOTA (UINT64_C(2) << 20)
 
@@ -24,7 +24,7 @@ struct session {
 };
 
 static uint64_t service;
-static char bytes[LENGTH], got[LENGTH];
+static char *const bytes = test_bytes, *const got = test_got;
 
 static coreid_t cores_up(void)
 {

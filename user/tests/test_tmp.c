@@ -24,9 +24,9 @@
 #include "user/tests/tap.h"
 
 #define FAILS(call, number) EXPECT((errno = 0, (call)) == -1 && errno == (number))
-#define LONG 200000
+#define LONG TEST_BYTES
 
-static char bytes[LONG], got[LONG];
+static char *const bytes = test_bytes, *const got = test_got;
 
 static void bytes_fill(void)
 {
