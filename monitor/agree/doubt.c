@@ -3,7 +3,8 @@
  *
  * While something is waited for there is a tick four times a second.  Who has left somebody
  * waiting for two ticks is doubted and pinged; any line from it ends the doubt.  If none comes
- * for the silence time (option silence=, milliseconds) it is suspected: membership.c.
+ * for the silence time (option silence=, milliseconds) it is suspected: membership.c.  A
+ * tick that comes late says that this core stood still, so that time does not count.
  * Portable.
  */
 #include "monitor/agree/doubt.h"
@@ -141,18 +142,29 @@ static bool needed(void)
 	return rounds_used() != 0 || doubts != 0 || monitor.pendings.timed != 0 || resolve_busy() || !group_formed();
 }
 
+/* This core has not run for so long, and maybe none has: nobody was silent then. */
+static void doubts_forgive(cycles_t now, cycles_t time)
+{
+	for (unsigned at = set_next(doubted, 0, places); at < places; at = set_next(doubted, at + 1, places))
+		doubt_since[at] = now - doubt_since[at] > time ? doubt_since[at] + time : now;
+}
+
 bool doubt_tick(cycles_t *next)
 {
+	cycles_t now = context_now();
+
 	if (!needed()) {
 		next_tick = 0;
 		return false;
 	}
 	if (!next_tick)
-		next_tick = context_now() + tick;
+		next_tick = now + tick;
 	*next = next_tick;
-	if (context_now() < next_tick)
+	if (now < next_tick)
 		return false;
-	*next = next_tick = context_now() + tick;
+	if (now - next_tick > tick)
+		doubts_forgive(now, now - next_tick);
+	*next = next_tick = now + tick;
 	for (unsigned i = 0; i < ROUNDS_MAX; i++)
 		if (rounds[i].state != ROUND_FREE && rounds[i].state != ROUND_FINISHED)
 			round_look(&rounds[i]);

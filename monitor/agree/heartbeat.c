@@ -101,7 +101,8 @@ static cycles_t look(void)
 	if (!members || place_behind(members, place_own) == place_own)
 		return DUE_NEVER;
 	if (now - heard >= PATIENCE * period) {
-		doubt_begin(place_before(members), heard);
+		/* Not since it was heard: should all have stood still, it has to get time to answer. */
+		doubt_begin(place_before(members), now - PATIENCE * period);
 		heard = now;
 	}
 	if (now - sent >= pause(members))
