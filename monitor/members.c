@@ -337,6 +337,17 @@ static void memory_request(struct process *p, struct request *r, enum member_op 
 		member_protect_here(p, r);
 }
 
+static void halt(struct process *p, bool halted)
+{
+	if (p->stopped == halted)
+		return;
+	p->stopped = halted;
+	if (halted)
+		disp_stop(p->slots + SLOT_DISPATCHER);
+	else
+		disp_run(p->slots + SLOT_DISPATCHER);
+}
+
 /* What only the home may say. */
 static void home_says(struct process *p, struct request *r, enum member_op op)
 {
@@ -346,6 +357,8 @@ static void home_says(struct process *p, struct request *r, enum member_op op)
 		member_drop(r->m.word[0]);
 	else if (p && op == MEMBER_ROOTS_ARE)
 		member_root_is(p, &r->m);
+	else if (process_alive(p) && op == MEMBER_HALT)
+		halt(p, r->m.word[1]);
 	else if (p && op == MEMBER_UNROOT)
 		member_unroot(p, r->m.word[1]);
 	else if (p && r->m.word[1] < MEMBER_CORES)

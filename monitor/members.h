@@ -38,6 +38,7 @@ enum member_op {
 	MEMBER_ROOTS_ARE, /* no reply. w1 = which shared top-level table, w2 = its index: in the root of all others */
 	MEMBER_RING,      /* no reply. w1 = core, w2 = doorbell number of the member there */
 	MEMBER_UNROOT,    /* no reply. w1 = which shared top-level table: it came to nothing */
+	MEMBER_HALT,      /* no reply. w1 = 1: it is stopped; 0: it goes on */
 	MEMBER_DROP,      /* no reply: it came to nothing, or all of it has ended */
 	/* to the home */
 	MEMBER_SPAN, /* as MON_SPAN, from w1 on */

@@ -210,36 +210,51 @@ err_t process_slot(const struct process *p, uint64_t slot, cptr_t *out)
 
 /* --- more memory for a process ------------------------------------------------ */
 
-static err_t extent_give(struct process *p, unsigned bits, uint64_t slot)
+static err_t extent_add(struct process *p, unsigned bits, uint32_t slot, cptr_t block)
 {
 	struct extent *e;
 	struct cap_info info;
-	cptr_t target, block;
-	err_t err = process_slot(p, slot, &target);
+	err_t err = cap_identify(block, &info);
 
-	if (err)
-		return err;
-	if (bits < PAGE_BITS || bits >= BLOCK_BITS_MAX)
-		return ERR_ARGUMENT;
-	err = block_alloc(bits, &block);
-	if (err)
-		return err;
-	err = cap_identify(block, &info);
-	if (!err)
-		err = cap_copy(block, target);
 	e = err ? NULL : extent_new();
-	if (!e) {
-		block_free(block, bits, false);
+	if (!e)
 		return err ? err : ERR_NO_MEMORY;
-	}
 	*e = (struct extent){ .ram = block,
 			      .base = info.base,
-			      .slot = (uint32_t)slot,
+			      .slot = slot,
 			      .bits = (uint8_t)bits,
 			      .type = CAP_RAM,
 			      .next = p->extents };
 	p->extents = e;
 	return ERR_OK;
+}
+
+/* `target`: where the process gets it; 0: nowhere. */
+static err_t extent_make(struct process *p, unsigned bits, uint32_t slot, cptr_t target, cptr_t *block)
+{
+	err_t err;
+
+	if (bits < PAGE_BITS || bits >= BLOCK_BITS_MAX)
+		return ERR_ARGUMENT;
+	err = memory_charge(p, SIZE_OF_BITS(bits));
+	if (err)
+		return err;
+	err = block_alloc(bits, block);
+	if (!err) {
+		err = target ? cap_copy(*block, target) : ERR_OK;
+		if (!err)
+			err = extent_add(p, bits, slot, *block);
+		if (err)
+			block_free(*block, bits, false);
+	}
+	if (err)
+		p->memory -= SIZE_OF_BITS(bits);
+	return err;
+}
+
+err_t memory_extend(struct process *p, unsigned bits, uint32_t slot, cptr_t *block)
+{
+	return extent_make(p, bits, slot, 0, block);
 }
 
 /*
@@ -280,14 +295,11 @@ static void extent_take_back(struct extent **at, struct process *p, struct proce
 void memory_ram(struct request *r)
 {
 	struct process *p = origin_process(r->from);
-	unsigned bits = r->m.word[0] & 0xff;
-	err_t err = bits < BLOCK_BITS_MAX ? memory_charge(p, SIZE_OF_BITS(bits)) : ERR_ARGUMENT;
+	cptr_t target, block;
+	err_t err = process_slot(p, r->m.word[1], &target);
 
-	if (!err) {
-		err = extent_give(p, bits, r->m.word[1]);
-		if (err)
-			p->memory -= SIZE_OF_BITS(bits);
-	}
+	if (!err)
+		err = extent_make(p, r->m.word[0] & 0xff, (uint32_t)r->m.word[1], target, &block);
 	request_reply(r, err, NULL);
 }
 

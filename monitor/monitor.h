@@ -15,7 +15,8 @@
  *   regions.c   memory for the page service
  *   watch.c     who is told of an end      secret.c    secrets of mailboxes
  *   mail.c      lines for mailboxes         mailbox.c   messages to processes
- *   signals.c   signals, groups, stop
+ *   signals.c   signals, groups, stop      debug.c     looking into processes
+ *   debug_text.c  breakpoints in programs' text
  */
 #pragma once
 
@@ -23,6 +24,7 @@
 #include "kernel/abi/cap.h"
 #include "kernel/abi/error.h"
 #include "libos/core/dispatcher.h"
+#include "libos/core/invoke.h"
 #include "libos/core/monitor_proto.h"
 #include "monitor/names.h"
 #include "monitor/pending.h"
@@ -190,6 +192,8 @@ void block_free(cptr_t block, unsigned bits, bool stopped);
 /* A frame of the monitor's, shared no more, that processes had: from all of them, also where several cores map it. */
 void frame_free(cptr_t frame);
 void memory_figures(uint64_t *total, uint64_t *free);
+/* More memory of a process: a block of ours, noted under a slot of its. ERR_QUOTA, ERR_NO_MEMORY. */
+err_t memory_extend(struct process *p, unsigned bits, uint32_t slot, cptr_t *block);
 /* A record of memory that a process got; NULL: no memory for it. */
 struct extent *extent_new(void);
 void extent_free(struct extent *e);
@@ -313,6 +317,22 @@ void watch_state(struct request *r);
 
 void signal_request(struct request *r);
 void signal_relate(struct request *r);
+/* Stops its members, those of other cores a moment later; `shown`: the signal that is told of. They go on. */
+void process_stop(struct process *p, unsigned shown);
+void process_continue(struct process *p);
+
+/* --- debug.c ------------------------------------------------------------------------------------------- */
+
+void debug_request(struct request *r);
+/* A process that is stopped goes on; or, after a fault that somebody has looked at, ends. */
+void debug_continue(struct process *p);
+/* The CPU driver has stopped it, or its libOS wants to report a fault. False: nobody debugs it. */
+bool debug_stopped(struct process *p, const struct disp_state *s, bool told);
+
+/* --- debug_text.c -------------------------------------------------------------------------------------- */
+
+/* The text at that address becomes the process's own, if it is not yet. ERR_DENIED: it cannot. */
+err_t text_own(struct process *p, vaddr_t va);
 
 /* --- boards.c ------------------------------------------------------------------------------- */
 

@@ -225,7 +225,15 @@ void process_ps(struct request *r)
 void process_fault(struct request *r)
 {
 	struct process *p = origin_process(r->from);
+	const struct disp_state s = { .state = DISP_STOPPED,
+				      .area = SAVE_FAULT,
+				      .vector = (uint8_t)r->m.word[0],
+				      .error = r->m.word[1],
+				      .address = r->m.word[2],
+				      .rip = r->m.word[3] };
 
+	if (debug_stopped(p, &s, true))
+		return;
 	report_fault(p, (unsigned)r->m.word[0], r->m.word[1], r->m.word[2], r->m.word[3]);
 	process_end(p, MON_FAULTED, ERR_FAULTED);
 }
@@ -244,7 +252,7 @@ void process_faults(void)
 		if (!process_alive(p))
 			continue;
 		err = disp_inspect(p->slots + SLOT_DISPATCHER, &s);
-		if (!err && s.state != DISP_FAULTED)
+		if (!err && (s.state != DISP_FAULTED || debug_stopped(p, &s, false)))
 			continue;
 		/* Its dispatcher was taken from us, so it cannot be watched, and may be the one. */
 		if (err)

@@ -67,6 +67,14 @@ struct process {
 	uint32_t group, session, parent;
 	bool stopped;  /* by a signal */
 	uint64_t held; /* signals that came since */
+	/* Somebody debugs it: monitor/debug.c. */
+	struct {
+		bool attached;
+		bool trapped; /* it is stopped because of what follows */
+		bool told;    /* ... which its libOS has told, and cannot go on after */
+		uint8_t vector;
+		uint64_t error, address, rip;
+	} debug;
 	/* Who asked that it go on on another core, and waits; number 0 and sequence 0: nobody. */
 	uint32_t move_sequence;
 	struct origin mover;

@@ -97,6 +97,7 @@ static const struct handler handlers[MON_OPS] = {
 	[MON_MAIL_TAKEN] = { mail_taken, FROM_PROCESS, HERE, true, false, false },
 	[MON_SIGNAL] = { signal_request, FROM_BOTH, CORE_IN_WORD0, false, true, false },
 	[MON_RELATE] = { signal_relate, FROM_BOTH, CORE_IN_WORD0, false, true, false },
+	[MON_DEBUG] = { debug_request, FROM_BOTH, CORE_IN_WORD0, false, true, false },
 	[MON_STATE] = { watch_state, FROM_MONITOR, HERE, true, false, false },
 	[MON_OPEN] = { connection_open, FROM_MONITOR, HERE, false, false, false },
 };

@@ -3,12 +3,12 @@
  *
  * A signal is a message to the process, whose libOS does with it what the program has asked for. Three are the
  * monitor's: one ends the process, one stops its dispatcher, one has it go on. Of what comes to a stopped process a bit
- * for each signal is kept till then. A process that spans cores is stopped on its home alone.
+ * for each signal is kept till then. Of one that spans cores, its home tells the other members' monitors.
  *
  * Groups, sessions and parents are numbers that the processes tell; the monitor only keeps them.
  */
 #include "libos/core/invoke.h"
-#include "monitor/monitor.h"
+#include "monitor/member_jobs.h"
 
 static bool meant(const struct process *p, unsigned to, uint64_t who, uint32_t sender)
 {
@@ -32,15 +32,27 @@ static void signal_send(struct process *p, uint64_t what, uint64_t value, uint64
 	process_send(p, &m);
 }
 
-static void process_stop(struct process *p, unsigned shown)
+static void members_halt(const struct process *p, bool halt)
+{
+	const struct mon_message m = { .word = { p->pid, halt } };
+
+	if (!member_spans(p) || !member_at_home(p))
+		return;
+	for (coreid_t c = group_next(p->pid, CORES_MAX); c != CORES_MAX; c = group_next(p->pid, c))
+		if (c != monitor.core)
+			member_tell(c, MEMBER_HALT, &m);
+}
+
+void process_stop(struct process *p, unsigned shown)
 {
 	if (p->stopped || disp_stop(p->slots + SLOT_DISPATCHER))
 		return;
 	p->stopped = true;
+	members_halt(p, true);
 	watch_process_state(p, shown ? shown : MON_SIGNAL_STOP);
 }
 
-static void process_continue(struct process *p)
+void process_continue(struct process *p)
 {
 	if (!p->stopped)
 		return;
@@ -49,8 +61,9 @@ static void process_continue(struct process *p)
 		if (p->held >> signal & 1)
 			signal_send(p, (uint64_t)signal << 8, 0, 0);
 	p->held = 0;
-	disp_run(p->slots + SLOT_DISPATCHER);
+	members_halt(p, false);
 	watch_process_state(p, 0);
+	debug_continue(p);
 }
 
 static void signal_take(struct process *p, const struct request *r)

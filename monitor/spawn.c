@@ -125,11 +125,19 @@ err_t spawn_map(const struct spawn *s, cptr_t cap, vaddr_t va, unsigned count, u
 			 (unsigned)first, flags);
 }
 
+/* The next piece of some pages that are left from `va` on: what one table holds. */
+static unsigned piece_pages(vaddr_t va, unsigned pages)
+{
+	unsigned room = 512 - (unsigned)(va >> PAGE_BITS) % 512;
+
+	return pages < room ? pages : room;
+}
+
 /* A capability is mapped in one place, so each piece gets a copy of its own. */
 static err_t map_pages(struct spawn *s, cptr_t source, vaddr_t va, unsigned pages, uint64_t first, unsigned flags)
 {
 	while (pages) {
-		unsigned room = 512 - (unsigned)(va >> PAGE_BITS) % 512, count = pages < room ? pages : room;
+		unsigned count = piece_pages(va, pages);
 		cptr_t copy = s->next++;
 		err_t err = cap_copy(theirs(s, source), theirs(s, copy));
 
@@ -197,6 +205,59 @@ static err_t spawn_memory(struct spawn *s)
 		err = map_pages(s, s->image, l->stack_top - (vaddr_t)l->stack_pages * PAGE_SIZE, l->stack_pages,
 				1 + l->data_pages, MAP_READ | MAP_WRITE);
 	return err;
+}
+
+/* --- the pieces again: in the order in which spawn_segments took slots for them ----- */
+
+err_t spawn_again(struct spawn *s, struct process *p)
+{
+	err_t err;
+
+	*s = (struct spawn){ .p = p, .entry = archive_find(monitor.archive, p->name), .tables = MEMBER_TABLES };
+	if (!s->entry)
+		return ERR_NOT_FOUND;
+	err = elf_open(&s->elf, (const uint8_t *)monitor.archive + s->entry->offset, s->entry->size, PLAN_LOW,
+		       PLAN_HIGH);
+	if (!err)
+		err = plan_make(&s->elf, &s->plan);
+	s->image = s->tables + s->plan.tables + MEMBER_ROOTS;
+	return err;
+}
+
+/* Of one segment; the slots of its pieces begin at s->next. */
+static bool segment_piece_find(struct spawn *s, const struct elf_segment *g, vaddr_t at, struct spawn_piece *out)
+{
+	vaddr_t va = g->address & ~(vaddr_t)(PAGE_SIZE - 1), start = va;
+	unsigned pages = plan_segment_pages(g), count;
+	bool found = false;
+
+	for (; pages && !found; pages -= count, va += (vaddr_t)count << PAGE_BITS, s->next++) {
+		count = piece_pages(va, pages);
+		found = at >= va && at - va < (vaddr_t)count << PAGE_BITS;
+		*out = (struct spawn_piece){ .slot = s->next,
+					     .table = s->tables + ((va - DISPATCHER_VA) >> PLAN_TABLE_BITS),
+					     .va = va,
+					     .first = ((s->entry->offset + g->offset) >> PAGE_BITS) +
+						      ((va - start) >> PAGE_BITS),
+					     .pages = count,
+					     .flags = segment_flags(g) };
+	}
+	return found;
+}
+
+bool spawn_piece_find(struct spawn *s, vaddr_t va, struct spawn_piece *out)
+{
+	s->next = s->image + 1;
+	for (unsigned i = 0; i < s->elf.count; i++)
+		if (segment_piece_find(s, &s->elf.segment[i], va, out))
+			return !plan_segment_private(&s->elf.segment[i]);
+	return false;
+}
+
+err_t spawn_window(cptr_t frame, unsigned pages, void **at)
+{
+	*at = (void *)WINDOW_VA;
+	return frame_map(frame, window, 0, pages, 0, MAP_READ | MAP_WRITE);
 }
 
 /* --- contents --------------------------------------------------------------------------- */

@@ -39,5 +39,18 @@ err_t spawn_map(const struct spawn *s, cptr_t cap, vaddr_t va, unsigned count, u
 /* The dispatcher page, in the window, till spawn_page_done. */
 struct dispatcher_page *spawn_page(struct spawn *s, err_t *err);
 void spawn_page_done(struct spawn *s);
+/* What spawn knew of a process of this core that it has made. ERR_NOT_FOUND. */
+err_t spawn_again(struct spawn *s, struct process *p);
+/* What it mapped out of the archive by the capability in `slot`: from page `first` of the archive on. */
+struct spawn_piece {
+	cptr_t slot, table; /* of the process's own */
+	vaddr_t va;
+	uint64_t first;
+	unsigned pages, flags;
+};
+/* The piece that an address is in; false: it is in none. After spawn_again. */
+bool spawn_piece_find(struct spawn *s, vaddr_t va, struct spawn_piece *out);
+/* Maps the first pages of a frame of the monitor's, up to 512, for a moment. */
+err_t spawn_window(cptr_t frame, unsigned pages, void **at);
 /* All that the dispatcher needs to run. */
 err_t spawn_setup(struct spawn *s);

@@ -115,3 +115,25 @@ void mon_name_unpack(const uint64_t words[2], char out[MON_NAME + 1])
 	memcpy(out, words, MON_NAME);
 	out[MON_NAME] = '\0';
 }
+
+void mon_debug_state_pack(const struct mon_debug_state *s, uint64_t words[MON_PAYLOAD])
+{
+	words[0] = s->state | (uint64_t)s->area << 8 | (uint64_t)s->vector << 16 | (uint64_t)s->stopped << 24 |
+		   (uint64_t)s->attached << 25 | (uint64_t)s->trapped << 26;
+	words[1] = s->error;
+	words[2] = s->address;
+	words[3] = s->memory;
+}
+
+void mon_debug_state_unpack(struct mon_debug_state *s, const uint64_t words[MON_PAYLOAD])
+{
+	*s = (struct mon_debug_state){ .state = (uint8_t)words[0],
+				       .area = (uint8_t)(words[0] >> 8),
+				       .vector = (uint8_t)(words[0] >> 16),
+				       .stopped = words[0] >> 24 & 1,
+				       .attached = words[0] >> 25 & 1,
+				       .trapped = words[0] >> 26 & 1,
+				       .error = words[1],
+				       .address = words[2],
+				       .memory = words[3] };
+}

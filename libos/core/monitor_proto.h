@@ -181,14 +181,42 @@ enum mon_op {
 	/* to a process that watches, unasked: w0 = pid, w1 = signal that stopped it, or 0: it goes on. Between
 	   monitors w3 = number of the process that watches */
 	MON_STATE,
+	/*
+	 * A look at a process, by who debugs it, or shows it. w0 = core whose member is meant, w1 = pid,
+	 * w2 = enum mon_debug | bytes << 8, w3 = address, w4, w5 = data
+	 */
+	MON_DEBUG,
 	MON_OPS
+};
+
+enum mon_debug {
+	MON_DEBUG_STATE,  /* -> struct mon_debug_state by mon_debug_state_unpack */
+	MON_DEBUG_CORES,  /* -> w0 to w3 = a bit for each core that it spans; at its home */
+	MON_DEBUG_READ,   /* up to 48 bytes -> those. ERR_MAP_UNMAPPED */
+	MON_DEBUG_WRITE,  /* up to 16. ERR_DENIED: read-only, and others' too */
+	MON_DEBUG_ATTACH, /* it stops; from now on breakpoints, single steps and faults stop it. At its home */
+	MON_DEBUG_DETACH, /* they are its own affair again; it goes on */
+	MON_DEBUG_OPS
+};
+#define MON_DEBUG_READ_MOST 48
+#define MON_DEBUG_WRITE_MOST 16
+
+struct mon_debug_state {
+	unsigned state;  /* enum dispatcher_state */
+	unsigned area;   /* enum save_area: where the registers are that it goes on with */
+	bool stopped;    /* by a signal, a debugger, or what follows */
+	bool attached;   /* somebody debugs it */
+	bool trapped;    /* it has come to a breakpoint, the end of a step, a fault */
+	unsigned vector; /* ... which */
+	uint64_t error, address;
+	uint64_t memory; /* bytes that it has on this core */
 };
 
 /* Whom a signal is for: a pid; the process service's number; all of a group; all that have numbers but the sender. */
 enum mon_signal_to { MON_TO_PID, MON_TO_NUMBER, MON_TO_GROUP, MON_TO_ALL };
 
 /* Signals that monitors heed themselves; the value of a stop is the signal that is told of, if not 0. */
-enum { MON_SIGNAL_KILL = 9, MON_SIGNAL_STOP = 17, MON_SIGNAL_CONTINUE = 19, MON_SIGNALS = 64 };
+enum { MON_SIGNAL_TRAP = 5, MON_SIGNAL_KILL = 9, MON_SIGNAL_STOP = 17, MON_SIGNAL_CONTINUE = 19, MON_SIGNALS = 64 };
 
 /*
  * Shared: others may have the name too, and who looks it up gets the nearest. Unnamed: w0 and w1 mean nothing.
@@ -244,6 +272,9 @@ void mon_process_pack(const struct mon_process *p, unsigned part, struct mon_mes
 void mon_process_unpack(struct mon_process *p, unsigned part, const struct mon_message *m);
 void mon_core_pack(const struct mon_core *c, unsigned part, struct mon_message *m);
 void mon_core_unpack(struct mon_core *c, unsigned part, const struct mon_message *m);
+/* Of MON_DEBUG_STATE. */
+void mon_debug_state_pack(const struct mon_debug_state *s, uint64_t words[MON_PAYLOAD]);
+void mon_debug_state_unpack(struct mon_debug_state *s, const uint64_t words[MON_PAYLOAD]);
 
 /* Puts up to MON_CHUNK bytes of text into a MON_TEXT message; returns how many. */
 size_t mon_text_pack(struct mon_message *m, const char *text, size_t length);

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "libos/posix/about.h"
 #include "libos/posix/errno.h"
 #include "libos/posix/namespace.h"
 #include "libos/posix/open_file.h"
@@ -22,6 +23,7 @@
 /* --- the working directory ---------------------------------------------------------------------------------- */
 
 static char cwd[FILE_PATH_MAX] = "/";
+const char *const cwd_at = cwd;
 static struct mutex cwd_lock = MUTEX_INIT;
 mode_t file_umask = 022;
 

@@ -4,7 +4,7 @@
  * A reference to a file is counted with the table's mutex held, so a file that fd_get has found is not closed
  * under its user. Files are closed without it: that may take long.
  */
-#include "libos/posix/fd.h"
+#include "libos/posix/about.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -12,19 +12,11 @@
 
 #define FIRST 16 /* descriptors without the heap */
 
-struct descriptor {
-	struct open_file *file; /* NULL: free */
-	bool cloexec;
-};
-
 static struct open_file console = { .ops = &file_console_ops, .references = 3, .flags = O_RDWR };
 static struct descriptor first[FIRST] = { { &console, false }, { &console, false }, { &console, false } };
-static struct {
-	struct mutex lock;
-	struct descriptor *at;
-	int room, lowest; /* below `lowest` none is free */
-	unsigned limit;
-} table = { .lock = MUTEX_INIT, .at = first, .room = FIRST, .lowest = 3, .limit = FD_LIMIT_INIT };
+static struct fd_table table = { .lock = MUTEX_INIT, .at = first, .room = FIRST, .lowest = 3, .limit = FD_LIMIT_INIT };
+
+const struct fd_table *const fd_table_at = &table;
 
 /* --- open files ------------------------------------------------------------------------------------------ */
 

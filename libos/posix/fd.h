@@ -79,6 +79,19 @@ struct open_file {
 	};
 };
 
+struct descriptor {
+	struct open_file *file; /* NULL: free */
+	bool cloexec;
+};
+
+/* fd.c's own; others may look at it from outside the process (about.h). */
+struct fd_table {
+	struct mutex lock;
+	struct descriptor *at;
+	int room, lowest; /* below `lowest` none is free */
+	unsigned limit;
+};
+
 /* --- the table ------------------------------------------------------------------------------------ */
 
 /* An open file with one reference, the caller's; `path` is copied, or NULL. ENOMEM. */

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "libos/posix/about.h"
 #include "libos/posix/path.h"
 #include "libos/thread/thread.h"
 
@@ -40,6 +41,7 @@ static struct namespace default_namespace = { 1, default_points, sizeof(default_
 
 static struct namespace *current = &default_namespace;
 static struct mutex lock = MUTEX_INIT; /* of `current` and of references */
+struct namespace *const *const namespace_at = &current;
 
 /* --- its life --------------------------------------------------------------------------------------------- */
 

@@ -12,6 +12,7 @@
 #include "kernel/abi/error.h"
 #include "libos/core/fault.h"
 #include "libos/core/monitor_client.h"
+#include "libos/posix/about.h"
 #include "libos/posix/children.h"
 #include "libos/posix/errno.h"
 #include "libos/posix/inherit.h"
@@ -44,6 +45,7 @@ static struct {
 } signals;
 
 void (*signal_timers)(void);
+struct posix_thread *const *const signal_threads_at = &signals.threads;
 
 static void lock(void)
 {

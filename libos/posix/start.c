@@ -10,6 +10,7 @@
 
 #include "libos/core/start.h"
 #include "libos/core/vspace.h"
+#include "libos/posix/about.h"
 #include "libos/posix/inherit.h"
 #include "libos/posix/pager.h"
 #include "libos/posix/process.h"
@@ -30,10 +31,12 @@ void posix_start(const struct process_args *args)
 	/* Programs may write to their arguments, texts and pointers, and the page is read-only. */
 	static char *argv[PROCESS_ARGS_MAX + 2];
 	static char text[PAGE_SIZE - sizeof(*args)];
-	char **arguments = argv, *next = text;
+	static char **arguments;
+	char *next = text;
 	int argc = args->argc <= PROCESS_ARGS_MAX ? (int)args->argc : PROCESS_ARGS_MAX;
 	int envc = args->envc <= (uint64_t)(PROCESS_ARGS_MAX - argc) ? (int)args->envc : 0;
 
+	arguments = argv;
 	for (int i = 0; i < argc; i++) {
 		argv[i] = next;
 		next = stpcpy(next, (const char *)args + args->arg[i]) + 1;
@@ -48,6 +51,7 @@ void posix_start(const struct process_args *args)
 	pager_init();
 	signals_init();
 	process_last_thread = exit;
+	about_tell((char *const *const *)&arguments);
 	inherit_take(&argc, &arguments);
 	__libc_init_array();
 	exit(main(argc, arguments, environ));

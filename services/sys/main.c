@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "libos/core/error_text.h"
-#include "services/sys/tree.h"
+#include "services/sys/proc.h"
 
 int main(void)
 {
@@ -14,6 +14,8 @@ int main(void)
 
 	if (!err)
 		err = ninep_server_init(&server, f, &sys_root);
+	if (!err)
+		debug_init(&server);
 	if (!err)
 		err = ninep_server_export(&server, "sys");
 	if (!err)

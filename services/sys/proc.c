@@ -2,9 +2,11 @@
  * /proc/N: a process each. N is its number, as getpid says it and `ps` shows it; of one that has none, core.number.
  *
  *     status   number, name, state, core where it started, cores that it spans, seconds that it has run, pid, parent,
- *              group, session
- *     ctl      kill, stop, start, move CORE, signal NUMBER
+ *              group, session, memory, whether it is stopped and debugged
+ *     ctl      kill, stop, start, move CORE, signal NUMBER; attach, detach, step
  *     note     a signal: its number
+ *     mem, regs, wait                         debug.c
+ *     args, cmdline, environ, cwd, fd, ns     about.c
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -16,7 +18,7 @@
 #include "libos/core/monitor_client.h"
 #include "libos/posix/process.h"
 #include "libos/proc/program.h"
-#include "services/sys/tree.h"
+#include "services/sys/proc.h"
 
 #define PID_CORE 32
 #define TENTHS 10
@@ -62,7 +64,8 @@ static bool has_index(const struct proc_info *p, void *arg)
 	return w->index-- == 0;
 }
 
-static unsigned process_of(const struct ninep_file *f, struct proc_info *out)
+/* With all that is shown of it. */
+static unsigned process_shown(const struct ninep_file *f, struct proc_info *out)
 {
 	struct wanted w = { .key = f->key };
 
@@ -70,6 +73,18 @@ static unsigned process_of(const struct ninep_file *f, struct proc_info *out)
 		return NINEP_ENOENT;
 	*out = w.found;
 	return 0;
+}
+
+unsigned process_of(const struct ninep_file *f, struct proc_info *out)
+{
+	struct program found = { .pid = process_pid((pid_t)f->key) };
+	struct mon_debug_state s;
+
+	/* The service remembers those that have ended for a while; monitors say who lives. */
+	if (!found.pid && program_find((uint32_t)f->key, &found))
+		return NINEP_ENOENT;
+	*out = (struct proc_info){ .pid = found.pid, .id = found.id, .core = (uint32_t)(found.pid >> PID_CORE) };
+	return mon_debug_state((coreid_t)out->core, out->pid, &s) ? NINEP_ENOENT : 0;
 }
 
 /* "17", or "3.5" of one without a number. */
@@ -118,7 +133,7 @@ static unsigned proc_entry(const struct ninep_file *dir, uint64_t *index, struct
 	return 0;
 }
 
-static unsigned proc_parent(const struct ninep_file *f, struct ninep_file *out)
+unsigned proc_parent(const struct ninep_file *f, struct ninep_file *out)
 {
 	if (f->node == proc_dirs)
 		*out = (struct ninep_file){ .node = &sys_files[SYS_PROC] };
@@ -144,7 +159,7 @@ static unsigned status_text(const struct ninep_file *f, char *into, size_t room,
 	struct text t = { into, room, 0 };
 	struct mon_relation r = { 0 };
 	struct proc_info p;
-	unsigned error = process_of(f, &p);
+	unsigned error = process_shown(f, &p);
 	uint64_t tenths = p.cycles / (dispatcher_tsc_hz() / TENTHS);
 
 	if (error)
@@ -155,6 +170,7 @@ static unsigned status_text(const struct ninep_file *f, char *into, size_t room,
 	text_add(&t, "seconds %" PRIu64 ".%" PRIu64 "\npid %" PRIu32 ".%" PRIu32 "\n", tenths / TENTHS, tenths % TENTHS,
 		 (uint32_t)(p.pid >> PID_CORE), (uint32_t)p.pid);
 	text_add(&t, "parent %" PRIu32 "\ngroup %" PRIu32 "\nsession %" PRIu32 "\n", r.parent, r.group, r.session);
+	debug_status(&p, &t);
 	*length = t.length;
 	return 0;
 }
@@ -187,8 +203,12 @@ static unsigned ctl_command(const struct proc_info *p, const struct command *c)
 		return ninep_error_of(program_kill(&program));
 	if (c->count == 1 && !strcmp(verb, "stop"))
 		return signal_send(p, MON_SIGNAL_STOP);
-	if (c->count == 1 && !strcmp(verb, "start"))
-		return signal_send(p, MON_SIGNAL_CONTINUE);
+	if (c->count == 1 && (!strcmp(verb, "start") || !strcmp(verb, "step")))
+		return debug_go(p, !strcmp(verb, "step"));
+	if (c->count == 1 && !strcmp(verb, "attach"))
+		return debug_attach(p);
+	if (c->count == 1 && !strcmp(verb, "detach"))
+		return debug_detach(p);
 	if (c->count == 2 && !strcmp(verb, "signal"))
 		return signal_command(p, c->word[1]);
 	if (c->count == 2 && !strcmp(verb, "move") && number_parse(c->word[1], CORES_MAX - 1, &core))
@@ -233,6 +253,15 @@ static const struct ninep_node files[] = {
 	{ "status", NINEP_FILE | 0444, &status_handlers, NULL, NULL },
 	{ "ctl", NINEP_FILE | 0222, &ctl_handlers, NULL, NULL },
 	{ "note", NINEP_FILE | 0222, &note_handlers, NULL, NULL },
+	{ "mem", NINEP_FILE | 0600, &mem_handlers, NULL, NULL },
+	{ "regs", NINEP_FILE | 0600, &regs_handlers, NULL, NULL },
+	{ "wait", NINEP_FILE | 0400, &wait_handlers, NULL, NULL },
+	{ "args", NINEP_FILE | 0444, &args_handlers, NULL, NULL },
+	{ "cmdline", NINEP_FILE | 0444, &args_handlers, NULL, (void *)"" },
+	{ "environ", NINEP_FILE | 0444, &environ_handlers, NULL, NULL },
+	{ "cwd", NINEP_FILE | 0444, &cwd_handlers, NULL, NULL },
+	{ "fd", NINEP_FILE | 0444, &fd_handlers, NULL, NULL },
+	{ "ns", NINEP_FILE | 0444, &ns_handlers, NULL, NULL },
 	{ 0 },
 };
 

@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -96,6 +97,184 @@ static bool others_controlled(void)
 	return true;
 }
 
+/* --- looking into a process ----------------------------------------------------------------------------------- */
+
+static volatile unsigned long looked_at = 1;
+
+/* What a breakpoint is put on: its first instruction is not to be shared with anything. */
+static __attribute__((noinline)) void counts(void)
+{
+	looked_at++;
+	__asm__ volatile("");
+}
+
+/* A child that counts; its files' path goes to `path`, up to N/. */
+static pid_t counter_start(char *path)
+{
+	pid_t pid = fork();
+
+	while (pid == 0) {
+		counts();
+		usleep(1000);
+	}
+	if (pid > 0)
+		sprintf(path, "/proc/%d/", (int)pid);
+	return pid;
+}
+
+static const char *file_of(const char *path, const char *name)
+{
+	static char whole[64];
+
+	snprintf(whole, sizeof whole, "%s%s", path, name);
+	return whole;
+}
+
+static unsigned long counter_read(int mem)
+{
+	unsigned long value = 0;
+
+	return pread(mem, &value, sizeof value, (off_t)(uintptr_t)&looked_at) == sizeof value ? value : 0;
+}
+
+static bool ends(pid_t pid)
+{
+	int status;
+
+	return kill(pid, SIGKILL) == 0 && waitpid(pid, &status, 0) == pid && WIFSIGNALED(status);
+}
+
+/* A whole file, or "". */
+static const char *contents(const char *name)
+{
+	static char text[4096];
+	int fd = open(name, O_RDONLY);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+
+	close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	return text;
+}
+
+static bool memory_shown(void)
+{
+	unsigned long first, mark = 0x5eed;
+	char path[40], byte;
+	int mem;
+	pid_t pid = counter_start(path);
+
+	EXPECT(pid > 0);
+	mem = open(file_of(path, "mem"), O_RDWR);
+	EXPECT(mem >= 0);
+	for (first = counter_read(mem); counter_read(mem) == first;)
+		sched_yield();
+	EXPECT(command(file_of(path, "ctl"), "stop") == 0);
+	EXPECT(!strcmp(contents(file_of(path, "wait")), "stopped\n"));
+	first = counter_read(mem);
+	EXPECT(first && counter_read(mem) == first);
+	EXPECT(pwrite(mem, &mark, sizeof mark, (off_t)(uintptr_t)&looked_at) == sizeof mark);
+	EXPECT(counter_read(mem) == mark);
+	EXPECT(command(file_of(path, "ctl"), "start") == 0);
+	while (counter_read(mem) == mark)
+		sched_yield();
+	EXPECT(counter_read(mem) > mark);
+	EXPECT(pread(mem, &byte, 1, 0x1000) == -1 && errno == EIO);
+	EXPECT(pread(mem, &byte, 1, (off_t)1 << 46) == -1 && errno == EIO);
+	EXPECT(ends(pid));
+	EXPECT(pread(mem, &byte, 1, (off_t)(uintptr_t)&looked_at) == -1 && errno == ENOENT);
+	EXPECT(open(file_of(path, "regs"), O_RDONLY) == -1 && errno == ENOENT);
+	close(mem);
+	return true;
+}
+
+/* A register of the first thread that is shown. */
+static unsigned long shown(const char *path, const char *name)
+{
+	return strtoul(value_of(file_of(path, "regs"), name), NULL, 16);
+}
+
+static bool waits_for(const char *path, const char *outcome)
+{
+	return !strncmp(contents(file_of(path, "wait")), outcome, strlen(outcome));
+}
+
+static bool debugged(void)
+{
+	const off_t at = (off_t)(uintptr_t)counts;
+	unsigned char before, stop = 0xcc, ours = *(const volatile unsigned char *)(uintptr_t)counts;
+	char path[40], text[80];
+	pid_t pid = counter_start(path);
+	int mem;
+
+	EXPECT(pid > 0);
+	mem = open(file_of(path, "mem"), O_RDWR);
+	EXPECT(command(file_of(path, "ctl"), "step") == EBUSY);
+	EXPECT(command(file_of(path, "regs"), "rip 0") == EBUSY);
+	EXPECT(command(file_of(path, "ctl"), "attach") == 0 && command(file_of(path, "ctl"), "attach") == EEXIST);
+	EXPECT(!strcmp(value_of(file_of(path, "status"), "debugged"), "yes"));
+	EXPECT(pread(mem, &before, 1, at) == 1 && before == ours);
+	EXPECT(pwrite(mem, &stop, 1, at) == 1);
+	EXPECT(command(file_of(path, "ctl"), "start") == 0);
+	EXPECT(waits_for(path, "trapped 3 "));
+	EXPECT(shown(path, "rip") == (unsigned long)at + 1);
+	/* Nobody else's text has changed. */
+	EXPECT(*(const volatile unsigned char *)(uintptr_t)counts == ours);
+	EXPECT(pwrite(mem, &before, 1, at) == 1);
+	snprintf(text, sizeof text, "rip %lx", (unsigned long)at);
+	EXPECT(command(file_of(path, "regs"), text) == 0 && shown(path, "rip") == (unsigned long)at);
+	EXPECT(command(file_of(path, "ctl"), "step") == 0);
+	EXPECT(waits_for(path, "trapped 1 "));
+	EXPECT(shown(path, "rip") > (unsigned long)at && shown(path, "rip") < (unsigned long)at + 16);
+	EXPECT(command(file_of(path, "regs"), "nothing 1") == EINVAL);
+	/* A jump to nowhere: it stops there, too, and then ends as it would have. */
+	EXPECT(command(file_of(path, "regs"), "rip 10") == 0);
+	EXPECT(command(file_of(path, "ctl"), "start") == 0);
+	EXPECT(waits_for(path, "trapped 14 "));
+	EXPECT(shown(path, "rip") == 0x10);
+	close(mem);
+	EXPECT(ends(pid));
+	return true;
+}
+
+static bool detached(void)
+{
+	char path[40];
+	pid_t pid = counter_start(path);
+	unsigned long first;
+	int mem;
+
+	EXPECT(pid > 0);
+	mem = open(file_of(path, "mem"), O_RDONLY);
+	EXPECT(command(file_of(path, "ctl"), "detach") == EINVAL);
+	EXPECT(command(file_of(path, "ctl"), "attach") == 0);
+	first = counter_read(mem);
+	EXPECT(command(file_of(path, "ctl"), "detach") == 0);
+	while (counter_read(mem) == first)
+		sched_yield();
+	close(mem);
+	EXPECT(ends(pid));
+	return true;
+}
+
+static bool process_told(void)
+{
+	char path[40], line[80];
+	pid_t pid;
+
+	EXPECT(chdir("/tmp") == 0);
+	pid = counter_start(path);
+	EXPECT(pid > 0);
+	EXPECT(strstr(contents(file_of(path, "args")), "tests"));
+	EXPECT(!strcmp(contents(file_of(path, "cwd")), "/tmp\n"));
+	EXPECT(!strncmp(contents(file_of(path, "fd")), "0 rw 0 ", 7));
+	EXPECT(strstr(contents(file_of(path, "ns")), "mount mem /tmp create\n"));
+	snprintf(line, sizeof line, "%d", (int)getpid());
+	EXPECT(!strcmp(value_of(file_of(path, "status"), "parent"), line));
+	EXPECT(atoi(value_of(file_of(path, "status"), "memory")) > 65536);
+	EXPECT(chdir("/") == 0 && ends(pid));
+	return true;
+}
+
 static bool cores_shown(void)
 {
 	struct mon_core core;
@@ -160,6 +339,10 @@ static bool names_shown(void)
 const struct test sys_tests[] = {
 	{ "/proc shows this process", self_shown },
 	{ "/proc/N/ctl stops, starts, signals", others_controlled },
+	{ "/proc/N/mem is a process's memory", memory_shown },
+	{ "/proc/N: breakpoints, steps, faults, registers", debugged },
+	{ "/proc/N: a debugger lets go", detached },
+	{ "/proc/N tells what its process keeps", process_told },
 	{ "/core shows what monitors say", cores_shown },
 	{ "/fleet shows members, takes commands", fleets_shown },
 	{ "/name shows names", names_shown },
