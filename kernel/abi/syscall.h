@@ -60,7 +60,7 @@ enum cap_op {
 	/* DISPATCHER */
 	/* rdx = root cnode, r10 = PTABLE4, r8 = frame, r9 = user address where that frame is mapped */
 	CAP_OP_DISP_SETUP,
-	/* make it runnable: first by upcall run, or where it was stopped. Bit 8: breakpoints and single steps stop it */
+	/* make it runnable: by upcall run, or where it was stopped. Bit 8: breakpoints and single steps stop it */
 	CAP_OP_DISP_RUN,
 	CAP_OP_DISP_STOP,  /* take it off the run queue for good, or till RUN */
 	CAP_OP_DISP_WATCH, /* rdx = notification to signal when the CPU driver stops it because of a fault */
