@@ -1,12 +1,11 @@
 /*
  * Mutexes.
  *
- * One word: the owner's control block, and a bit that says that others wait.  With one cpu
- * it is changed in disabled mode, and unlocking hands the mutex to the first that waits: fair, and
- * nobody retries.  With several an uncontended lock or unlock is one compare and swap; who finds it taken
- * looks for a while, since the owner may be about to unlock on another core, and then waits.  Unlocking wakes
- * the first that waits but leaves the mutex free, so that it is not idle while that one is on its way; one that
- * came too late once is handed it the next time.
+ * One word: the owner's control block, and a bit that says that others wait.  Uncontended, a lock and an unlock
+ * are a compare and swap each.  With one cpu unlocking hands the mutex to the first that waits: fair, and
+ * nobody retries.  With several who finds it taken looks for a while, since the owner may be about to unlock on
+ * another core, and then waits.  Unlocking wakes the first that waits but leaves the mutex free, so that it is not
+ * idle while that one is on its way; one that came too late once is handed it the next time.
  */
 #include "libos/core/dispatcher.h"
 #include "libos/thread/control.h"
@@ -120,7 +119,14 @@ bool mutex_lock_until(struct mutex *m, cycles_t deadline)
 	return taken || lock_taken(m, self, deadline);
 }
 
-void mutex_lock(struct mutex *m) { mutex_lock_until(m, 0); }
+/* The usual case is one instruction: nobody comes in between, however many cpus there are, in enabled mode, too. */
+void mutex_lock(struct mutex *m)
+{
+	if (mem_change64(&m->word, 0, (uint64_t)thread_current()))
+		m->depth = 1;
+	else
+		mutex_lock_until(m, 0);
+}
 
 bool mutex_try(struct mutex *m)
 {
@@ -173,6 +179,13 @@ void mutex_release(struct mutex *m)
 
 void mutex_unlock(struct mutex *m)
 {
+	/* Likewise; it fails when somebody waits. */
+	if (m->depth == 1) {
+		m->depth = 0;
+		if (mem_change64(&m->word, (uint64_t)thread_current(), 0))
+			return;
+		m->depth = 1;
+	}
 	dispatcher_disable();
 	mutex_release(m);
 	dispatcher_enable();
