@@ -57,16 +57,18 @@ unsigned ninep_attach_qid(struct ninep_client *c, const char *user, const char *
 /* Takes up to 16 names off the path; ENAMETOOLONG. */
 static unsigned names_take(const char **path, struct ninep_names *names)
 {
-	const char *at = *path;
+	const char *at = *path, *name;
 
-	names->count = 0;
-	for (at += strspn(at, "/"); *at && names->count < NINEP_NAMES; at += strspn(at, "/")) {
-		size_t length = strcspn(at, "/");
-
-		if (length > NINEP_NAME_MAX)
+	for (names->count = 0;; at = name) {
+		while (*at == '/')
+			at++;
+		if (!*at || names->count == NINEP_NAMES)
+			break;
+		for (name = at; *name && *name != '/'; name++)
+			;
+		if (name - at > NINEP_NAME_MAX)
 			return NINEP_ENAMETOOLONG;
-		names->name[names->count++] = (struct ninep_text){ at, (uint16_t)length };
-		at += length;
+		names->name[names->count++] = (struct ninep_text){ at, (uint16_t)(name - at) };
 	}
 	*path = at;
 	return 0;

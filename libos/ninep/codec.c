@@ -1,7 +1,7 @@
 /*
  * Messages to bytes and back, by the table of message.h. Pure; no allocation, no state.
  *
- * A cursor never leaves its buffer: what does not fit sets `bad` and moves nothing.
+ * A cursor never leaves its buffer: what does not fit sets `bad` and moves nothing, so what is bad may go on.
  */
 #include "libos/ninep/message.h"
 
@@ -149,6 +149,13 @@ static inline __attribute__((always_inline)) void put_field(struct writer *w, un
 	}
 }
 
+/* A case for each message that is used much, its fields one after the other. */
+#define HOT(number, NAME, member, fields) \
+	case NINEP_##NAME:                \
+		fields break;
+#define PUT(member, kind, name) put_field(&w, kind, &m->member.name, dialect, apart);
+#define GET(member, kind, name) get_field(&r, kind, &m->member.name, dialect);
+
 uint32_t ninep_encode(const struct ninep_message *m, enum ninep_dialect dialect, bool apart, uint8_t *out,
 		      uint32_t room)
 {
@@ -157,8 +164,12 @@ uint32_t ninep_encode(const struct ninep_message *m, enum ninep_dialect dialect,
 
 	if (room < NINEP_HEADER || m->type >= NINEP_TYPES || !layouts[m->type].name)
 		return 0;
-	for (const struct field *f = layouts[m->type].fields; f->kind != END; f++)
-		put_field(&w, f->kind, (const char *)m + f->at, dialect, apart);
+	switch (m->type) {
+		NINEP_HOT_MESSAGES(HOT, PUT)
+	default:
+		for (const struct field *f = layouts[m->type].fields; f->kind != END; f++)
+			put_field(&w, f->kind, (const char *)m + f->at, dialect, apart);
+	}
 	length = (uint32_t)(w.at - out);
 	if (w.bad || w.apart > INT32_MAX)
 		return 0;
@@ -228,9 +239,10 @@ static __attribute__((noinline)) void get_text(struct reader *r, struct ninep_te
 {
 	get(r, &t->length, sizeof(t->length));
 	t->at = (const char *)skip(r, t->length);
-	/* No name has a NUL in it; whoever makes a C text of it would see another one. */
-	if (!t->at || memchr(t->at, 0, t->length))
-		r->bad = true;
+	r->bad |= !t->at;
+	/* No name has a NUL in it; whoever makes a C text of it would see another one. Most are short. */
+	for (unsigned i = 0; !r->bad && i < t->length; i++)
+		r->bad = !t->at[i];
 }
 
 static __attribute__((noinline)) void get_qid(struct reader *r, struct ninep_qid *q)
@@ -325,8 +337,12 @@ err_t ninep_decode(struct ninep_message *m, enum ninep_dialect dialect, const ui
 		return ERR_MESSAGE;
 	if (m->type >= NINEP_TYPES || !layouts[m->type].name)
 		return ERR_UNSUPPORTED;
-	for (const struct field *f = layouts[m->type].fields; f->kind != END && !r.bad; f++)
-		get_field(&r, f->kind, (char *)m + f->at, dialect);
+	switch (m->type) {
+		NINEP_HOT_MESSAGES(HOT, GET)
+	default:
+		for (const struct field *f = layouts[m->type].fields; f->kind != END && !r.bad; f++)
+			get_field(&r, f->kind, (char *)m + f->at, dialect);
+	}
 	return r.bad || r.at != r.end || (payload && !r.taken) ? ERR_MESSAGE : ERR_OK;
 }
 

@@ -97,7 +97,7 @@ struct ninep_pending *ninep_later(struct ninep_call *c, void (*cancel)(struct ni
 		.arg = arg,
 	};
 	p->room = c->in.type == NINEP_TREAD ? c->in.tread.count : 0;
-	p->here = c->here && (c->in.type == NINEP_TREAD || c->in.type == NINEP_TWRITE);
+	p->here = (c->in.type == NINEP_TREAD || c->in.type == NINEP_TWRITE) && c->here;
 	n->pending = p;
 	n->pendings++;
 	return p;

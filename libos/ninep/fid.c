@@ -29,13 +29,13 @@ unsigned ninep_fid_add(struct ninep_connection *n, uint32_t fid, const struct ni
 		return NINEP_EBADF;
 	if (n->fids == NINEP_FIDS_MAX)
 		return NINEP_EMFILE;
-	f = calloc(1, sizeof(*f));
+	f = n->spare ? n->spare : malloc(sizeof(*f));
 	if (!f)
 		return NINEP_ENOMEM;
-	f->fid = fid;
-	f->file = *file;
-	f->next = *bucket_of(n, fid);
+	n->spare = NULL;
+	*f = (struct ninep_fid){ .next = *bucket_of(n, fid), .fid = fid, .file = *file };
 	*bucket_of(n, fid) = f;
+	n->recent = f;
 	n->fids++;
 	if (ninep_handlers_of(file)->hold)
 		ninep_handlers_of(file)->hold(file);
@@ -79,7 +79,10 @@ static void fid_free(struct ninep_connection *n, struct ninep_fid *f)
 	ninep_fid_close(n, f);
 	if (ninep_handlers_of(&f->file)->drop)
 		ninep_handlers_of(&f->file)->drop(&f->file);
-	free(f);
+	if (n->spare)
+		free(f);
+	else
+		n->spare = f;
 }
 
 void ninep_fid_remove(struct ninep_connection *n, struct ninep_fid *f)
@@ -101,4 +104,6 @@ void ninep_fids_clear(struct ninep_connection *n)
 			n->bucket[i] = f->next;
 			fid_free(n, f);
 		}
+	free(n->spare);
+	n->spare = NULL;
 }

@@ -65,7 +65,8 @@ static err_t lines_send(struct ninep_link *l, const struct ninep_message *m)
 static bool short_line(struct ninep_link *l, const struct ninep_message *m, struct urpc_message *line)
 {
 	*line = (struct urpc_message){ 0 };
-	return ninep_encode(m, l->dialect, false, (uint8_t *)line->word, LINE) != 0;
+	/* What never does need not be tried. */
+	return m->type != NINEP_RWALKATTR && ninep_encode(m, l->dialect, false, (uint8_t *)line->word, LINE) != 0;
 }
 
 static err_t channel_link_send(struct ninep_link *l, const struct ninep_message *m, const struct bulk_buffer *b)

@@ -85,8 +85,23 @@ struct ninep_qids {
  * line is one message.
  */
 /* clang-format off */
-#define NINEP_MESSAGES(M, F) \
+/* Those that most calls of programs are made of: their codec is straight code, the others' goes by tables. */
+#define NINEP_HOT_MESSAGES(M, F) \
 	M(7, RLERROR, rlerror, F(rlerror, U32, ecode)) \
+	M(92, TWALKOPEN, twalkopen, F(twalkopen, U32, fid) F(twalkopen, U32, newfid) \
+	  F(twalkopen, U32, flags) F(twalkopen, U32, drop) F(twalkopen, NAMES, names)) \
+	M(93, RWALKOPEN, rwalkopen, F(rwalkopen, QID, qid)) \
+	M(94, TWALKATTR, twalkattr, F(twalkattr, U32, fid) F(twalkattr, U32, drop) F(twalkattr, NAMES, names)) \
+	M(95, RWALKATTR, rwalkattr, F(rwalkattr, QID, qid) F(rwalkattr, U32, mode) F(rwalkattr, U32, uid) \
+	  F(rwalkattr, U32, gid) F(rwalkattr, U32, nlink) F(rwalkattr, U64, rdev) F(rwalkattr, U64, size) \
+	  F(rwalkattr, U32, blksize) F(rwalkattr, U64, blocks) F(rwalkattr, U64, atime_sec) \
+	  F(rwalkattr, U32, atime_nsec) F(rwalkattr, U64, mtime_sec) F(rwalkattr, U32, mtime_nsec) \
+	  F(rwalkattr, U64, ctime_sec) F(rwalkattr, U32, ctime_nsec)) \
+	M(116, TREAD, tread, F(tread, U32, fid) F(tread, U64, offset) F(tread, U32, count)) \
+	M(117, RREAD, rread, F(rread, DATA, data)) \
+	M(118, TWRITE, twrite, F(twrite, U32, fid) F(twrite, U64, offset) F(twrite, DATA, data)) \
+	M(119, RWRITE, rwrite, F(rwrite, U32, count))
+#define NINEP_OTHER_MESSAGES(M, F) \
 	M(8, TSTATFS, tstatfs, F(tstatfs, U32, fid)) \
 	M(9, RSTATFS, rstatfs, F(rstatfs, U32, type) F(rstatfs, U32, bsize) F(rstatfs, U64, blocks) \
 	  F(rstatfs, U64, bfree) F(rstatfs, U64, bavail) F(rstatfs, U64, files) F(rstatfs, U64, ffree) \
@@ -163,15 +178,6 @@ struct ninep_qids {
 	M(98, TPEER, tpeer, F(tpeer, U32, fid) F(tpeer, U32, number)) \
 	M(99, RPEER, rpeer, F(rpeer, U64, ticket)) \
 	M(78, TPOKE, tpoke, F(tpoke, U32, fid) F(tpoke, U64, sleepers)) \
-	M(92, TWALKOPEN, twalkopen, F(twalkopen, U32, fid) F(twalkopen, U32, newfid) \
-	  F(twalkopen, U32, flags) F(twalkopen, U32, drop) F(twalkopen, NAMES, names)) \
-	M(93, RWALKOPEN, rwalkopen, F(rwalkopen, QID, qid)) \
-	M(94, TWALKATTR, twalkattr, F(twalkattr, U32, fid) F(twalkattr, U32, drop) F(twalkattr, NAMES, names)) \
-	M(95, RWALKATTR, rwalkattr, F(rwalkattr, QID, qid) F(rwalkattr, U32, mode) F(rwalkattr, U32, uid) \
-	  F(rwalkattr, U32, gid) F(rwalkattr, U32, nlink) F(rwalkattr, U64, rdev) F(rwalkattr, U64, size) \
-	  F(rwalkattr, U32, blksize) F(rwalkattr, U64, blocks) F(rwalkattr, U64, atime_sec) \
-	  F(rwalkattr, U32, atime_nsec) F(rwalkattr, U64, mtime_sec) F(rwalkattr, U32, mtime_nsec) \
-	  F(rwalkattr, U64, ctime_sec) F(rwalkattr, U32, ctime_nsec)) \
 	M(100, TVERSION, tversion, F(tversion, U32, msize) F(tversion, TEXT, version)) \
 	M(101, RVERSION, rversion, F(rversion, U32, msize) F(rversion, TEXT, version)) \
 	M(102, TAUTH, tauth, F(tauth, U32, afid) F(tauth, TEXT, uname) F(tauth, TEXT, aname) \
@@ -190,10 +196,6 @@ struct ninep_qids {
 	M(114, TCREATE, tcreate, F(tcreate, U32, fid) F(tcreate, TEXT, name) F(tcreate, U32, perm) \
 	  F(tcreate, U8, mode)) \
 	M(115, RCREATE, rcreate, F(rcreate, QID, qid) F(rcreate, U32, iounit)) \
-	M(116, TREAD, tread, F(tread, U32, fid) F(tread, U64, offset) F(tread, U32, count)) \
-	M(117, RREAD, rread, F(rread, DATA, data)) \
-	M(118, TWRITE, twrite, F(twrite, U32, fid) F(twrite, U64, offset) F(twrite, DATA, data)) \
-	M(119, RWRITE, rwrite, F(rwrite, U32, count)) \
 	M(120, TCLUNK, tclunk, F(tclunk, U32, fid)) \
 	M(121, RCLUNK, rclunk, ) \
 	M(122, TREMOVE, tremove, F(tremove, U32, fid)) \
@@ -202,6 +204,7 @@ struct ninep_qids {
 	M(125, RSTAT, rstat, F(rstat, STAT, stat)) \
 	M(126, TWSTAT, twstat, F(twstat, U32, fid) F(twstat, STAT, stat)) \
 	M(127, RWSTAT, rwstat, )
+#define NINEP_MESSAGES(M, F) NINEP_HOT_MESSAGES(M, F) NINEP_OTHER_MESSAGES(M, F)
 
 enum ninep_type {
 #define NINEP_ENUM(number, NAME, member, fields) NINEP_##NAME = number,

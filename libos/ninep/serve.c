@@ -209,6 +209,21 @@ static unsigned fid_open(struct ninep_call *c, uint32_t fid, uint32_t flags, str
 	return error;
 }
 
+/* A fid that is new, to be removed again if that fails. What is put off is given up: it is answered then. */
+static unsigned new_open(struct ninep_call *c, uint32_t fid, const struct ninep_attr *a, uint32_t flags)
+{
+	struct ninep_fid *f = ninep_fid_find(c->from, fid);
+	unsigned error = may_open(f, a, flags);
+
+	if (!error)
+		error = fid_begin(c, f, flags);
+	if (error == NINEP_LATER)
+		ninep_pending_cancel(c->from, &fid, NULL);
+	if (error)
+		ninep_fid_remove(c->from, f);
+	return error;
+}
+
 unsigned ninep_walk_whole(const struct ninep_call *c, uint32_t from, const struct ninep_names *names,
 			  struct ninep_file *at)
 {
@@ -231,22 +246,20 @@ static unsigned walkopen(struct ninep_call *c)
 {
 	uint32_t newfid = c->in.twalkopen.newfid;
 	struct ninep_file at;
+	struct ninep_attr a;
 	struct ninep_qid qid;
 	unsigned error = ninep_walk_whole(c, c->in.twalkopen.fid, &c->in.twalkopen.names, &at);
 
 	if (!error)
-		error = ninep_file_qid(c, &at, &qid);
+		error = ninep_tree_attr(c->from->root, &at, &a);
 	if (error)
 		return error;
+	qid = ninep_attr_qid(&a);
+	c->out.rwalkopen.qid = qid;
 	if (qid.type & NINEP_QTSYMLINK || !(qid.version || ninep_is_dir(&at)))
 		return NINEP_EOPNOTSUPP;
 	error = ninep_fid_add(c->from, newfid, &at);
-	if (error)
-		return error;
-	error = fid_open(c, newfid, c->in.twalkopen.flags, &c->out.rwalkopen.qid);
-	if (error)
-		ninep_fid_remove(c->from, ninep_fid_find(c->from, newfid));
-	return error == NINEP_LATER ? NINEP_EIO : error;
+	return error ? error : new_open(c, newfid, &a, c->in.twalkopen.flags);
 }
 
 unsigned ninep_serve_walkopen(struct ninep_call *c)

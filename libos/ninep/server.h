@@ -231,6 +231,7 @@ struct ninep_connection {
 	bool dead;
 	uint32_t fids;
 	struct ninep_fid *recent; /* the one used last */
+	struct ninep_fid *spare;  /* the one removed last: its memory */
 	struct ninep_fid *bucket[NINEP_FID_BUCKETS];
 	struct ninep_pending *pending;
 	uint32_t pendings;

@@ -294,6 +294,22 @@ static const struct ninep_handlers bytes_handlers = {
 	.drop = count_drop,
 };
 static const struct ninep_handlers later_handlers = { .open = count_open, .close = count_close, .read = later_read };
+/* A real file, whose open waits. */
+static unsigned slow_open(struct ninep_call *c, struct ninep_file *f, uint32_t flags)
+{
+	(void)f, (void)flags;
+	tree_waiting = ninep_later(c, later_cancel, NULL);
+	return tree_waiting ? NINEP_LATER : NINEP_EAGAIN;
+}
+
+static unsigned slow_attr(const struct ninep_file *f, struct ninep_attr *a)
+{
+	(void)f;
+	a->version = 1;
+	return 0;
+}
+
+static const struct ninep_handlers slow_handlers = { .open = slow_open, .attr = slow_attr };
 static const struct ninep_handlers stop_handlers = { .write = stop_write };
 static const struct ninep_handlers link_handlers = { .readlink = link_read };
 static const struct ninep_handlers numbers_handlers = { .lookup = numbers_lookup, .entry = numbers_entry };
@@ -307,6 +323,7 @@ static const struct ninep_node top[] = {
 	{ "null", NINEP_FILE | 0222, &null_handlers, NULL, NULL },
 	{ "bytes", NINEP_FILE | 0666, &bytes_handlers, NULL, NULL },
 	{ "later", NINEP_FILE | 0444, &later_handlers, NULL, NULL },
+	{ "slow", NINEP_FILE | 0444, &slow_handlers, NULL, NULL },
 	{ "stop", NINEP_FILE | 0222, &stop_handlers, NULL, NULL },
 	{ "link", NINEP_SYMLINK | 0777, &link_handlers, NULL, NULL },
 	{ "deep", NINEP_DIR | 0555, NULL, deep, NULL },

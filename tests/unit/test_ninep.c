@@ -353,6 +353,37 @@ static void later_and_flush(void **state)
 	assert_true(slow.done && slow.error == NINEP_ECONNRESET);
 }
 
+/* An open that waits is not for a walk that opens: it is given up, answered once, and can be asked for by itself. */
+static void walk_to_what_waits(void **state)
+{
+	struct ninep_request r = { .m.type = NINEP_TLOPEN };
+	struct ninep_pending *p;
+	struct ninep_qid qid;
+	struct world w;
+	uint32_t fid;
+
+	(void)state;
+	world_open(&w, 70000);
+	w.client.ours = true;
+	tree_cancels = 0;
+	tree_waiting = NULL;
+	assert_int_equal(ninep_walk_open(&w.client, w.root, "slow", NINEP_RDONLY, &fid, &qid), NINEP_EINTR);
+	assert_int_equal(tree_cancels, 1);
+	assert_null(tree_waiting);
+	assert_int_equal(w.client.tags, 0);
+	assert_int_equal(ninep_walk(&w.client, w.root, "slow", &fid), 0);
+	r.m.tlopen.fid = fid;
+	assert_int_equal(ninep_start(&w.client, &r), 0);
+	(void)ninep_connection_serve(&w.server);
+	assert_non_null(p = tree_waiting);
+	tree_waiting = NULL;
+	ninep_answer(p, 0, NULL, 0);
+	assert_int_equal(ninep_finish(&r), 0);
+	assert_int_equal(ninep_clunk(&w.client, fid), 0);
+	world_close(&w);
+	assert_int_equal(tree_cancels, 1);
+}
+
 static void server_that_dies(void **state)
 {
 	struct ninep_request slow = { 0 };
@@ -670,9 +701,10 @@ static void over_the_fabric(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(over_a_stream),    cmocka_unit_test(many_in_flight), cmocka_unit_test(later_and_flush),
-		cmocka_unit_test(server_that_dies), cmocka_unit_test(bad_requests),   cmocka_unit_test(plain_dialect),
-		cmocka_unit_test(over_the_fabric),
+		cmocka_unit_test(over_a_stream),    cmocka_unit_test(many_in_flight),
+		cmocka_unit_test(later_and_flush),  cmocka_unit_test(walk_to_what_waits),
+		cmocka_unit_test(server_that_dies), cmocka_unit_test(bad_requests),
+		cmocka_unit_test(plain_dialect),    cmocka_unit_test(over_the_fabric),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
