@@ -22,17 +22,16 @@ const struct fd_table *const fd_table_at = &table;
 
 int file_make(const struct open_file_ops *ops, int flags, const char *path, struct open_file **out)
 {
-	struct open_file *f = calloc(1, sizeof(*f));
-	char *copy = path ? strdup(path) : NULL;
+	size_t length = path ? strlen(path) + 1 : 0;
+	struct open_file *f = malloc(sizeof(*f) + length);
 
-	if (!f || (path && !copy)) {
-		free(f);
-		free(copy);
+	if (!f)
 		return ENOMEM;
-	}
+	memset(f, 0, sizeof(*f));
 	f->ops = ops;
 	f->flags = flags;
-	f->path = copy;
+	if (path)
+		f->path = memcpy(f + 1, path, length);
 	f->references = 1;
 	mutex_init(&f->lock, false);
 	*out = f;
@@ -57,7 +56,6 @@ void file_drop(struct open_file *f)
 		return;
 	if (f->ops->close)
 		f->ops->close(f);
-	free(f->path);
 	if (f != &console)
 		free(f);
 }

@@ -59,7 +59,7 @@ struct open_file {
 	int flags;           /* O_ACCMODE and what F_GETFL tells */
 	uint32_t mode;       /* st_mode as far as it is known: its format at least */
 	uint64_t offset;
-	char *path; /* absolute, as it was found; NULL: it has none */
+	char *path; /* absolute, as it was found, behind the struct; NULL: it has none */
 	union {
 		struct {
 			struct file_server *server;

@@ -106,11 +106,17 @@ const struct ns_point *ns_match(const struct namespace *ns, const char *path, co
 	const struct ns_point *best = NULL;
 	const char *after;
 
-	for (unsigned i = 0; i < ns->count; i++)
-		if (path_under(path, ns->points[i].at, &after) && (!best || after > *rest)) {
+	for (unsigned i = 0; i < ns->count; i++) {
+		const char *at = ns->points[i].at;
+
+		/* Most differ at once. */
+		if (at[1] && at[1] != path[1])
+			continue;
+		if (path_under(path, at, &after) && (!best || after > *rest)) {
 			best = &ns->points[i];
 			*rest = after;
 		}
+	}
 	return best;
 }
 

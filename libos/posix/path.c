@@ -4,34 +4,36 @@
 #include <errno.h>
 #include <string.h>
 
-static bool is_name(const char *name, size_t length, const char *which)
-{
-	return strlen(which) == length && memcmp(name, which, length) == 0;
-}
+static bool is_dot(const char *name, size_t length) { return length == 1 && name[0] == '.'; }
+static bool is_dotdot(const char *name, size_t length) { return length == 2 && name[0] == '.' && name[1] == '.'; }
 
 int path_join(const char *base, const char *path, char *out, bool *dir)
 {
-	size_t at = 0;
+	const char *begin = path;
+	size_t at = 0, length;
 
 	*dir = false;
 	if (!*path)
 		return ENOENT;
-	if (strnlen(path, FILE_PATH_MAX) == FILE_PATH_MAX)
-		return ENAMETOOLONG;
 	if (*path != '/' && base[1])
 		at = strlen(strcpy(out, base));
-	for (path += strspn(path, "/"); *path; path += strspn(path, "/")) {
-		size_t length = strcspn(path, "/");
-
-		*dir = path[length] || is_name(path, length, ".") || is_name(path, length, "..");
+	for (;; path += length) {
+		while (*path == '/')
+			path++;
+		if (path - begin >= FILE_PATH_MAX)
+			return ENAMETOOLONG;
+		if (!*path)
+			break;
+		for (length = 0; path[length] && path[length] != '/'; length++)
+			;
+		*dir = path[length] || is_dot(path, length) || is_dotdot(path, length);
 		if (length > FILE_NAME_MAX || at + length + 2 > FILE_PATH_MAX)
 			return ENAMETOOLONG;
-		if (!is_name(path, length, ".")) {
+		if (!is_dot(path, length)) {
 			out[at++] = '/';
 			memcpy(out + at, path, length);
 			at += length;
 		}
-		path += length;
 	}
 	if (!at)
 		out[at++] = '/';
@@ -50,7 +52,7 @@ void path_cut(char *path, char *name)
 char *path_dotdot(char *path)
 {
 	for (; *path; path++)
-		if (path[0] == '/' && path[1] == '.' && path[2] == '.' && (!path[3] || path[3] == '/'))
+		if (path[1] == '.' && path[0] == '/' && path[2] == '.' && (!path[3] || path[3] == '/'))
 			return path;
 	return NULL;
 }
