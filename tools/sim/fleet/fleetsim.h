@@ -41,6 +41,7 @@ struct options {
 	const char *skip;     /* a fault made on purpose: this function does nothing */
 	bool calm;            /* no weather */
 	bool all_back;        /* after kills no page may be missing */
+	bool early;           /* kills do not wait till the fleet is whole again */
 	bool trace, figures;
 };
 extern struct options options;

@@ -28,6 +28,8 @@ void host_work(uint64_t ns);
 void host_answered(const char *what, uint64_t from);
 /* The fleet has these members and no other, and all serve. False: one of them is dead already. */
 bool host_whole(const uint64_t *pids, uint32_t count);
+/* These members serve; others may come and go. */
+void host_serving(const uint64_t *pids, uint32_t count);
 /* What the coordinator says of the last death (struct fleet_times). */
 void host_fleet_times(uint64_t deaths, uint64_t seen, uint64_t fenced, uint64_t told, uint64_t replaced);
 /* Is that memory in this slot of the calling process? */

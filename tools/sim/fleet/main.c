@@ -68,6 +68,8 @@ const char *replay_command(void)
 		n += snprintf(text + n, sizeof text - (size_t)n, " --calm");
 	if (options.all_back)
 		n += snprintf(text + n, sizeof text - (size_t)n, " --all-back");
+	if (options.early)
+		n += snprintf(text + n, sizeof text - (size_t)n, " --early");
 	snprintf(text + n, sizeof text - (size_t)n, " --seed %lu --trace", options.seed);
 	return text;
 }
@@ -129,8 +131,8 @@ static void usage_die(void)
 {
 	fputs("usage: fleetsim [--world NAME] [--cores N] [--members N] [--clients N] [--calls N] [--kills N]\n"
 	      "                [--core-deaths N] [--seed N] [--seeds N] [--jobs N] [--seconds N] [--scheme NAME]\n"
-	      "                [--load NAME] [--skip FUNCTION] [--calm] [--all-back] [--trace] [--figures]\n"
-	      "                [--images FOLDER]\n"
+	      "                [--load NAME] [--skip FUNCTION] [--calm] [--all-back] [--early] [--trace]\n"
+	      "                [--figures] [--images FOLDER]\n"
 	      "docs/simulator.md says more. Worlds:\n",
 	      stderr);
 	for (unsigned i = 0; i < WORLDS; i++)
@@ -193,6 +195,9 @@ static void flag_read(int c)
 	case 'a':
 		options.all_back = true;
 		break;
+	case 'e':
+		options.early = true;
+		break;
 	case 't':
 		options.trace = true;
 		break;
@@ -206,15 +211,15 @@ static void flag_read(int c)
 
 static void options_read(int argc, char **argv)
 {
-	struct option known[NUMBERS + 12] = { { "load", 1, NULL, 'l' },    { "seed", 1, NULL, 'S' },
-					      { "seeds", 1, NULL, 'N' },   { "world", 1, NULL, 'w' },
-					      { "scheme", 1, NULL, 'c' },  { "skip", 1, NULL, 'x' },
-					      { "images", 1, NULL, 'i' },  { "calm", 0, NULL, 'q' },
-					      { "trace", 0, NULL, 't' },   { "figures", 0, NULL, 'f' },
-					      { "all-back", 0, NULL, 'a' } };
+	struct option known[NUMBERS + 13] = { { "load", 1, NULL, 'l' },     { "seed", 1, NULL, 'S' },
+					      { "seeds", 1, NULL, 'N' },    { "world", 1, NULL, 'w' },
+					      { "scheme", 1, NULL, 'c' },   { "skip", 1, NULL, 'x' },
+					      { "images", 1, NULL, 'i' },   { "calm", 0, NULL, 'q' },
+					      { "trace", 0, NULL, 't' },    { "figures", 0, NULL, 'f' },
+					      { "all-back", 0, NULL, 'a' }, { "early", 0, NULL, 'e' } };
 
 	for (unsigned i = 0; i < NUMBERS; i++)
-		known[11 + i] = (struct option){ numbers[i].name, 1, NULL, 256 + (int)i };
+		known[12 + i] = (struct option){ numbers[i].name, 1, NULL, 256 + (int)i };
 	for (int c; (c = getopt_long(argc, argv, "", known, NULL)) != -1;) {
 		if (c >= 256)
 			*numbers[c - 256].to = (unsigned)number(optarg, numbers[c - 256].least, numbers[c - 256].most);

@@ -8,7 +8,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#define EARLY_SPACING (400 * MICROSECOND) /* of kills, that meet newcomers then */
+
 static bool whole, grown, finished;
+static struct {
+	uint64_t pid[CORES_MAX];
+	uint32_t count;
+} serve; /* as the watcher saw last */
 static unsigned deaths_seen;
 static unsigned killed; /* members, by whomever, whose core lives */
 static cycles_t died;   /* when a member did last */
@@ -44,7 +50,7 @@ static void clients_start(void)
 		snprintf(number, sizeof number, "%u", i);
 		start((coreid_t)(options.members + 2 + i), world->client, number, NULL);
 	}
-	fate_begin(world->fleet, 200 * MICROSECOND, MILLISECOND);
+	fate_begin(world->fleet, 200 * MICROSECOND, options.early ? EARLY_SPACING : MILLISECOND);
 }
 
 /* --- what the watcher says -------------------------------------------------------------------------- */
@@ -63,6 +69,12 @@ bool host_whole(const uint64_t *pids, uint32_t count)
 		clients_start();
 	}
 	return true;
+}
+
+void host_serving(const uint64_t *pids, uint32_t count)
+{
+	serve.count = count < CORES_MAX ? count : CORES_MAX;
+	memcpy(serve.pid, pids, serve.count * sizeof *pids);
 }
 
 static void took(cycles_t *sum, uint64_t at) { *sum += at > died ? at - died : 0; }
@@ -93,10 +105,29 @@ void host_finished(void)
 
 static bool done(void) { return finished; }
 
+static bool serves(const struct process *p)
+{
+	for (uint32_t i = 0; i < serve.count; i++)
+		if (serve.pid[i] == p->pid)
+			return true;
+	return false;
+}
+
+/* Members that are known to serve, but for this one. */
+static unsigned left_without(const struct process *p)
+{
+	unsigned left = 0;
+
+	for (uint32_t i = 0; i < serve.count; i++)
+		left += serve.pid[i] != p->pid && process_of(serve.pid[i])->life == PROCESS_ALIVE;
+	return left;
+}
+
 static bool may_die(const struct process *p)
 {
-	(void)p;
-	return whole && options.members > 1 && !host_clients_done();
+	if (host_clients_done())
+		return false;
+	return options.early ? grown && left_without(p) : whole && options.members > 1;
 }
 
 static void ended(const struct process *p)
@@ -112,7 +143,8 @@ static void ended(const struct process *p)
 	whole = false;
 	died = time_now();
 	killed += p->cause == MON_KILLED && cores[p->core].life == CORE_ALIVE;
-	if (p->cause == MON_EXITED && p->status)
+	/* A newcomer whose coordinator dies early cannot join. */
+	if (p->cause == MON_EXITED && p->status && !(options.early && !serves(p)))
 		violation("member %lx fails with status %lu", p->pid, p->status);
 }
 

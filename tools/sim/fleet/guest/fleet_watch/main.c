@@ -38,14 +38,14 @@ static void look(void)
 static bool whole(void)
 {
 	uint64_t pid[FLEET_MEMBERS];
+	uint32_t serving = 0;
 
 	look();
-	for (uint32_t i = 0; i < count; i++) {
-		pid[i] = member[i].at.pid;
-		if (member[i].state != FLEET_SERVING)
-			return false;
-	}
-	return count == head.wanted && host_whole(pid, count);
+	for (uint32_t i = 0; i < count; i++)
+		if (member[i].state == FLEET_SERVING)
+			pid[serving++] = member[i].at.pid;
+	host_serving(pid, serving);
+	return serving == count && count == head.wanted && host_whole(pid, count);
 }
 
 static void size_give(uint32_t members)
