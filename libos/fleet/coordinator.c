@@ -48,14 +48,6 @@ static void ended(struct fleet_self *s, uint64_t pid)
 		self_end(s, "who started it is gone");
 }
 
-/* Is it one whose end we must hear of? */
-static bool watched_by_us(const struct fleet_self *s, unsigned rank)
-{
-	unsigned own = view_rank(&s->fleet->view, s->fleet->number);
-
-	return s->coordinator || (rank < own && (rank == 0 || own - rank <= WATCH_BEFORE));
-}
-
 /* Watches it. True: there is nothing to watch any more. */
 static bool is_gone(uint64_t pid)
 {
@@ -64,19 +56,44 @@ static bool is_gone(uint64_t pid)
 	return err == ERR_NO_PROCESS || err == ERR_CORE_TIMEOUT;
 }
 
-static void watch_all(struct fleet_self *s)
+static struct fleet_peer *living(struct fleet_self *s, uint32_t rank)
+{
+	uint32_t number = s->fleet->view.member[rank].number;
+	struct fleet_peer *p = number == s->fleet->number ? NULL : peer_of(s, number);
+
+	return p && !p->dead ? p : NULL;
+}
+
+/* True: it was dead already, which nobody has told us. */
+static bool watch(struct fleet_self *s, struct fleet_peer *p)
+{
+	if (!p || p->watched)
+		return false;
+	p->watched = true;
+	if (!is_gone(p->at.pid))
+		return false;
+	ended(s, p->at.pid);
+	return true;
+}
+
+/* Those whose end we must hear of, as far as they live. True: one of them does not, and others come in its place. */
+static bool watch_some(struct fleet_self *s)
 {
 	struct fleet_view *v = &s->fleet->view;
+	uint32_t i = s->coordinator ? v->count : view_rank(v, s->fleet->number), before = 0, first = 0;
 
-	for (uint32_t i = 0; i < v->count; i++) {
-		struct fleet_peer *p = v->member[i].number == s->fleet->number ? NULL : peer_of(s, v->member[i].number);
+	while (first < i && !living(s, first))
+		first++;
+	while (i-- > first && i < v->count)
+		if (living(s, i) && (s->coordinator || i == first || before++ < WATCH_BEFORE) && watch(s, living(s, i)))
+			return true;
+	return false;
+}
 
-		if (!p || p->watched || p->dead || !watched_by_us(s, i))
-			continue;
-		p->watched = true;
-		if (is_gone(p->at.pid))
-			ended(s, p->at.pid);
-	}
+static void watch_all(struct fleet_self *s)
+{
+	while (watch_some(s))
+		;
 }
 
 static void take_ends(struct fleet_self *s)
@@ -170,9 +187,15 @@ static bool appoint(struct fleet_self *s, struct fleet_view *next)
 	return true;
 }
 
-/* Who leaves when there are too many: who was asked to, else the highest number. */
+/*
+ * Who leaves when there are too many: who is told already, by a coordinator that has died since; who was asked to; else
+ * the highest number.
+ */
 static uint32_t leaver(const struct fleet_self *s, const struct fleet_view *v)
 {
+	for (uint32_t i = 0; i < v->count; i++)
+		if (v->member[i].state == FLEET_LEAVING)
+			return v->member[i].number;
 	if (s->dismissing && view_get(v, s->dismissed))
 		return s->dismissed;
 	return v->member[v->count - 1].number;
@@ -197,13 +220,18 @@ static bool release(struct fleet_self *s, struct fleet_view *next)
 	struct fleet *f = s->fleet;
 	uint32_t number = leaver(s, next);
 	struct fleet_peer *p = number == f->number ? NULL : peer_of(s, number);
+	struct fleet_member *m = view_find(next, number);
 
-	if (view_count(next, FLEET_SERVING) <= next->head.wanted || next->count < 2)
+	if (next->count < 2)
+		return false;
+	if (m->state != FLEET_LEAVING && view_count(next, FLEET_SERVING) <= next->head.wanted)
 		return false;
 	if (number == s->dismissed)
 		s->dismissing = false;
-	view_find(next, number)->state = FLEET_LEAVING;
-	change_view(s, next);
+	if (m->state != FLEET_LEAVING) {
+		m->state = FLEET_LEAVING;
+		change_view(s, next);
+	}
 	if (number == f->number) { /* the next one will find us dead */
 		if (f->ops->leave)
 			f->ops->leave(f);
