@@ -123,12 +123,6 @@ static bool hear(struct fleet_self *s, struct fleet_peer *p, struct fleet_view *
 	return true;
 }
 
-static void fence_wait(struct fleet_self *s, struct fleet_peer *p)
-{
-	while (!peer_fence(s, p) && !s->ending)
-		self_wait(s, fabric_now(s->fleet->fabric) + s->ms);
-}
-
 /* Who is in `base` and not known to us has never been told a view: all who had one before are told first. */
 static void drop_untold(struct fleet_self *s, struct fleet_view *base)
 {
@@ -144,10 +138,23 @@ static void drop_untold(struct fleet_self *s, struct fleet_view *base)
 	}
 }
 
+/* Who was told to leave, and out of the view for some: nobody would tell it anything any more. */
+static void end_leavers(struct fleet_self *s, const struct fleet_view *base)
+{
+	struct fleet_view *v = &s->fleet->view;
+
+	if (s->left)
+		mon_kill(s->left);
+	for (uint32_t i = 0; i < v->count; i++)
+		if (!view_get(base, v->member[i].number))
+			fleet_fence(s->fleet, v->member[i].number);
+}
+
 static void take_over(struct fleet_self *s, struct fleet_view *base, struct fleet_view *other)
 {
 	struct fleet *f = s->fleet;
 	bool lost[FLEET_MEMBERS] = { false };
+	struct fleet_member *own;
 
 	*base = f->view;
 	for (uint32_t i = 0; i < f->view.count; i++) {
@@ -157,7 +164,7 @@ static void take_over(struct fleet_self *s, struct fleet_view *base, struct flee
 			continue;
 		lost[i] = p->number < f->number || !hear(s, p, base, other);
 		if (lost[i])
-			fence_wait(s, p);
+			peer_fence_wait(s, p);
 		s->times.deaths += lost[i];
 		p->users--;
 	}
@@ -165,6 +172,14 @@ static void take_over(struct fleet_self *s, struct fleet_view *base, struct flee
 	for (uint32_t i = 0; i < f->view.count; i++)
 		if (lost[i])
 			view_remove(base, f->view.member[i].number);
+	own = view_find(base, f->number);
+	if (!own) { /* we have left, and others know */
+		self_end(s, NULL);
+		return;
+	}
+	if (own->state == FLEET_LEAVING)
+		own->state = FLEET_SERVING;
+	end_leavers(s, base);
 	if (s->next < base->head.next)
 		s->next = base->head.next;
 	s->coordinator = true;

@@ -113,6 +113,10 @@ err_t fleet_ask(struct fleet *f, uint32_t number, enum fleet_port port, uint32_t
 		void *answer, size_t *answered);
 /* The same to ops->told, without an answer. */
 err_t fleet_tell(struct fleet *f, uint32_t number, uint32_t what, const void *data, size_t bytes);
+/* Sees to it that the member is dead: it is gone, or does not do what it must. Waits for that. */
+void fleet_fence(struct fleet *f, uint32_t number);
+/* Is it in our view, or was and has not ended yet, as far as we know? */
+bool fleet_lives(const struct fleet *f, uint32_t number);
 /* For a thread of the server: waits until our view has at least that version. */
 void fleet_wait_view(struct fleet *f, uint64_t version);
 /* ... until there is another view than that of this version. */

@@ -2,11 +2,12 @@
  * Two-phase commit among the members of a fleet. See kv_replicated.h.
  *
  * Messages, answered when they are done:
- *   SUBMIT   to the coordinator: a write                    -> the write's error
+ *   SUBMIT   to the coordinator of that view: a write       -> the write's error
  *   PREPARE  sequence, tag, change                          -> ERR_OK, or why not
  *   COMMIT   sequence                                       -> ERR_OK
  *   ABORT    sequence: it was refused                       -> ERR_OK
  *   CLEAR    sequence, tags: a new member's state follows   LOAD  a piece of it    LOADED  that was all
+ *   HAS      nothing                                        -> ERR_OK: it has state
  */
 #include "libos/fleet/kv_replicated.h"
 
@@ -14,10 +15,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KV_SUBMIT, KV_PREPARE, KV_COMMIT, KV_ABORT, KV_CLEAR, KV_LOAD, KV_LOADED };
+enum { KV_SUBMIT, KV_PREPARE, KV_COMMIT, KV_ABORT, KV_CLEAR, KV_LOAD, KV_LOADED, KV_HAS };
 
 struct kv_head {
-	uint64_t sequence;
+	uint64_t sequence; /* SUBMIT: version of the view */
 	struct kv_tag tag;
 };
 
@@ -70,6 +71,32 @@ static void tag_add(struct kv_replicated *kv, const struct kv_tag *tag, uint64_t
 	*oldest = (struct kv_tag){ .who = tag->who, .which = tag->which, .when = sequence };
 }
 
+/* --- outcomes ------------------------------------------------------------------------- */
+
+#define OUTCOME_WAYS 4 /* places that one may have */
+
+static struct kv_outcome *outcome_places(struct kv_replicated *kv, const struct kv_tag *tag)
+{
+	uint64_t hash = (tag->who + tag->which) * UINT64_C(0x9e3779b97f4a7c15);
+
+	return &kv->outcome[(hash >> 32) % (KV_OUTCOMES / OUTCOME_WAYS) * OUTCOME_WAYS];
+}
+
+static const struct kv_outcome *outcome_find(struct kv_replicated *kv, const struct kv_tag *tag)
+{
+	const struct kv_outcome *o = outcome_places(kv, tag);
+
+	for (unsigned i = 0; i < OUTCOME_WAYS; i++)
+		if (o[i].tag.who == tag->who && o[i].tag.which == tag->which)
+			return tag_given(tag) ? &o[i] : NULL;
+	return NULL;
+}
+
+static void outcome_add(struct kv_replicated *kv, const struct kv_tag *tag, err_t err)
+{
+	outcome_places(kv, tag)[kv->outcomes++ % OUTCOME_WAYS] = (struct kv_outcome){ *tag, err };
+}
+
 /* --- one replica ------------------------------------------------------------------------ */
 
 static void change_set(struct kv_change *c, uint64_t sequence, const struct kv_tag *tag, const void *data, size_t bytes)
@@ -85,6 +112,8 @@ static err_t prepare(struct kv_replicated *kv, const struct kv_head *h, const vo
 {
 	err_t err;
 
+	if (!kv->loaded)
+		return ERR_MESSAGE;
 	if (h->sequence <= kv->sequence)
 		return ERR_OK;
 	if (h->sequence != kv->sequence + 1 || bytes > KV_CHANGE_MAX)
@@ -98,6 +127,8 @@ static err_t prepare(struct kv_replicated *kv, const struct kv_head *h, const vo
 
 static err_t commit(struct kv_replicated *kv, uint64_t sequence)
 {
+	if (!kv->loaded)
+		return ERR_MESSAGE;
 	if (sequence <= kv->sequence)
 		return ERR_OK;
 	if (kv->prepared.sequence != sequence || sequence != kv->sequence + 1)
@@ -125,9 +156,12 @@ static bool replica_is(const struct kv_replicated *kv, uint32_t number)
 
 static bool gone(err_t err) { return err == ERR_CLOSED || err == ERR_NOT_FOUND; }
 
+/* Has it not done what it was told, or not even understood? Only what is to be prepared may be refused. */
+static bool lost_step(uint32_t what, err_t err) { return err && (what != KV_PREPARE || err == ERR_MESSAGE); }
+
 /*
- * Tells all replicas; those that are gone are left out from now on, and so are those that are out of step
- * (ERR_MESSAGE), which get the whole state anew. The first other error.
+ * Tells all replicas. Those that are gone or out of step are left out from now on, and made sure to be dead before
+ * anybody hears of this change: who asks them would hear what is no more. The first other error.
  */
 static err_t tell_all(struct kv_replicated *kv, uint32_t what, const void *data, size_t bytes)
 {
@@ -136,9 +170,11 @@ static err_t tell_all(struct kv_replicated *kv, uint32_t what, const void *data,
 	for (uint32_t i = 0; i < kv->replicas;) {
 		err_t one = tell(kv, kv->replica[i], what, data, bytes);
 
-		if (gone(one) || one == ERR_MESSAGE) {
-			kv->strays |= one == ERR_MESSAGE;
+		if (gone(one) || lost_step(what, one)) {
+			uint32_t number = kv->replica[i];
+
 			replica_drop(kv, i);
+			fleet_fence(kv->fleet, number);
 			continue;
 		}
 		if (one && !err)
@@ -165,22 +201,24 @@ static void tell_commit(struct kv_replicated *kv, uint64_t sequence)
 static err_t write_here(struct kv_replicated *kv, const struct kv_tag *tag, const void *change, size_t bytes)
 {
 	struct kv_head head = { .sequence = kv->sequence + 1, .tag = *tag };
+	const struct kv_outcome *known = outcome_find(kv, tag);
 	err_t err;
 
-	if (kv_seen(kv, tag))
-		return ERR_OK;
+	if (known || kv_seen(kv, tag))
+		return known ? known->err : ERR_OK;
 	err = prepare(kv, &head, change, bytes);
 	if (!err)
 		err = tell_prepare(kv, &kv->prepared);
 	if (err) {
 		kv->prepared.sequence = 0;
 		tell_all(kv, KV_ABORT, &head.sequence, sizeof head.sequence);
-		return err;
+	} else {
+		commit(kv, head.sequence);
+		tell_commit(kv, head.sequence);
+		kv->writes++;
 	}
-	commit(kv, head.sequence);
-	tell_commit(kv, head.sequence);
-	kv->writes++;
-	return ERR_OK;
+	outcome_add(kv, tag, err);
+	return err;
 }
 
 /* Has all others catch up with the farthest, after the death of the coordinator before. Under the lock. */
@@ -234,25 +272,34 @@ static err_t hand_over(struct kv_replicated *kv, uint32_t to)
 	return err;
 }
 
-/* Those that are not in the view go. */
+/* The dead go. One that is in the view no more answers its clients until it has ended. */
 static void replicas_prune(struct kv_replicated *kv)
 {
 	for (uint32_t i = 0; i < kv->replicas;)
-		if (!view_get(&kv->fleet->view, kv->replica[i]))
+		if (!fleet_lives(kv->fleet, kv->replica[i]))
 			replica_drop(kv, i);
 		else
 			i++;
 }
 
-/* Those that served under another coordinator have all but what recover sends. */
+/*
+ * Those that served under another coordinator have all but what recover sends. So have newcomers that it had told
+ * its view: they serve, and must not be without state for a moment.
+ */
 static void lead(struct kv_replicated *kv)
 {
 	const struct fleet_view *v = &kv->fleet->view;
+	uint32_t number[FLEET_MEMBERS], count = v->count;
+	bool joining[FLEET_MEMBERS];
 
+	for (uint32_t i = 0; i < count; i++) {
+		number[i] = v->member[i].number;
+		joining[i] = v->member[i].state == FLEET_JOINING;
+	}
 	kv->replicas = 0;
-	for (uint32_t i = 0; i < v->count; i++)
-		if (v->member[i].number != kv->fleet->number && v->member[i].state != FLEET_JOINING)
-			kv->replica[kv->replicas++] = v->member[i].number;
+	for (uint32_t i = 0; i < count; i++)
+		if (number[i] != kv->fleet->number && !(joining[i] && tell(kv, number[i], KV_HAS, NULL, 0)))
+			kv->replica[kv->replicas++] = number[i];
 	recover(kv);
 	kv->leading = true;
 }
@@ -283,7 +330,6 @@ static void hand_over_all(struct kv_replicated *kv)
 {
 	uint32_t number = 0;
 
-	kv->strays = false;
 	for (uint32_t next = 0; newcomer(kv, next, &number); next = number + 1)
 		hand_over(kv, number);
 }
@@ -311,6 +357,8 @@ static err_t told_submit(struct kv_replicated *kv, const unsigned char *data, si
 	if (bytes < sizeof head)
 		return ERR_MESSAGE;
 	memcpy(&head, data, sizeof head);
+	/* Who made a view is the last but one to go over to it. */
+	fleet_wait_view(kv->fleet, head.sequence);
 	if (!coordinates(kv))
 		return ERR_AGAIN;
 	return kv_write(kv, &head.tag, data + sizeof head, bytes - sizeof head);
@@ -331,10 +379,9 @@ static err_t told_clear(struct kv_replicated *kv, const unsigned char *data, siz
 	struct kv_head head;
 	err_t err;
 
-	if (bytes != sizeof head + sizeof kv->tags)
+	if (bytes != sizeof head + sizeof kv->tags || kv->loaded)
 		return ERR_MESSAGE;
 	memcpy(&head, data, sizeof head);
-	kv->loaded = false;
 	err = kv->ops->clear(kv->store, head.sequence);
 	if (err)
 		return err;
@@ -352,6 +399,20 @@ static err_t told_sequence(const void *data, size_t bytes, uint64_t *sequence)
 	return ERR_OK;
 }
 
+/*
+ * Numbers of coordinators grow. What an earlier one has sent may be read after words of its successor's; a newcomer
+ * does not know yet who speaks.
+ */
+static bool speaks_late(struct kv_replicated *kv, uint32_t from, uint32_t what)
+{
+	if (what == KV_SUBMIT || from == UINT32_MAX)
+		return false;
+	if (from < kv->leader)
+		return true;
+	kv->leader = from;
+	return false;
+}
+
 static err_t told(void *arg, uint32_t from, uint32_t what, const void *data, size_t bytes, void *answer,
 		  size_t *answered)
 {
@@ -360,8 +421,9 @@ static err_t told(void *arg, uint32_t from, uint32_t what, const void *data, siz
 	size_t room = *answered;
 	err_t err;
 
-	(void)from;
 	*answered = 0;
+	if (speaks_late(kv, from, what))
+		return ERR_DENIED;
 	switch (what) {
 	case KV_SUBMIT:
 		err = told_submit(kv, data, bytes);
@@ -389,6 +451,8 @@ static err_t told(void *arg, uint32_t from, uint32_t what, const void *data, siz
 		err = told_sequence(data, bytes, &sequence);
 		kv->loaded = !err && sequence == kv->sequence;
 		return kv->loaded ? ERR_OK : ERR_MESSAGE;
+	case KV_HAS:
+		return kv->loaded ? ERR_OK : ERR_MESSAGE;
 	default:
 		return ERR_UNSUPPORTED;
 	}
@@ -401,7 +465,7 @@ static err_t submit(struct kv_replicated *kv, uint32_t to, const struct kv_tag *
 		    err_t *result)
 {
 	size_t answered = sizeof *result;
-	struct kv_head head = { .tag = *tag };
+	struct kv_head head = { .sequence = kv->fleet->view.head.version, .tag = *tag };
 	unsigned char *message = malloc(sizeof head + bytes);
 	err_t err;
 
@@ -442,8 +506,6 @@ err_t kv_write(struct kv_replicated *kv, const struct kv_tag *tag, const void *c
 	if (!kv->leading)
 		lead(kv);
 	err = write_here(kv, tag, change, bytes);
-	if (kv->strays)
-		hand_over_all(kv);
 	mutex_unlock(&kv->lock);
 	return err;
 }

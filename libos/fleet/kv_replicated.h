@@ -7,12 +7,14 @@
  * which checks it and makes room, then COMMIT, after which it cannot fail.  So all stores go through the
  * same states, and when a write has returned, whoever asks any member sees it.
  *
- * Deaths: a replica that is gone is left out.  A coordinator that is gone has committed a change nowhere or all
- * survivors have it prepared; its successor sends its own last change and the one that it has prepared to all
- * again, so they are all where the farthest is.  What only some had prepared is dropped, and its writer
- * asks again.  Writes have a tag by which one that was done is known when it comes again.
+ * Deaths: a replica that is gone, or out of step, is left out, and fenced.  A coordinator that is gone has committed a
+ * change nowhere or all survivors have it prepared; its successor sends its own last change and the one that it has
+ * prepared to all again, so they are all where the farthest is.  What only some had prepared is dropped, and its writer
+ * asks again.  Writes have a tag by which one that was done is known when it comes again.  And one that was refused: a
+ * member that died may have asked for it, too, and the coordinator come to that when the writer has gone on.
  *
- * A new member gets the whole state in pieces from the coordinator, which makes no change meanwhile.
+ * A new member gets the whole state in pieces from the coordinator, which makes no change meanwhile. Who has state is
+ * never given it again, for it may answer questions.
  */
 #pragma once
 
@@ -21,6 +23,7 @@
 #define KV_CHANGE_MAX 3900 /* bytes */
 #define KV_TAGS 240        /* of writes, remembered: the last ones, but of one writer only */
 #define KV_TAGS_OF_ONE 4   /* ... its last: others do not make his forgotten as long as there are few */
+#define KV_OUTCOMES 256    /* of writes, remembered by the coordinator alone */
 
 struct kv_store {
 	/* Can the change be made? After ERR_OK apply works, until the next check. An error goes to the writer. */
@@ -48,7 +51,7 @@ struct kv_replicated {
 	uint64_t sequence; /* of the last change that was applied */
 	bool leading;      /* we are the coordinator, and have made the others catch up */
 	bool loaded;
-	bool strays;       /* a replica has lost step */
+	uint32_t leader;   /* the highest number of a coordinator that has told us anything */
 	uint32_t replicas; /* that have the state, the coordinator not among them */
 	uint32_t replica[FLEET_MEMBERS];
 	struct kv_change {
@@ -56,8 +59,13 @@ struct kv_replicated {
 		struct kv_tag tag; /* up to the data it lies as PREPARE has it */
 		unsigned char data[KV_CHANGE_MAX];
 		uint32_t bytes;
-	} last, prepared;             /* applied; to be */
-	struct kv_tag tags[KV_TAGS];  /* the same in all replicas */
+	} last, prepared;            /* applied; to be */
+	struct kv_tag tags[KV_TAGS]; /* the same in all replicas */
+	struct kv_outcome {
+		struct kv_tag tag;
+		err_t err;
+	} outcome[KV_OUTCOMES];       /* what those who asked us were told */
+	uint32_t outcomes;            /* so far */
 	uint64_t writes, handed_over; /* counted */
 };
 

@@ -114,6 +114,14 @@ static bool anyone_new(const struct fleet_view *old, const struct fleet_view *v)
 	return false;
 }
 
+/* Who is out of the view now and was to be: the coordinator ends it, or its successor does. */
+static void see_off(struct fleet_self *s, const struct fleet_view *old, const struct fleet_view *v)
+{
+	for (uint32_t i = 0; i < old->count; i++)
+		if (old->member[i].state == FLEET_LEAVING && !view_get(v, old->member[i].number))
+			s->left = old->member[i].at.pid;
+}
+
 static err_t go_over(struct fleet_self *s, const struct fleet_view *v)
 {
 	struct fleet *f = s->fleet;
@@ -126,6 +134,7 @@ static err_t go_over(struct fleet_self *s, const struct fleet_view *v)
 	f->view = *v;
 	if (v->head.settled > s->settled)
 		s->settled = v->head.settled;
+	see_off(s, old, v);
 	s->rank_waits = s->rank_doubts = 0;
 	self_wake(s);
 	if (!s->serving) {

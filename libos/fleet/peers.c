@@ -114,6 +114,32 @@ bool peer_fence_hung(struct fleet_self *s, struct fleet_peer *p, unsigned ms)
 
 bool peer_fence(struct fleet_self *s, struct fleet_peer *p) { return peer_fence_hung(s, p, 0); }
 
+void fleet_fence(struct fleet *f, uint32_t number)
+{
+	struct fleet_self *s = f->self;
+	struct fleet_peer *p = peer_find(s, number);
+
+	if (!p || p->dead)
+		return;
+	p->users++;
+	peer_fence_wait(s, p);
+	p->users--;
+	event_signal(&s->work);
+}
+
+bool fleet_lives(const struct fleet *f, uint32_t number)
+{
+	const struct fleet_peer *p = peer_find(f->self, number);
+
+	return p ? !p->dead : view_get(&f->view, number) != NULL;
+}
+
+void peer_fence_wait(struct fleet_self *s, struct fleet_peer *p)
+{
+	while (!peer_fence(s, p) && !s->ending)
+		self_wait(s, fabric_now(s->fleet->fabric) + s->ms);
+}
+
 /* --- words -------------------------------------------------------------------------------- */
 
 void fleet_listen(struct fleet *f, enum fleet_port port, fleet_port_fn *fn, void *arg)

@@ -87,6 +87,7 @@ struct fleet_self {
 	uint32_t rank_doubts;       /* how often our patience has ended without a heartbeat */
 	uint32_t rank_waits;        /* ticks without a heartbeat; in late ones */
 	uint64_t beats, beats_seen; /* that came; ... until the last tick */
+	uint64_t left;              /* pid of the last that left our view, and may not have ended yet */
 	struct fleet_newcomer newcomer[FLEET_NEWCOMERS];
 	uint32_t next; /* number of the next newcomer */
 	uint32_t dismissed;
@@ -132,6 +133,8 @@ void peers_prune(struct fleet_self *s);
 void peer_heard(struct fleet_self *s, uint32_t number);
 /* Sees to it that the member is surely dead. False: it could not be done now. */
 bool peer_fence(struct fleet_self *s, struct fleet_peer *p);
+/* Tries until it is so, or we end. */
+void peer_fence_wait(struct fleet_self *s, struct fleet_peer *p);
 /* The same to one that is silent, if it has run for so many ms all the same: else it may wait for its processor. */
 bool peer_fence_hung(struct fleet_self *s, struct fleet_peer *p, unsigned ms);
 

@@ -38,7 +38,8 @@ static err_t handle_register(struct rpc_call *call, const char *path, const stru
 	uint32_t node = table_find(&replica.table, path);
 	struct name_entry e;
 
-	if (node != TABLE_NONE && node != TABLE_ROOT) {
+	/* Repeated it may be on its way: here, and not at others yet. The coordinator knows. */
+	if (node != TABLE_NONE && node != TABLE_ROOT && !rpc_call_repeated(call)) {
 		table_entry(&replica.table, node, &e);
 		if (e.mailbox.pid && mailbox_same(&e.mailbox, mailbox))
 			return ERR_OK;
@@ -56,13 +57,11 @@ static err_t handle_policy(struct rpc_call *call, const char *path, uint32_t pol
 	return change(call, &(struct name_change){ .kind = CHANGE_POLICY, .policy = policy }, path);
 }
 
-/* A removal that came again. */
+/* A removal that came again: its tag says so to the coordinator, which has it done everywhere before it answers. */
 static err_t seen(struct rpc_call *call, struct rpc_answer *answer)
 {
-	struct kv_tag tag = tag_of(call);
-
-	*answer = (struct rpc_answer){ .err = ERR_OK };
-	return kv_seen(&kv, &tag) ? ERR_OK : ERR_NOT_FOUND;
+	(void)call, (void)answer;
+	return ERR_NOT_FOUND;
 }
 
 /* --- questions ------------------------------------------------------------------------------ */

@@ -82,6 +82,12 @@ def test_name_kills(report):
         kills(report, "name", members, 25)
 
 
+def test_name_early_kills(report):
+    """7,000 kills of name's members, also while newcomers join: whoever answers has the whole table"""
+    seeds(report, "name", 40, "--cores", 8, "--members", 4, "--clients", 12, "--calls", 50, "--kills", 100, "--early")
+    seeds(report, "name", 50, "--members", 8, "--clients", 8, "--calls", 50, "--kills", 60, "--early")
+
+
 def test_page_kills(report):
     """4,000 kills of page's members: no call fails, no page is given twice"""
     for members in (2, 3, 5, 8):

@@ -6,7 +6,7 @@
  * The members are structs of this process; fleet_ask calls the receiver at once. One that
  * dies while it runs is left by longjmp.  The store is a list, in which a write that is done twice is
  * seen.  After each run: all survivors have the same list, with every acknowledged write in it once, and
- * nothing that was refused.
+ * nothing that was refused, and who answers questions never had less.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -33,6 +33,7 @@ static struct member {
 	struct kv_replicated kv;
 	struct list list;
 	bool alive;
+	bool serves; /* it has been told a view: its clients ask it */
 } members[MEMBERS];
 
 static unsigned messages; /* sent so far */
@@ -95,8 +96,11 @@ static err_t list_load(void *store, const void *from, size_t bytes)
 
 static err_t list_clear(void *store, uint64_t sequence)
 {
+	struct list *l = store;
+
 	(void)sequence;
-	((struct list *)store)->count = 0;
+	assert_false(members[l->number].serves);
+	l->count = 0;
 	return ERR_OK;
 }
 
@@ -174,6 +178,17 @@ err_t fleet_ask(struct fleet *f, uint32_t number, enum fleet_port port, uint32_t
 	return members[number].alive ? err : ERR_CLOSED;
 }
 
+void fleet_fence(struct fleet *f, uint32_t number)
+{
+	(void)f;
+	if (members[number].alive)
+		die(number);
+}
+
+bool fleet_lives(const struct fleet *f, uint32_t number) { return members[number].alive || view_get(&f->view, number); }
+
+void fleet_wait_view(struct fleet *f, uint64_t v) { assert_true(f->view.head.version >= v); }
+
 static err_t changed(struct member *m, const struct told *t)
 {
 	(void)t;
@@ -245,6 +260,7 @@ static void start(unsigned count)
 		assert_int_equal(kv_start(&members[i].kv), ERR_CLOSED);
 		views(i);
 		assert_int_equal(kv_start(&members[i].kv), ERR_OK);
+		members[i].serves = true;
 	}
 	views(UINT32_MAX);
 }
@@ -466,6 +482,76 @@ static void deaths_in_recovery(void **state)
 	assert_true(again > 10);
 }
 
+/* A newcomer that was told its view serves; the coordinator dies before it says so. */
+static void who_serves_is_not_given_all_again(void **state)
+{
+	(void)state;
+	start(3);
+	for (unsigned i = 1; i <= 5; i++)
+		assert_int_equal(client_write(0, i), ERR_OK);
+	members[3].alive = true;
+	views(3);
+	assert_int_equal(kv_start(&members[3].kv), ERR_OK);
+	members[3].serves = true;
+	members[0].alive = false;
+	views(3); /* list_clear would find it out */
+	assert_true(members[3].alive);
+	assert_int_equal(client_write(3, 6), ERR_OK);
+	assert_int_equal(survivors_agree()->count, 6);
+}
+
+/* What an earlier coordinator has sent is refused once another has spoken. */
+static void a_late_word_is_refused(void **state)
+{
+	unsigned char prepare[sizeof(uint64_t) + sizeof(struct kv_tag) + 1] = { 3 };
+	size_t answered = 0;
+	struct told t = { .from = 0, .what = 1, .data = prepare, .bytes = sizeof prepare, .answered = &answered };
+
+	(void)state;
+	start(3);
+	assert_int_equal(client_write(0, 1), ERR_OK);
+	members[0].alive = false;
+	assert_int_equal(client_write(2, 2), ERR_OK);
+	assert_int_equal(run(2, deliver, &t), ERR_DENIED);
+	t.from = 1;
+	assert_int_equal(run(2, deliver, &t), ERR_OK);
+	assert_int_equal(members[2].kv.prepared.sequence, 3);
+	assert_int_equal(client_write(2, 3), ERR_OK);
+	assert_int_equal(survivors_agree()->count, 3);
+}
+
+/* A member that has died asked for it, too, and the coordinator sees that when the writer has gone on. */
+static void a_refusal_is_remembered(void **state)
+{
+	unsigned char submit[sizeof(uint64_t) + sizeof(struct kv_tag) + 1] = { 0 };
+	struct kv_tag tag = { .who = 7, .which = REFUSED };
+	err_t result = ERR_OK;
+	size_t answered = sizeof result;
+	struct told t = { .from = 1, .data = submit, .bytes = sizeof submit, .answer = &result, .answered = &answered };
+
+	(void)state;
+	start(3);
+	assert_int_equal(client_write(2, REFUSED), ERR_DENIED);
+	memcpy(submit + sizeof(uint64_t), &tag, sizeof tag);
+	submit[sizeof submit - 1] = 50; /* it could be done by now */
+	assert_int_equal(run(0, deliver, &t), ERR_OK);
+	assert_int_equal(result, ERR_DENIED);
+	assert_int_equal(survivors_agree()->count, 0);
+}
+
+/* A replica that has missed a change is ended before the next is acknowledged. */
+static void who_is_out_of_step_is_fenced(void **state)
+{
+	(void)state;
+	start(3);
+	assert_int_equal(client_write(0, 1), ERR_OK);
+	members[2].kv.sequence = 0;
+	assert_int_equal(client_write(0, 2), ERR_OK);
+	assert_false(members[2].alive);
+	assert_int_equal(members[0].kv.replicas, 1);
+	assert_int_equal(survivors_agree()->count, 2);
+}
+
 static void malformed_messages_change_nothing(void **state)
 {
 	unsigned char junk[64] = { 0 };
@@ -495,6 +581,10 @@ int main(void)
 		cmocka_unit_test(what_was_refused_stays_so),
 		cmocka_unit_test(deaths_in_hand_over),
 		cmocka_unit_test(deaths_in_recovery),
+		cmocka_unit_test(who_serves_is_not_given_all_again),
+		cmocka_unit_test(a_late_word_is_refused),
+		cmocka_unit_test(a_refusal_is_remembered),
+		cmocka_unit_test(who_is_out_of_step_is_fenced),
 		cmocka_unit_test(malformed_messages_change_nothing),
 	};
 
