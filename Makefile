@@ -336,7 +336,7 @@ $(BUILD)/host/bench_host: $(BENCH_HOST_C) $(BENCH_HOST_H) | $(DEPS)
 SIM_KERNEL_C := $(filter-out kernel/core/startup.c kernel/core/elf.c,$(wildcard kernel/core/*.c)) tools/sim/island/machine.c
 SIM_MONITOR_C := $(wildcard monitor/agree/*.c monitor/caps/*.c) $(filter-out %/machine.c,$(wildcard tools/sim/island/*.c)) \
 	$(wildcard $(addprefix monitor/,request.c pending.c process_table.c outgoing.c text.c memory.c regions.c cores.c core_table.c \
-	parcels.c archive.c plan.c process.c migrate.c spawn.c members.c member_*.c)) kernel/core/elf.c \
+	parcels.c archive.c plan.c process.c programs.c migrate.c spawn.c members.c member_*.c)) kernel/core/elf.c \
 	$(addprefix libos/core/,ram.c slot.c buddy.c monitor_proto.c error_text.c)
 SIM_FLAGS = $(subst -O1,-O2,$(HOST_FLAGS))
 SIM_ISLAND_FLAGS = $(SIM_FLAGS) -fPIC -fvisibility=hidden -fno-stack-protector -fcf-protection=none

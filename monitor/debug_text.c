@@ -51,7 +51,7 @@ static err_t piece_fill(struct spawn *s, const struct spawn_piece *piece)
 {
 	cptr_t frame = ours(s, SLOT_IMAGE);
 	void *to;
-	err_t err = spawn_window(frame, piece->pages, &to);
+	err_t err = spawn_window(frame, 0, 0, piece->pages, MAP_READ | MAP_WRITE, &to);
 
 	if (err)
 		return err;

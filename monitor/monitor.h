@@ -243,6 +243,7 @@ struct spawn_args {
 	uint64_t ticket;    /* of the request, so that it starts once however often it is asked for; 0: none */
 	bool devices;       /* gets the interrupts and ports of this core */
 	bool service;       /* may do what only services may */
+	uint32_t program;   /* a number by program_put, from heir_pid; 0: that of the boot archive */
 	/* The mailbox for its argument page; pid 0: none. */
 	uint64_t heir_pid, heir_secret;
 	uint32_t heir_service, heir_heap;
@@ -256,6 +257,8 @@ void process_gone(struct process *p);
 /* Looks at all processes after the CPU driver has stopped one for a fault. */
 void process_faults(void);
 void process_spawn_request(struct request *r);
+/* monitor/programs.c */
+void program_send_request(struct request *r);
 /* monitor/migrate.c: a process is asked to go on on another core, says what came of it, or ends before. */
 void process_migrate(struct request *r);
 void process_migrated(struct request *r);

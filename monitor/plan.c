@@ -77,13 +77,13 @@ void plan_member(unsigned pages, struct plan *out)
 	plan_objects(out);
 }
 
-err_t plan_make(const struct elf_image *elf, struct plan *out)
+err_t plan_make(const struct elf_image *elf, bool all, struct plan *out)
 {
 	uint64_t data = 0;
 	vaddr_t end;
 
 	for (unsigned i = 0; i < elf->count; i++) {
-		if (plan_segment_private(&elf->segment[i]))
+		if (all || plan_segment_private(&elf->segment[i]))
 			data += plan_segment_pages(&elf->segment[i]);
 	}
 	*out = (struct plan){ 0 };

@@ -42,8 +42,8 @@ unsigned plan_segment_pages(const struct elf_segment *s);
 unsigned plan_local_pages(const struct elf_image *elf);
 /* The same for what a member on another core has of its own: `pages` from USER_LOCAL_VA on are its image. */
 void plan_member(unsigned pages, struct plan *out);
-/* ERR_NO_MEMORY when the program is larger than a plan can be. */
-err_t plan_make(const struct elf_image *elf, struct plan *out);
+/* `all`: no segment stays in the archive. ERR_NO_MEMORY when the program is larger than a plan can be. */
+err_t plan_make(const struct elf_image *elf, bool all, struct plan *out);
 
 /*
  * Fills an argument page: argc, argv (each NUL-terminated in `text`), the environment, which is what follows the

@@ -53,6 +53,7 @@ struct process {
 	uint8_t block_bits; /* of the RAM block that it is made of */
 	bool collected;     /* dead, and somebody has its status */
 	bool stays;         /* is not moved: a service, or has the devices of its core */
+	bool from_file;     /* its name is not one of the boot archive */
 	bool service;       /* monitor 0 started it as a service, or a service its own program again */
 	bool watches;       /* it has asked to be told of the ends of others */
 	uint32_t offered;   /* connections that it has not accepted yet */

@@ -78,6 +78,7 @@ static const struct handler handlers[MON_OPS] = {
 	[MON_CAP_FETCH] = { caps_fetch_request, FROM_PROCESS, HERE, false, false, false },
 	[MON_CAP_SEND] = { caps_send_request, FROM_PROCESS, HERE, false, false, false },
 	[MON_CAP_RECEIVE] = { caps_receive_request, FROM_PROCESS, HERE, false, false, false },
+	[MON_PROGRAM] = { program_send_request, FROM_PROCESS, HERE, false, false, false },
 	[MON_CAP_RETYPE] = { caps_retype_request, FROM_PROCESS, HERE, false, false, false },
 	[MON_CAP_DELETE] = { caps_delete_request, FROM_PROCESS, HERE, false, false, false },
 	[MON_CAP_REVOKE] = { caps_revoke_request, FROM_PROCESS, HERE, false, false, false },

@@ -152,6 +152,12 @@ static err_t map_pages(struct spawn *s, cptr_t source, vaddr_t va, unsigned page
 	return ERR_OK;
 }
 
+/* Has the process this segment in its image? Else it lies in the archive. */
+static bool segment_own(const struct spawn *s, const struct elf_segment *g)
+{
+	return !s->entry || plan_segment_private(g);
+}
+
 static unsigned segment_flags(const struct elf_segment *g)
 {
 	return (g->flags & ELF_READ ? MAP_READ : 0) | (g->flags & ELF_WRITE ? MAP_WRITE : 0) |
@@ -164,7 +170,7 @@ static err_t spawn_segments(struct spawn *s)
 
 	for (unsigned i = 0; i < s->elf.count; i++) {
 		const struct elf_segment *g = &s->elf.segment[i];
-		bool own = plan_segment_private(g);
+		bool own = segment_own(s, g);
 		unsigned pages = plan_segment_pages(g);
 		uint64_t first = own ? data : (s->entry->offset + g->offset) >> PAGE_BITS;
 		err_t err = map_pages(s, own ? s->image : TASK_ARCHIVE, g->address & ~(vaddr_t)(PAGE_SIZE - 1), pages,
@@ -207,6 +213,16 @@ static err_t spawn_memory(struct spawn *s)
 	return err;
 }
 
+/* Of a program in the archive. */
+static err_t spawn_open(struct spawn *s)
+{
+	const struct archive_entry *e = s->entry;
+	err_t err =
+		elf_open(&s->elf, (const uint8_t *)monitor.archive + e->offset, e->size, e->size, PLAN_LOW, PLAN_HIGH);
+
+	return err ? err : plan_make(&s->elf, false, &s->plan);
+}
+
 /* --- the pieces again: in the order in which spawn_segments took slots for them ----- */
 
 err_t spawn_again(struct spawn *s, struct process *p)
@@ -214,12 +230,9 @@ err_t spawn_again(struct spawn *s, struct process *p)
 	err_t err;
 
 	*s = (struct spawn){ .p = p, .entry = archive_find(monitor.archive, p->name), .tables = MEMBER_TABLES };
-	if (!s->entry)
+	if (!s->entry || p->from_file)
 		return ERR_NOT_FOUND;
-	err = elf_open(&s->elf, (const uint8_t *)monitor.archive + s->entry->offset, s->entry->size, PLAN_LOW,
-		       PLAN_HIGH);
-	if (!err)
-		err = plan_make(&s->elf, &s->plan);
+	err = spawn_open(s);
 	s->image = s->tables + s->plan.tables + MEMBER_ROOTS;
 	return err;
 }
@@ -254,10 +267,10 @@ bool spawn_piece_find(struct spawn *s, vaddr_t va, struct spawn_piece *out)
 	return false;
 }
 
-err_t spawn_window(cptr_t frame, unsigned pages, void **at)
+err_t spawn_window(cptr_t frame, unsigned half, uint64_t first, unsigned pages, unsigned flags, void **at)
 {
-	*at = (void *)WINDOW_VA;
-	return frame_map(frame, window, 0, pages, 0, MAP_READ | MAP_WRITE);
+	*at = (uint8_t *)WINDOW_VA + (size_t)half * SPAWN_WINDOW * PAGE_SIZE;
+	return frame_map(frame, window, half * SPAWN_WINDOW, pages, (unsigned)first, flags);
 }
 
 /* --- contents --------------------------------------------------------------------------- */
@@ -296,11 +309,12 @@ static err_t fill_arguments(struct spawn *s, struct process_args *a, const struc
 	return plan_arguments(a, args->text, args->length, args->arguments);
 }
 
+/* Of a program in the archive. */
 static void fill_data(struct spawn *s, uint8_t *image)
 {
 	uint8_t *page = image + PAGE_SIZE;
 
-	for (unsigned i = 0; i < s->elf.count; i++) {
+	for (unsigned i = 0; i < s->elf.count && s->entry; i++) {
 		const struct elf_segment *g = &s->elf.segment[i];
 
 		if (!plan_segment_private(g))
@@ -310,12 +324,12 @@ static void fill_data(struct spawn *s, uint8_t *image)
 	}
 }
 
-/* Pages of the image frame up to the last that gets contents; what lies behind them, bss and stack, is zero already. */
+/* Pages of the image frame up to the last that gets contents here; what lies behind them is zero, or program_fill's. */
 static uint64_t pages_filled(const struct spawn *s)
 {
 	uint64_t at = 1, filled = 1;
 
-	for (unsigned i = 0; i < s->elf.count; i++) {
+	for (unsigned i = 0; i < s->elf.count && s->entry; i++) {
 		const struct elf_segment *g = &s->elf.segment[i];
 
 		if (!plan_segment_private(g))
@@ -391,6 +405,8 @@ static err_t spawn_build(struct spawn *s, const struct spawn_args *args)
 		err = spawn_memory(s);
 	if (!err)
 		err = spawn_fill(s, args);
+	if (!err && !s->entry)
+		err = program_fill(s);
 	if (!err)
 		err = spawn_setup(s);
 	if (!err)
@@ -412,43 +428,65 @@ static err_t spawn_make(struct spawn *s, const struct spawn_args *args)
 	return err;
 }
 
+static err_t spawn_named(struct spawn *s, const struct spawn_args *args, struct process **out)
+{
+	err_t err;
+
+	s->p = process_table_new(&monitor.processes, args->text);
+	if (!s->p)
+		return ERR_NO_MEMORY;
+	s->p->pid = (uint64_t)monitor.core << 32 | s->p->number;
+	s->p->ticket = args->ticket;
+	s->p->id = args->id;
+	s->p->service = args->service;
+	s->p->from_file = !s->entry;
+	s->p->stays = args->service || args->devices;
+	err = spawn_make(s, args);
+	if (err) {
+		process_table_drop(&monitor.processes, s->p);
+		return err;
+	}
+	if (monitor.verbose)
+		report("monitor %u: %s (%u.%u) starts", monitor.core, s->p->name, monitor.core, s->p->number);
+	*out = s->p;
+	return ERR_OK;
+}
+
+static err_t spawn_from_frame(struct spawn *s, const struct spawn_args *args, struct process **out)
+{
+	err_t err = program_open(args->program, args->heir_pid, &s->file);
+
+	if (err)
+		return err;
+	err = elf_open(&s->elf, s->file.head, PAGE_SIZE, s->file.bytes, PLAN_LOW, PLAN_HIGH);
+	if (!err)
+		err = plan_make(&s->elf, true, &s->plan);
+	if (!err)
+		err = spawn_named(s, args, out);
+	program_close(&s->file);
+	return err;
+}
+
 err_t process_spawn(const struct spawn_args *args, struct process **out)
 {
 	static struct spawn s; /* one at a time; too large for comfort on the stack */
 	err_t err;
 
-	s = (struct spawn){ .entry = archive_find(monitor.archive, args->text), .next = TASK_FREE };
+	s = (struct spawn){ .next = TASK_FREE };
+	if (args->program)
+		return spawn_from_frame(&s, args, out);
+	s.entry = archive_find(monitor.archive, args->text);
 	if (!s.entry)
 		return ERR_NOT_FOUND;
-	err = elf_open(&s.elf, (const uint8_t *)monitor.archive + s.entry->offset, s.entry->size, PLAN_LOW, PLAN_HIGH);
-	if (!err)
-		err = plan_make(&s.elf, &s.plan);
-	if (err)
-		return err;
-	s.p = process_table_new(&monitor.processes, args->text);
-	if (!s.p)
-		return ERR_NO_MEMORY;
-	s.p->pid = (uint64_t)monitor.core << 32 | s.p->number;
-	s.p->ticket = args->ticket;
-	s.p->id = args->id;
-	s.p->service = args->service;
-	s.p->stays = args->service || args->devices;
-	err = spawn_make(&s, args);
-	if (err) {
-		process_table_drop(&monitor.processes, s.p);
-		return err;
-	}
-	if (monitor.verbose)
-		report("monitor %u: %s (%u.%u) starts", monitor.core, s.p->name, monitor.core, s.p->number);
-	*out = s.p;
-	return ERR_OK;
+	err = spawn_open(&s);
+	return err ? err : spawn_named(&s, args, out);
 }
 
 void process_spawn_right(struct request *r, const struct text *text)
 {
 	const struct process *p = origin_process(r->from);
 
-	r->m.word[3] &= ~(uint64_t)UINT32_MAX;
+	r->m.word[3] &= ~UINT64_C(1);
 	r->m.word[3] |= p->service && text && !strcmp(p->name, text->data);
 }
 
@@ -471,6 +509,7 @@ void process_spawn_request(struct request *r)
 				    .id = (uint32_t)r->m.word[2],
 				    .ticket = r->m.word[1],
 				    .service = r->m.word[3] & 1,
+				    .program = (uint32_t)r->m.word[3] >> 1,
 				    .heir_pid = r->m.word[4],
 				    .heir_secret = r->m.word[5],
 				    .heir_service = (uint32_t)(r->m.word[3] >> 32) };

@@ -69,8 +69,9 @@ static err_t image_open(struct elf_image *image)
 {
 	const struct archive_entry *e = archive_find(monitor.archive, KERNEL_NAME);
 
-	return e ? elf_open(image, (const char *)monitor.archive + e->offset, e->size, KERNEL_LOW, UINT64_MAX)
-		 : ERR_NOT_FOUND;
+	if (!e)
+		return ERR_NOT_FOUND;
+	return elf_open(image, (const char *)monitor.archive + e->offset, e->size, e->size, KERNEL_LOW, UINT64_MAX);
 }
 
 static void running_replace(cptr_t block)

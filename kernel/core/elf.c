@@ -116,19 +116,19 @@ static err_t image_check(const struct elf_image *image)
 	return ERR_OK;
 }
 
-err_t elf_open(struct elf_image *image, const void *data, uint64_t size, vaddr_t low, vaddr_t high)
+err_t elf_open(struct elf_image *image, const void *data, uint64_t head, uint64_t size, vaddr_t low, vaddr_t high)
 {
 	struct elf_header h;
 	struct elf_program p;
 	err_t err = ERR_OK;
 
 	*image = (struct elf_image){ .data = data, .size = size, .end = low };
-	if (size < sizeof h)
+	if (head < sizeof h)
 		return ERR_ELF_FORMAT;
 	bytes_copy(&h, image->data, sizeof h);
 	if (!header_ok(&h))
 		return ERR_ELF_FORMAT;
-	if (h.program_offset > size || h.program_count > (size - h.program_offset) / sizeof p)
+	if (h.program_offset > head || h.program_count > (head - h.program_offset) / sizeof p)
 		return ERR_ELF_RANGE;
 	image->entry = h.entry;
 	for (unsigned i = 0; !err && i < h.program_count; i++) {

@@ -35,9 +35,10 @@ struct elf_image {
 };
 
 /*
- * Reads the headers of the executable in data[0, size). Segments must lie in
- * [low, high). ERR_ELF_FORMAT: not an x86-64 executable that is linked to fixed
- * addresses, or more segments than ELF_SEGMENTS_MAX; ERR_ELF_RANGE: something
- * lies outside the file or those addresses, overlaps, or is not aligned.
+ * Reads the headers of an executable of `size` bytes, of which data[0, head) is
+ * there and must hold them. Segments must lie in [low, high). ERR_ELF_FORMAT: not an
+ * x86-64 executable that is linked to fixed addresses, or more segments than
+ * ELF_SEGMENTS_MAX; ERR_ELF_RANGE: something lies outside the file, its head or those
+ * addresses, overlaps, or is not aligned.
  */
-err_t elf_open(struct elf_image *image, const void *data, uint64_t size, vaddr_t low, vaddr_t high);
+err_t elf_open(struct elf_image *image, const void *data, uint64_t head, uint64_t size, vaddr_t low, vaddr_t high);

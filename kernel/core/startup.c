@@ -77,7 +77,7 @@ static void monitor_open(struct birth *b)
 	if (!e)
 		kernel_panic("the boot archive has no file \"%s\"", MONITOR_NAME);
 	b->file = arch_start.info.archive + e->offset;
-	err = elf_open(&b->image, arch_window(b->file), e->size, USER_LOCAL_VA, ARCHIVE_VA);
+	err = elf_open(&b->image, arch_window(b->file), e->size, e->size, USER_LOCAL_VA, ARCHIVE_VA);
 	if (err)
 		kernel_panic("\"%s\" in the boot archive: %s", MONITOR_NAME, error_text(err));
 }

@@ -429,9 +429,10 @@ static bool strings_join(char *out, size_t size, size_t *at, const char *const *
 
 err_t mon_start(coreid_t core, const struct mon_start *s, uint64_t *pid)
 {
-	struct mon_message m = { .word = { core, s->ticket,
-					   s->id | (uint64_t)s->argc << 32 | (uint64_t)s->heir_heap << 40,
-					   (uint64_t)s->heir.service << 32, s->heir.pid, s->heir.secret } };
+	struct mon_message m = {
+		.word = { core, s->ticket, s->id | (uint64_t)s->argc << 32 | (uint64_t)s->heir_heap << 40,
+			  (uint64_t)s->heir.service << 32 | s->program << 1, s->heir.pid, s->heir.secret }
+	};
 	char text[MON_TEXT_MAX];
 	size_t length = 0;
 	err_t err;
@@ -444,6 +445,16 @@ err_t mon_start(coreid_t core, const struct mon_start *s, uint64_t *pid)
 	err = call_text(MON_SPAWN, &m, text, length);
 	if (!err && pid)
 		*pid = m.word[0];
+	return err;
+}
+
+err_t mon_program(coreid_t core, cptr_t frame, uint32_t *number)
+{
+	struct mon_message m = { .word = { core, frame } };
+	err_t err = call(MON_PROGRAM, &m);
+
+	if (!err)
+		*number = (uint32_t)m.word[0];
 	return err;
 }
 

@@ -113,9 +113,12 @@ struct mon_start {
 	uint32_t id;             /* the process service's number for it; 0: none */
 	struct mon_address heir; /* in its argument page; pid 0: none */
 	uint32_t heir_heap;      /* likewise, up to 24 bits */
+	uint32_t program;        /* by mon_program, sent by the process `heir.pid`; 0: argv[0] of the boot archive */
 	uint64_t ticket; /* however often it is asked for with the same on that core, it starts once; 0: each time */
 };
 err_t mon_start(coreid_t core, const struct mon_start *s, uint64_t *pid);
+/* Sends a frame with a program to a core, to be started there next; its number. Needs RIGHT_READ. */
+err_t mon_program(coreid_t core, cptr_t frame, uint32_t *number);
 /*
  * Has all threads of a process go on on `core`, which it spans from then on; returns when they do, or why not.
  * ERR_DENIED: a service, which stays.

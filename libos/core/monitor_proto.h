@@ -60,7 +60,8 @@ enum mon_op {
 	MON_RAM_FREE, /* w0 = slot of a capability got by MON_RAM; all of it is taken back */
 	/* text: arguments and environment, NUL-terminated each. w0 = core, w1 = ticket or 0: asked again, it is started
 	   once; w2 = the process service's number for it, or 0 | arguments << 32 (0: no environment) | heir_heap << 40;
-	   w3 = between monitors: it is a service | service << 32, w4 = pid, w5 = secret of the mailbox that it finds
+	   w3 = between monitors: it is a service | number of a program by MON_PROGRAM << 1, which w4 sent (0: the
+	   boot archive's of that name) | service << 32, w4 = pid, w5 = secret of the mailbox that it finds
 	   in its argument page, pid 0: none -> w0 = pid */
 	MON_SPAWN,
 	MON_WAIT, /* w0 = pid -> w0 = enum mon_cause, w1 = status. Answered when it ends */
@@ -186,6 +187,9 @@ enum mon_op {
 	 * w2 = enum mon_debug | bytes << 8, w3 = address, w4, w5 = data
 	 */
 	MON_DEBUG,
+	/* from a process. w0 = core, w1 = slot: a frame that holds a program, for the next start by this process there
+	   -> w0 = its number, for MON_SPAWN */
+	MON_PROGRAM,
 	MON_OPS
 };
 

@@ -3,6 +3,7 @@
 #include "libos/core/dispatcher.h"
 #include "libos/core/invoke.h"
 #include "libos/core/monitor_client.h"
+#include "libos/core/ram.h"
 #include "libos/thread/thread.h"
 #include "libos/x86/context.h"
 
@@ -23,6 +24,14 @@ err_t shared_revoke(cptr_t cap)
 	err_t err = cap_revoke(cap);
 
 	return err == ERR_CAP_REMOTE ? mon_call(MON_CAP_REVOKE, &m) : err;
+}
+
+void shared_free(cptr_t object)
+{
+	struct cap_info info;
+
+	if (!cap_identify(object, &info) && !shared_revoke(object) && !shared_delete(object))
+		ram_reclaim(object, info.base, info.bits);
 }
 
 err_t shared_retype(cptr_t src, uint64_t offset, unsigned type, unsigned bits, unsigned count, cptr_t dst)

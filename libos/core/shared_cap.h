@@ -14,6 +14,8 @@
 err_t shared_delete(cptr_t cap);
 /* On all cores. Needs all rights. */
 err_t shared_revoke(cptr_t cap);
+/* As ram_free, of what other cores and monitors may have. */
+void shared_free(cptr_t object);
 /*
  * RAM that is another core's: what is made of it is this core's own from then on. Where that fails for one of several
  * objects, those before it stay.

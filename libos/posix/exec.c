@@ -25,8 +25,9 @@ static int become(const char *path, char *const *argv, char *const *envp, bool s
 	launch_pack(&l, envp, &text);
 	inherit_section(&text, INHERIT_CHILDREN);
 	children_pack(&text);
-	error = inherit_become(l.program, &text);
+	error = inherit_become(&l.program, &text);
 	inherit_free(&text);
+	launch_drop(&l);
 	return errno_fail(error);
 }
 

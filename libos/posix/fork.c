@@ -26,12 +26,12 @@
 #include "kernel/abi/error.h"
 #include "libos/core/dispatcher.h"
 #include "libos/core/invoke.h"
-#include "libos/core/ram.h"
 #include "libos/core/shared_cap.h"
 #include "libos/core/slot.h"
 #include "libos/core/vspace.h"
 #include "libos/fabric/metal.h"
 #include "libos/posix/errno.h"
+#include "libos/posix/executable.h"
 #include "libos/posix/process.h"
 #include "libos/posix/pthread_self.h"
 #include "libos/posix/signals.h"
@@ -131,15 +131,6 @@ static err_t memory_send(const struct window *w)
 	return err ? err : line_send(w->channel, 0, 0);
 }
 
-/* Another core may have copies of it: the monitors see to those. */
-static void frame_give_back(cptr_t frame)
-{
-	struct cap_info info;
-
-	if (!cap_identify(frame, &info) && !shared_revoke(frame) && !shared_delete(frame))
-		ram_reclaim(frame, info.base, info.bits);
-}
-
 err_t fork_send(struct channel *c)
 {
 	struct window w = { .channel = c };
@@ -159,7 +150,7 @@ err_t fork_send(struct channel *c)
 		__malloc_unlock(NULL);
 	}
 	vspace_unmap(w.at);
-	frame_give_back(w.frame);
+	shared_free(w.frame);
 	return err;
 }
 
@@ -171,16 +162,21 @@ static int child_make(struct program *child)
 				  .values = p->values,
 				  .cancel_state = p->cancel_state,
 				  .cancel_type = p->cancel_type };
+	static struct executable e; /* with a path in it; one thread forks */
 	struct inherit text = { .forks = true };
-	int error;
+	int error = executable_own(&e);
 
+	if (error)
+		return error;
+	executable_pack(&e, &text);
 	inherit_section(&text, INHERIT_FORK);
 	inherit_add(&text, &f, sizeof f);
 	inherit_section(&text, INHERIT_HANDLERS);
 	signals_handlers_pack(&text);
 	inherit_pack(&text);
-	error = inherit_start(process_args()->name, PROC_ANYWHERE, &text, child);
+	error = inherit_start(&e, PROC_ANYWHERE, &text, child);
 	inherit_free(&text);
+	executable_drop(&e);
 	return error;
 }
 

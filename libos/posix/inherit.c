@@ -18,6 +18,7 @@
 #include "libos/fabric/fabric.h"
 #include "libos/posix/children.h"
 #include "libos/posix/errno.h"
+#include "libos/posix/executable.h"
 #include "libos/posix/fork.h"
 #include "libos/posix/signals.h"
 #include "libos/posix/spawn_actions.h"
@@ -217,9 +218,10 @@ static int child_serve(uint64_t pid, const struct inherit *text)
 	return (int)answer.word[0];
 }
 
-int inherit_start(const char *program, uint32_t core, const struct inherit *text, struct program *out)
+int inherit_start(const struct executable *program, uint32_t core, const struct inherit *text, struct program *out)
 {
-	const char *const argv[] = { program, NULL };
+	const char *const argv[] = { program->name, NULL };
+	struct program_heir heir = { .frame = program->frame };
 	err_t err;
 	int answer;
 
@@ -227,9 +229,11 @@ int inherit_start(const char *program, uint32_t core, const struct inherit *text
 		return text->error;
 	mutex_lock(&nursery.lock);
 	err = nursery_open();
+	heir.mailbox = nursery.service.mailbox;
+	if (text->forks)
+		heir.heap = (uint32_t)heap_chunks();
 	if (!err)
-		err = program_start_heir(argv, core, &nursery.service.mailbox,
-					 text->forks ? (uint32_t)heap_chunks() : 0, out);
+		err = program_start_heir(argv, core, &heir, out);
 	if (!err)
 		err = child_add(out);
 	/* Of processes, of those that are watched, of memory there are so many, and later there may be more. */
@@ -248,9 +252,10 @@ int inherit_start(const char *program, uint32_t core, const struct inherit *text
 }
 
 /* In a process that waits for its successor nothing else is done; what fails leaves it as it was. */
-int inherit_become(const char *program, const struct inherit *text)
+int inherit_become(const struct executable *program, const struct inherit *text)
 {
-	const char *const argv[] = { program, NULL };
+	const char *const argv[] = { program->name, NULL };
+	struct program_heir heir = { .frame = program->frame };
 	struct program next = { 0 };
 	int answer = text->error;
 	err_t err;
@@ -259,8 +264,9 @@ int inherit_become(const char *program, const struct inherit *text)
 		return answer;
 	mutex_lock(&nursery.lock);
 	err = nursery_open();
+	heir.mailbox = nursery.service.mailbox;
 	if (!err)
-		err = program_start_successor(argv, &nursery.service.mailbox, &next.pid);
+		err = program_start_successor(argv, &heir, &next.pid);
 	if (!err)
 		err = child_add(&next);
 	answer = err ? errno_from(err) : child_serve(next.pid, text);
@@ -350,6 +356,9 @@ static int take(const struct inherit *text, int *argc, char ***argv)
 
 	if (!error)
 		error = inherit_unpack(text);
+	data = inherit_find(text, INHERIT_PROGRAM, &bytes);
+	if (!error && data)
+		error = executable_unpack(data, bytes);
 	data = inherit_find(text, INHERIT_ACTIONS, &bytes);
 	if (!error && data)
 		error = spawn_actions_do(data, bytes);

@@ -26,7 +26,8 @@ enum inherit_section {
 	INHERIT_PLACE,    /* umask, working directory */
 	INHERIT_CHILDREN, /* those of a process that becomes another program: children.c */
 	INHERIT_HANDLERS, /* of signals, for a fork's child: signals.c */
-	INHERIT_FORK      /* likewise: fork.c, which sends memory behind the text */
+	INHERIT_FORK,     /* likewise: fork.c, which sends memory behind the text */
+	INHERIT_PROGRAM   /* the file that the child is a process of: executable.c */
 };
 
 struct inherit_state {
@@ -60,15 +61,16 @@ int inherit_unpack(const struct inherit *text);
 /* There is no child that takes it: its files are nobody's. */
 void inherit_undo(const struct inherit *text);
 
+struct executable;
 /*
- * The parent's side: starts the program (as named in the boot archive), which is among the children from then on, hands
+ * The parent's side: starts the program, which is among the children from then on, hands
  * the text over, and waits until the child has taken it. Returns an errno, and then there is no child; ECHILD: it
  * ended before that.
  */
-int inherit_start(const char *program, uint32_t core, const struct inherit *text, struct program *out);
+int inherit_start(const struct executable *program, uint32_t core, const struct inherit *text, struct program *out);
 
 /* The same for a program that takes this process's place: returns an errno, or not at all. */
-int inherit_become(const char *program, const struct inherit *text);
+int inherit_become(const struct executable *program, const struct inherit *text);
 
 /* The child's side, before main. Without a mailbox nothing happens, and *argv is as it was. */
 void inherit_take(int *argc, char ***argv);

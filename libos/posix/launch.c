@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "kernel/abi/error.h"
@@ -28,19 +29,6 @@ static const char *archive_name(const char *path)
 		if (!strncmp(path, folders[i], strlen(folders[i])))
 			return path + strlen(folders[i]);
 	return NULL;
-}
-
-/* The first bytes of a file; -1 and errno. */
-static ssize_t head_read(const char *path, char *to, size_t bytes)
-{
-	int fd = open(path, O_RDONLY);
-	ssize_t n;
-
-	if (fd < 0)
-		return -1;
-	n = read(fd, to, bytes);
-	close(fd);
-	return n;
 }
 
 /* "#! interpreter argument": two words at most, the second with its blanks. */
@@ -74,29 +62,58 @@ static int program_in_archive(struct launch *l, const char *name)
 
 	if (err)
 		return errno_from(err);
-	l->program = name;
-	return file.size < 4 || memcmp(file.data, ELF_MARK, 4) ? ENOEXEC : 0;
+	if (file.size < 4 || memcmp(file.data, ELF_MARK, 4))
+		return ENOEXEC;
+	strncpy(l->program.name, name, sizeof l->program.name - 1);
+	return 0;
 }
 
-static int path_find(struct launch *l, const char *path)
+static int path_find(struct launch *l, const char *path, bool script);
+
+static int script_find(struct launch *l, const char *path, size_t bytes)
+{
+	int error;
+
+	l->line[bytes] = '\0';
+	error = script_parse(l, path);
+	return error ? error : path_find(l, l->before[0], false);
+}
+
+static int file_find(struct launch *l, int fd, const char *path, bool script)
+{
+	char head[LAUNCH_LINE];
+	struct stat st;
+	ssize_t n;
+
+	if (fstat(fd, &st))
+		return errno;
+	if (!S_ISREG(st.st_mode) || !(st.st_mode & 0111))
+		return EACCES;
+	n = pread(fd, head, sizeof head - 1, 0);
+	if (n < 0)
+		return errno;
+	if (n < 2 || memcmp(head, "#!", 2))
+		return executable_load(fd, path, &l->program);
+	if (!script)
+		return ENOEXEC;
+	memcpy(l->line, head, sizeof head);
+	return script_find(l, path, (size_t)n);
+}
+
+/* `script`: it may be one. */
+static int path_find(struct launch *l, const char *path, bool script)
 {
 	const char *name = archive_name(path);
-	ssize_t n;
-	int error = name ? program_in_archive(l, name) : ENOENT;
+	int error = name ? program_in_archive(l, name) : ENOENT, fd;
 
 	if (error != ENOENT && error != ENOEXEC)
 		return error;
-	n = head_read(path, l->line, sizeof l->line - 1);
-	if (n < 0)
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
 		return errno == EISDIR ? EACCES : errno;
-	l->line[n] = '\0';
-	if (strncmp(l->line, "#!", 2))
-		return ENOEXEC;
-	error = script_parse(l, path);
-	if (error)
-		return error;
-	name = archive_name(l->before[0]);
-	return name ? program_in_archive(l, name) : ENOENT;
+	error = file_find(l, fd, path, script);
+	close(fd);
+	return error;
 }
 
 /* The first folder of PATH that has it; `room`: where the path is written. */
@@ -112,7 +129,7 @@ static int search_path(struct launch *l, const char *name, char *room)
 		if (n + strlen(name) + 2 > PATH_MAX)
 			return ENAMETOOLONG;
 		snprintf(room, PATH_MAX, "%.*s/%s", n ? (int)n : 1, n ? at : ".", name);
-		one = path_find(l, room);
+		one = path_find(l, room, true);
 		if (one != ENOENT && one != ENOTDIR)
 			return one;
 		at += n;
@@ -133,7 +150,7 @@ int launch_find(struct launch *l, const char *path, char *const *argv, bool sear
 	if (strlen(path) >= PATH_MAX)
 		return ENAMETOOLONG;
 	if (!search || strchr(path, '/'))
-		return path_find(l, path);
+		return path_find(l, path, true);
 	error = search_path(l, path, room);
 	if (error == ENOEXEC) {
 		l->before[0] = (char *)(uintptr_t)SHELL;
@@ -167,5 +184,8 @@ void launch_pack(const struct launch *l, char *const *envp, struct inherit *text
 	inherit_strings(text, argv);
 	inherit_section(text, INHERIT_ENV);
 	inherit_strings(text, envp);
+	executable_pack(&l->program, text);
 	inherit_pack(text);
 }
+
+void launch_drop(struct launch *l) { executable_drop(&l->program); }

@@ -65,22 +65,24 @@ static err_t start_without(const char *const *argv, const char *const *envp, con
 				     .envc = how->envc,
 				     .envp = envp,
 				     .heir = { how->heir_pid, how->heir_secret, how->heir_service },
-				     .heir_heap = how->heir_heap };
+				     .heir_heap = how->heir_heap,
+				     .program = how->program };
 
 	out->id = 0;
 	return mon_start(core == PROC_ANYWHERE ? process_self_core() : (coreid_t)core, &s, &out->pid);
 }
 
-static err_t start(const char *const *argv, const char *const *envp, uint32_t core, const struct mailbox *heir,
-		   uint32_t heap, struct program *out)
+static err_t start(const char *const *argv, const char *const *envp, uint32_t core, const struct program_heir *heir,
+		   uint32_t program, struct program *out)
 {
 	static uint32_t starts;
 	struct proc_start how = { .core = core,
 				  .parent = process_self_id(),
-				  .heir_pid = heir->pid,
-				  .heir_secret = heir->secret,
-				  .heir_service = heir->service,
-				  .heir_heap = heap };
+				  .heir_pid = heir->mailbox.pid,
+				  .heir_secret = heir->mailbox.secret,
+				  .heir_service = heir->mailbox.service,
+				  .heir_heap = heir->heap,
+				  .program = program };
 	char text[PROC_TEXT_MAX];
 	uint32_t bytes = 0;
 	int argc = strings_add(text, &bytes, argv), envc = argc < 0 ? -1 : strings_add(text, &bytes, envp);
@@ -104,24 +106,54 @@ static err_t start(const char *const *argv, const char *const *envp, uint32_t co
 
 err_t program_start(const char *const *argv, const char *const *envp, uint32_t core, struct program *out)
 {
-	const struct mailbox nobody = { 0 };
+	const struct program_heir nobody = { 0 };
 
 	return start(argv, envp, core, &nobody, 0, out);
 }
 
-err_t program_start_heir(const char *const *argv, uint32_t core, const struct mailbox *heir, uint32_t heap,
-			 struct program *out)
+/* Its frame has to be at the core before it is started there, so that is chosen first. */
+static err_t start_frame(const char *const *argv, uint32_t core, const struct program_heir *heir, struct program *out)
 {
-	return start(argv, NULL, core, heir, heap, out);
+	struct rpc_client *c;
+	uint32_t number;
+	err_t err = ERR_OK;
+
+	if (core == PROC_ANYWHERE) {
+		err = client_get(&c);
+		if (err == ERR_NOT_FOUND) {
+			core = process_self_core();
+			err = ERR_OK;
+		} else if (!err) {
+			err = proc_place(c, &core);
+		}
+	}
+	if (!err)
+		err = mon_program((coreid_t)core, heir->frame, &number);
+	return err ? err : start(argv, NULL, core, heir, number, out);
 }
 
-err_t program_start_successor(const char *const *argv, const struct mailbox *heir, uint64_t *pid)
-{
-	const struct mon_start s = {
-		.argc = 1, .argv = argv, .id = process_self_id(), .heir = { heir->pid, heir->secret, heir->service }
-	};
+#define TRIES 4 /* at other cores, where one has no memory, or has forgotten the frame */
 
-	return mon_start(process_self_core(), &s, pid);
+err_t program_start_heir(const char *const *argv, uint32_t core, const struct program_heir *heir, struct program *out)
+{
+	err_t err = ERR_NO_MEMORY;
+
+	if (!heir->frame)
+		return start(argv, NULL, core, heir, 0, out);
+	for (unsigned i = 0; i < TRIES && (err == ERR_NO_MEMORY || err == ERR_NOT_FOUND); i++)
+		err = start_frame(argv, core, heir, out);
+	return err;
+}
+
+err_t program_start_successor(const char *const *argv, const struct program_heir *heir, uint64_t *pid)
+{
+	const struct mailbox *m = &heir->mailbox;
+	struct mon_start s = {
+		.argc = 1, .argv = argv, .id = process_self_id(), .heir = { m->pid, m->secret, m->service }
+	};
+	err_t err = heir->frame ? mon_program(process_self_core(), heir->frame, &s.program) : ERR_OK;
+
+	return err ? err : mon_start(process_self_core(), &s, pid);
 }
 
 err_t program_become(uint64_t pid)

@@ -20,17 +20,19 @@ struct program {
  * ERR_NOT_FOUND, ERR_CORE_ID, ERR_TOO_LONG, ERR_ARGUMENT, ERR_NO_MEMORY.
  */
 err_t program_start(const char *const *argv, const char *const *envp, uint32_t core, struct program *out);
-/*
- * The same for a child that asks this mailbox for what it inherits: libos/posix/inherit.h. `heap`: heir_heap of struct
- * process_args.
- */
-err_t program_start_heir(const char *const *argv, uint32_t core, const struct mailbox *heir, uint32_t heap,
-			 struct program *out);
+/* What is handed to a child by who starts it. */
+struct program_heir {
+	struct mailbox mailbox; /* asked by the child for what it inherits: libos/posix/inherit.h */
+	uint32_t heap;          /* heir_heap of struct process_args */
+	cptr_t frame; /* that holds the program, from its first byte on; 0: it is argv[0] of the boot archive */
+};
+/* The same for such a child. Of a frame ERR_ELF_FORMAT, ERR_ELF_RANGE besides, and ERR_NOT_FOUND for ERR_AGAIN. */
+err_t program_start_heir(const char *const *argv, uint32_t core, const struct program_heir *heir, struct program *out);
 /*
  * The same in place of the caller, on its core and with its number, which program_become then makes it the only one to
  * have; till then both do.
  */
-err_t program_start_successor(const char *const *argv, const struct mailbox *heir, uint64_t *pid);
+err_t program_start_successor(const char *const *argv, const struct program_heir *heir, uint64_t *pid);
 err_t program_become(uint64_t pid);
 /* Waits until it has ended. */
 err_t program_wait(const struct program *p, struct proc_end *end);

@@ -12,7 +12,7 @@
 /* --- delivery -------------------------------------------------------------------------------- */
 
 struct delivery {
-	uint64_t dest; /* pid, or our side of a channel */
+	uint64_t dest; /* pid; or our side of a channel; or pid of who starts a program */
 	uint32_t slot;
 	uint8_t target, rights;
 };
@@ -26,6 +26,8 @@ static err_t deliver(cptr_t source, const struct delivery *d, uint64_t *value)
 	*value = 0;
 	if (d->target == CAPS_TO_CHANNEL)
 		return parcel_put(d->dest, source, d->rights, value);
+	if (d->target == CAPS_TO_PROGRAM)
+		return program_put(d->dest, source, value);
 	p = caps_process(d->dest);
 	err = p ? process_slot(p, d->slot, &slot) : ERR_NO_PROCESS;
 	return err ? err : cap_restrict(source, slot, d->rights);

@@ -276,6 +276,8 @@ err_t reclaim_wait(coreid_t core, struct op *o);
 void share_lost(struct share *s);
 /* monitor/parcels.c: puts a copy where our side of the channel will look for it. */
 err_t parcel_put(uint64_t channel, cptr_t source, unsigned rights, uint64_t *ticket);
+/* monitor/programs.c: keeps a copy for a start by that process; its number. ERR_CAP_TYPE: no frame of up to 32 MiB. */
+err_t program_put(uint64_t owner, cptr_t source, uint64_t *number);
 void copy_begin(struct op *o, const struct copy_op *c);
 /* The process of a pid that is here, or NULL. */
 struct process *caps_process(uint64_t pid);

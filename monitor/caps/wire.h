@@ -13,9 +13,11 @@
 /* "asker": w2 = core that is to get DONE | slot << 32; its number is the sequence. */
 enum caps_message {
 	CAPS_NONE,
-	CAPS_DONE,    /* error, w0 = value */
-	CAPS_RETRY,   /* look at the capability again, and ask again */
-	CAPS_SHARE,   /* object, rights, enum caps_target, core; asker and target slot; w3 = pid or channel there */
+	CAPS_DONE,  /* error, w0 = value */
+	CAPS_RETRY, /* look at the capability again, and ask again */
+	/* object, rights, enum caps_target, core; asker and target slot; w3 = pid (CAPS_TO_PROGRAM: its owner's) or
+	   channel there */
+	CAPS_SHARE,
 	CAPS_GRANT,   /* the same from the owner; w4 = a page table's place */
 	CAPS_FETCH,   /* rights; w2 = slot there | slot here << 32, w3 = pid */
 	CAPS_CARVE,   /* object, w3 = offset, w4 = bits -> DONE, value = base */
@@ -48,7 +50,7 @@ enum caps_question {
 	CAPS_QUESTIONS
 };
 
-enum caps_target { CAPS_TO_SLOT, CAPS_TO_CHANNEL, CAPS_TARGETS };
+enum caps_target { CAPS_TO_SLOT, CAPS_TO_CHANNEL, CAPS_TO_PROGRAM, CAPS_TARGETS };
 
 struct object {
 	uint64_t base;

@@ -94,7 +94,7 @@ static err_t start_at(struct record *r, const struct mon_start *start, bool anyw
 {
 	err_t err = start_somewhere(r, start, anywhere);
 
-	if (err == ERR_CORE_TIMEOUT || err == ERR_CORE_DOWN)
+	if (err == ERR_CORE_TIMEOUT || err == ERR_CORE_DOWN || err == ERR_NO_MEMORY)
 		core_is_full((coreid_t)r->core); /* nothing goes there again before all cores are asked */
 	if (!err) {
 		core_count_change((coreid_t)r->core, 1);
@@ -138,6 +138,7 @@ static err_t start(struct rpc_call *call, const struct proc_start *how, const ch
 				       .id = r.id,
 				       .heir = { how->heir_pid, how->heir_secret, how->heir_service },
 				       .heir_heap = how->heir_heap,
+				       .program = how->program,
 				       .ticket = how->ticket };
 
 		err = start_at(&r, &s, how->core == PROC_ANYWHERE);
@@ -149,6 +150,16 @@ static err_t start(struct rpc_call *call, const struct proc_start *how, const ch
 	refused.started += err == ERR_OK;
 	*id = r.id;
 	*pid = r.pid;
+	return err;
+}
+
+static err_t where(struct rpc_call *call, uint32_t *core)
+{
+	coreid_t chosen;
+	err_t err = core_choose(fleet, rpc_call_core(call), &chosen);
+
+	if (!err)
+		*core = chosen;
 	return err;
 }
 
@@ -305,7 +316,8 @@ static const struct proc_handlers handlers = { .start = start,
 					       .find = identify,
 					       .list = list,
 					       .statistics = statistics,
-					       .become = become };
+					       .become = become,
+					       .place = where };
 
 static const struct fleet_interface interfaces[] = { { &proc_service, &handlers }, { 0 } };
 

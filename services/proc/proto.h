@@ -6,7 +6,7 @@
 #include "libos/rpc/annotate.h"
 #include "services/proc/types.h"
 
-rpc_interface(proc, 5);
+rpc_interface(proc, 6);
 
 /*
  * Starts the program named by the first string of `text`; its number and its pid. Idempotent by the ticket.
@@ -41,3 +41,6 @@ rpc_idempotent err_t proc_statistics(rpc_out struct proc_statistics *out);
 
 /* The caller, which has that number, gives it to a process that it has started with it. ERR_DENIED: it has not. */
 rpc_idempotent err_t proc_become(rpc_in uint32_t id, rpc_in uint64_t pid);
+
+/* A core for a program that is not started yet. */
+rpc_idempotent err_t proc_place(rpc_out uint32_t *core);

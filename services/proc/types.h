@@ -21,6 +21,8 @@ struct proc_start {
 	uint64_t heir_pid, heir_secret;
 	uint32_t heir_service;
 	uint32_t heir_heap; /* of struct process_args */
+	uint32_t program;   /* by mon_program at that core, for who has that mailbox; 0: the boot archive's */
+	uint32_t unused;
 };
 
 /* The n-th start by the process `pid`, n from 1 on: no other process can have it. */

@@ -104,6 +104,34 @@ def compiled(folder):
                    check=True)
 
 
+SMALL = r"""
+#include <stdio.h>
+
+int main(int argc, char **argv)
+{
+	printf("%d arguments, the last is %s\n", argc, argv[argc - 1]);
+	return 7;
+}
+"""
+
+
+def test_program(report):
+    """a program that the wrapper has made is started from the host's folder by its path, and a script"""
+    with tempfile.TemporaryDirectory(prefix="skerry-share-") as folder:
+        write(folder, "small.c", SMALL.encode())
+        subprocess.run([os.path.join(qemu.BUILD, "bin/x86_64-skerry-gcc"), "small.c", "-o", "small"], cwd=folder,
+                       check=True)
+        write(folder, "script", b"#!/host/small by the\n")
+        os.chmod(os.path.join(folder, "script"), 0o755)
+        with guest.boot(90, cores=2, share=folder) as g:
+            g.prompt()
+            said = g.shell("/host/small one two")
+            expect("3 arguments, the last is two\n" in said and "exit status 7" in said, said)
+            said = g.shell("run --core 1 /host/script")
+            expect("3 arguments, the last is /host/script\n" in said, said)
+            expect("Permission denied" in g.shell("/host/small.c"), "a text was started")
+
+
 def test_skerry_run(report):
     """tools/skerry-run: a program of the wrapper's as one of this machine: streams, folder, status"""
     with tempfile.TemporaryDirectory(prefix="skerry-share-") as folder:

@@ -28,7 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct elf_image image;
 	uint64_t end = LOW;
 
-	if (elf_open(&image, data, size, LOW, HIGH))
+	if (elf_open(&image, data, size, size, LOW, HIGH))
 		return 0;
 	for (unsigned i = 0; i < image.count; i++) {
 		const struct elf_segment *s = &image.segment[i];

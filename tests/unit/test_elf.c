@@ -67,7 +67,7 @@ static err_t open_file(const struct file *f, uint64_t size)
 {
 	struct elf_image image;
 
-	return elf_open(&image, f, size, LOW, HIGH);
+	return elf_open(&image, f, size, size, LOW, HIGH);
 }
 
 static void sound_file(void **state)
@@ -76,7 +76,7 @@ static void sound_file(void **state)
 	struct elf_image image;
 
 	(void)state;
-	assert_int_equal(elf_open(&image, f, sizeof *f, LOW, HIGH), ERR_OK);
+	assert_int_equal(elf_open(&image, f, sizeof *f, sizeof *f, LOW, HIGH), ERR_OK);
 	assert_int_equal(image.entry, LOW + 0x10);
 	assert_int_equal(image.count, 2);
 	assert_int_equal(image.segment[1].address, LOW + 0x2008);

@@ -300,7 +300,7 @@ static void a_small_program_is_half_a_mebibyte(void **state)
 	assert_false(plan_segment_private(&e.segment[1]));
 	assert_true(plan_segment_private(&e.segment[2]));
 	assert_int_equal(plan_segment_pages(&e.segment[2]), 3);
-	assert_int_equal(plan_make(&e, &p), ERR_OK);
+	assert_int_equal(plan_make(&e, false, &p), ERR_OK);
 	assert_int_equal(p.data_pages, 3);
 	assert_int_equal(p.image_bits, 17);
 	assert_int_equal(p.stack_pages, 28);
@@ -316,7 +316,7 @@ static void programs_of_all_sizes_fit_or_are_refused(void **state)
 	(void)state;
 	for (uint64_t bytes = 1; bytes < UINT64_C(1) << 29; bytes = bytes * 2 + 777) {
 		struct elf_image e = program(bytes);
-		err_t err = plan_make(&e, &p);
+		err_t err = plan_make(&e, false, &p);
 
 		if (e.end > PLAN_HIGH) {
 			assert_int_equal(err, ERR_NO_MEMORY);

@@ -35,7 +35,7 @@ bool program_exists(const char *name)
 {
 	struct boot_file f;
 
-	return !boot_file_find(name, &f);
+	return strchr(name, '/') || !boot_file_find(name, &f);
 }
 
 bool number_parse(const char *text, uint64_t limit, uint64_t *out)

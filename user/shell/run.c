@@ -8,21 +8,33 @@
 #include "libos/core/dispatcher.h"
 #include "libos/core/error_text.h"
 #include "libos/core/monitor_client.h"
+#include "libos/posix/spawn_on.h"
 #include "libos/proc/program.h"
 #include "services/console/proto.h"
 #include "user/shell/job.h"
 #include "user/shell/shell.h"
 
+/* A name is a program of the boot archive's; with a slash it is a path. */
 static int spawn(struct job *j, uint32_t core, const struct command_line *line, int first)
 {
-	err_t err = program_start((const char *const *)line->word + first, (const char *const *)environ, core,
-				  &j->program[j->count]);
+	struct program *p = &j->program[j->count];
+	const char *why = NULL;
 
-	if (err && core == PROC_ANYWHERE)
-		printf("%s: cannot start: %s\n", j->name, error_text(err));
-	else if (err)
-		printf("%s: cannot start on core %u: %s\n", j->name, (unsigned)core, error_text(err));
-	if (err)
+	if (strchr(line->word[first], '/')) {
+		int error = spawn_on(core, line->word[first], line->word + first, p);
+
+		why = error ? strerror(error) : NULL;
+	} else {
+		err_t err =
+			program_start((const char *const *)line->word + first, (const char *const *)environ, core, p);
+
+		why = err ? error_text(err) : NULL;
+	}
+	if (why && core == PROC_ANYWHERE)
+		printf("%s: cannot start: %s\n", j->name, why);
+	else if (why)
+		printf("%s: cannot start on core %u: %s\n", j->name, (unsigned)core, why);
+	if (why)
 		return STATUS_FAILED;
 	j->count++;
 	return 0;

@@ -77,6 +77,9 @@ int deed_move_threads(const char *arg);
 int deed_long_environment(const char *arg);
 int deed_parent(const char *arg);
 int deed_become(const char *arg);
+int deed_become_copy(const char *arg);
+int deed_fork_copy(const char *arg);
+int deed_fork_changed(const char *arg);
 int deed_is_number(const char *arg);
 
 /* test_signals.c */

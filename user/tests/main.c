@@ -40,6 +40,7 @@ static const struct group {
 	{ "files", files_tests },
 	{ "tmp", tmp_tests },
 	{ "spawn", spawn_tests },
+	{ "program", program_tests },
 	{ "host", host_tests },
 	{ "sys", sys_tests },
 	{ "mem", mem_tests },

@@ -50,6 +50,7 @@ extern const struct test ninep_tests[];
 extern const struct test files_tests[];
 extern const struct test tmp_tests[];
 extern const struct test spawn_tests[];
+extern const struct test program_tests[];
 extern const struct test host_tests[];
 extern const struct test sys_tests[];
 extern const struct test mem_tests[];
