@@ -109,7 +109,7 @@ test-fleet: all ## members of the four fleets are killed under load of 8 clients
 test-posix: $(BUILD)/posix/archive.bin ## the Open POSIX Test Suite in the guest; writes docs/posix-results.md
 	nice tools/test_posix
 soak: built ## fuzzing, simulation, kills and random invocations for SOAK=600 seconds each, larger models
-	tools/test --soak $(SOAK) --only '^fuzz|^model|random invocations|operations on|kills|races' fuzz model sim boot
+	tools/test --soak $(SOAK) --only '^fuzz|^model|random invocations|operations on|kills|races|threadtest3' fuzz model sim boot
 check: all clang ## format, include floors, shared kernel state, static analysis
 	tools/test check
 format: | $(DEPS) ## lay out the sources as .clang-format says

@@ -91,56 +91,6 @@ def test_zlib(report):
                 raise guest.Failure(f"it did not say {step!r}: {said!r}")
 
 
-def test_sqlite(report):
-    """SQLite keeps a database in /tmp, and another process finds it"""
-    with boot() as g:
-        g.prompt()
-        output = g.shell('sqlite3 /tmp/check.db ".read /boot/check.sql"', 60)
-        report.tap("sqlite", output, g.log)
-        if not re.search(r"^1\.\.\d+", output, re.MULTILINE):
-            raise guest.Failure(f"the script did not come to its end: {output!r}")
-        said = g.shell('sqlite3 /tmp/check.db "SELECT count(*) || sum(id) FROM book"')
-        if "15002251500" not in said:
-            raise guest.Failure(f"another process read {said!r}")
-
-
-def test_speedtest1(report):
-    """SQLite's speedtest1: the same results from a file in /tmp as from memory"""
-    with boot() as g:
-        g.prompt()
-        hashes = []
-        for database in ("--memdb", "/tmp/speed.db"):
-            said = g.shell(f"speedtest1 --size 5 --verify {database}", 60)
-            found = re.search(r"Verification Hash: (\S+ \S+)", said)
-            if not found or "990 - ANALYZE" not in said:
-                raise guest.Failure(f"speedtest1 {database} did not come to its end: {said!r}")
-            hashes.append(found[1])
-        if hashes[0] != hashes[1]:
-            raise guest.Failure(f"the results differ: {hashes}")
-
-
-def test_kvtest(report):
-    """SQLite's kvtest: 500 blobs written, read and counted"""
-    with boot() as g:
-        g.prompt()
-        g.shell("kvtest init /tmp/kv.db --count 500 --size 5000")
-        run = g.shell("kvtest run /tmp/kv.db --count 500 --integrity-check --random")
-        stat = g.shell("kvtest stat /tmp/kv.db")
-        if "Content read rate" not in run or not re.search(r"Number of entries: +500\b", stat):
-            raise guest.Failure(f"kvtest said {run!r}, {stat!r}")
-        if not re.search(r"Integrity-check: +ok", run + stat):
-            raise guest.Failure(f"the file is not whole: {stat!r}")
-
-
-def test_threadtest3(report):
-    """SQLite's threadtest3: six threads on one database, for ten seconds"""
-    with boot() as g:
-        g.prompt()
-        said = g.shell("sh -c 'cd /tmp && threadtest3 cgt_pager_1 lookaside1'", 80)
-        if "0 errors out of 2 tests" not in said:
-            raise guest.Failure(f"threadtest3 said {said!r}")
-
-
 def test_exit_status(report):
     """an error in a script is told, and is the exit status"""
     with boot() as g:
