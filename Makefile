@@ -106,7 +106,7 @@ test-boot: iso pxe all wrapper $(BUILD)/kernel/other.elf ## the tests in the emu
 	tools/test boot
 test-fleet: all ## members of the four fleets are killed under load of 8 clients each, and ledgers kept
 	tools/test --only 'a ledger$$' boot
-test-posix: $(BUILD)/posix/archive.bin ## the Open POSIX Test Suite in the guest; writes docs/posix-results.md
+test-posix: $(BUILD)/posix/archive.bin ## the Open POSIX Test Suite and newlib's tests in the guest; writes docs/posix-results.md
 	nice tools/test_posix
 soak: built ## fuzzing, simulation, kills and random invocations for SOAK=600 seconds each, larger models
 	tools/test --soak $(SOAK) --only '^fuzz|^model|random invocations|operations on|kills|races|threadtest3' fuzz model sim boot
@@ -297,13 +297,14 @@ $(PORTS_ARCHIVE): $(ARCHIVE) $(PORT_PROGRAMS) $(wildcard tests/ports/*)
 	tools/mkarchive $@ $(PROGRAMS:%=$(BUILD)/user/%) kernel=$(KERNEL) tests/boot/not-elf $(PORT_PROGRAMS) $(PORT_ALIASES) \
 		$(wildcard tests/ports/*)
 
-# The Open POSIX Test Suite, in a program of its own.
+# The Open POSIX Test Suite and newlib's tests, in a program of their own.
 POSIX := $(BUILD)/posix
-$(POSIX)/suite.stamp: $(wildcard tests/posix/posixtestsuite/*) tools/third_party $(WRAPPER)
-	tools/third_party --wrapper $(BUILD) posixtestsuite $(POSIX)/suite
+SUITES := posixtestsuite newlibtests
+$(SUITES:%=$(POSIX)/%.stamp): $(POSIX)/%.stamp: tests/posix/%/source tests/posix/%/build tests/posix/compile tools/third_party $(WRAPPER)
+	tools/third_party --wrapper $(BUILD) $* $(POSIX)/$*
 	touch $@
-$(POSIX)/pts: $(POSIX)/suite.stamp tests/posix/link tests/posix/pts.c $(SEALED) $(CRT0) linker/user.ld
-	tests/posix/link $(BUILD) $(POSIX)/suite $@
+$(POSIX)/pts: $(SUITES:%=$(POSIX)/%.stamp) tests/posix/link tests/posix/pts.c $(SEALED) $(CRT0) linker/user.ld
+	tests/posix/link $(BUILD) $@ $(SUITES:%=$(POSIX)/%)
 $(POSIX)/archive.bin: $(ARCHIVE) $(POSIX)/pts
 	tools/mkarchive $@ $(PROGRAMS:%=$(BUILD)/user/%) kernel=$(KERNEL) tests/boot/not-elf $(POSIX)/pts
 
