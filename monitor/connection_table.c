@@ -45,6 +45,11 @@ struct connection *connection_find(uint32_t id)
 	return c->state != CONNECTION_FREE && c->id == id ? c : NULL;
 }
 
+struct connection *connection_at(unsigned at)
+{
+	return connections[at].state != CONNECTION_FREE ? &connections[at] : NULL;
+}
+
 struct connection *connection_late(uint64_t base)
 {
 	for (unsigned i = 0; i < CONNECTIONS_MAX; i++)

@@ -113,7 +113,7 @@ static err_t accept_here(struct connection *c)
 	struct connection *client = connection_find(c->peer_id);
 	err_t err;
 
-	if (!client || c->peer_done)
+	if (!client)
 		return ERR_CLOSED;
 	err = connection_join_here(c, client);
 	if (!err)
@@ -165,7 +165,10 @@ void connection_accept(struct request *r)
 		return;
 	}
 	offer_unpack(c, r);
-	err = c->peer_core == monitor.core ? accept_here(c) : accept_there(c, r->m.word[5]);
+	if (c->peer_done)
+		err = ERR_CLOSED;
+	else
+		err = c->peer_core == monitor.core ? accept_here(c) : accept_there(c, r->m.word[5]);
 	if (err) {
 		offer_refuse(c, err);
 		request_reply(r, err, NULL);
@@ -397,6 +400,20 @@ static void peer_tell(const struct connection *c)
 		if (peer)
 			peer_ended(peer);
 	}
+}
+
+/* Its processes do nothing any more, and no monitor is left to say so. Who has been asked is passed over: open_done. */
+void connections_core_gone(coreid_t core)
+{
+	struct connection *c;
+
+	for (unsigned at = 0; at < CONNECTIONS_MAX; at++)
+		if ((c = connection_at(at)) && c->peer_core == core) {
+			if (c->state == CONNECTION_OPEN)
+				peer_ended(c);
+			else if (c->state == CONNECTION_OFFERED)
+				c->peer_done = true;
+		}
 }
 
 /* From the other side's monitor. */

@@ -56,6 +56,8 @@ struct connection {
 
 struct connection *connection_new(struct process *p, unsigned state);
 struct connection *connection_find(uint32_t id);
+/* The record in that place, or NULL; there are CONNECTIONS_MAX. */
+struct connection *connection_at(unsigned at);
 /* An opening one that waits for the board at that address, or NULL. */
 struct connection *connection_late(uint64_t base);
 /* Does a connection of this core have the foreign frame at that address already? */

@@ -108,6 +108,7 @@ void core_lost(coreid_t core)
 	core_table_set(&table, core, MON_CORE_MISSING);
 	link_close(core);
 	watch_core_gone(core);
+	connections_core_gone(core);
 	pending_fail(&monitor.pendings, core, ERR_CORE_TIMEOUT);
 	if (monitor.core != 0)
 		return;

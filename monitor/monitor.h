@@ -289,6 +289,8 @@ void connection_reject(struct request *r);
 void connection_close(struct request *r);
 void connection_closed(struct request *r);
 void connections_process_gone(struct process *p);
+/* Who has a channel to a process of that core hears that it is closed. */
+void connections_core_gone(coreid_t core);
 
 /* --- watch.c: who is told of a process's end ------------------------------------------------------ */
 

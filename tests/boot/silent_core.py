@@ -55,3 +55,18 @@ def test_silent(report):
             expect("tests: core does not answer" in g.log, "the shell waits still")
             expect("Hello from core 2" in g.shell("run --core 2 hello"), "core 2 does not answer")
             expect("cannot start" in g.shell("run --core 1 hello", 5), "core 1 is asked again")
+
+
+def test_services(report):
+    """4 cores, of which core 1 with a member of proc falls silent: whoever has a channel there goes on elsewhere"""
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "gdb")
+        with guest.boot(120, cores=4, extra=gdbstub.arguments(path)[1:]) as g:
+            g.prompt(60)
+            expect("  proc/0  core 1 " in g.shell("fleet list proc"), "proc/0 is not on core 1")
+            silence(path, 1)
+            said = g.shell("run --core 2 hello") + g.shell("run --core 3 hello")
+            expect("Hello from core 2" in said and "Hello from core 3" in said, "no program runs any more")
+            expect("core 1 does not answer" in g.log, "core 1 was not missed")
+            while not re.search(r"^proc: 2 of 2 members, 1 deaths$", g.shell("fleet list proc"), re.MULTILINE):
+                pass  # till somebody has come for proc/0, or the time is up

@@ -73,6 +73,7 @@ WEAK void core_commit_at(const struct proposal *p) { (void)p; }
 WEAK void control_core(coreid_t core, err_t err) { (void)core, (void)err; }
 WEAK void name_core_gone(coreid_t core) { (void)core; }
 WEAK void watch_core_gone(coreid_t core) { (void)core; }
+WEAK void connections_core_gone(coreid_t core) { (void)core; }
 WEAK void watch_process_gone(struct process *p) { (void)p; }
 WEAK void process_spawn_right(struct request *r, const struct text *text) { (void)r, (void)text; }
 WEAK void name_process_gone(struct process *p) { (void)p; }
