@@ -187,8 +187,7 @@ static struct channel *set_sleep(struct wait_set *w, cycles_t deadline)
 
 	/* Peers of our own core do not ask whether we sleep: what they send after the last look wakes the set. */
 	if (!w->far) {
-		if (!set_incoming(w))
-			w->fabric->ops->block(w, deadline);
+		w->fabric->ops->block(w, deadline);
 		return wait_set_poll(w);
 	}
 	set_mark(w, true);
@@ -206,7 +205,7 @@ static struct channel *set_sleep(struct wait_set *w, cycles_t deadline)
 /* The looks that polling leaves out. */
 static void set_tend(struct wait_set *w)
 {
-	if (w->given && !channel_ready(w->given))
+	if (w->given && !w->given->ops->near && !channel_ready(w->given))
 		w->given->ops->tend(w->given);
 	if (++w->waits % TEND_EVERY == 0)
 		set_look_all(w);

@@ -84,7 +84,7 @@ static __attribute__((noinline)) void put_qid(struct writer *w, const struct nin
 	put(w, &q->path, sizeof(q->path));
 }
 
-static void put_data(struct writer *w, const struct ninep_bytes *b, bool apart)
+static inline __attribute__((always_inline)) void put_data(struct writer *w, const struct ninep_bytes *b, bool apart)
 {
 	put(w, &b->length, sizeof(b->length));
 	if (apart)
@@ -252,7 +252,7 @@ static __attribute__((noinline)) void get_qid(struct reader *r, struct ninep_qid
 	get(r, &q->path, sizeof(q->path));
 }
 
-static void get_data(struct reader *r, struct ninep_bytes *b)
+static inline __attribute__((always_inline)) void get_data(struct reader *r, struct ninep_bytes *b)
 {
 	get(r, &b->length, sizeof(b->length));
 	if (r->payload) {

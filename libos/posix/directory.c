@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -221,6 +222,24 @@ static int source_list(DIR *d, const struct ns_source *s, const char *rest, bool
 	return *s->service == '#' ? own_list(d, s->service, path, once) : server_list(d, s, path, once);
 }
 
+/* Is there anything behind a name of that directory that is a mount point, or leads to one? */
+static bool point_is_there(const struct namespace *ns, const char *path, const char *name)
+{
+	char at[FILE_PATH_MAX];
+	const char *rest;
+	const struct ns_point *p;
+
+	if ((size_t)snprintf(at, sizeof(at), "%s/%s", path[1] ? path : "", name) >= sizeof(at))
+		return true;
+	p = ns_match(ns, at, &rest);
+	if (!p || *rest)
+		return true;
+	for (unsigned i = 0; i < p->count; i++)
+		if (*p->sources[i].service == '#' || file_server_is_there(p->sources[i].service))
+			return true;
+	return false;
+}
+
 /* The mount points that lie in it. */
 static int points_list(DIR *d, const struct namespace *ns, const char *path)
 {
@@ -228,7 +247,7 @@ static int points_list(DIR *d, const struct namespace *ns, const char *path)
 	int error = 0;
 
 	for (unsigned i = 0; !error && ns_below(ns, path, i, name); i++)
-		if (!has_name(d, name))
+		if (!has_name(d, name) && point_is_there(ns, path, name))
 			error = entry_add(d, name, 0, DT_DIR);
 	return error;
 }

@@ -195,6 +195,14 @@ int file_server_find(const char *service, struct file_server **out)
 	return errno_from_ninep(error);
 }
 
+bool file_server_is_there(const char *service)
+{
+	struct mailbox at;
+	struct fabric *f;
+
+	return !fabric_here(&f) && !channel_lookup(f, service, &at);
+}
+
 struct ninep_client *file_server_enter(struct file_server *s, uint32_t *back)
 {
 	__atomic_fetch_add(&s->users, 1, __ATOMIC_ACQ_REL);

@@ -48,6 +48,8 @@ struct file_server_wait {
 
 /* By its service's name; connects if need be. An errno value: ENOENT when there is no such service. */
 int file_server_find(const char *service, struct file_server **out);
+/* Is there such a service now? It is not connected to. */
+bool file_server_is_there(const char *service);
 /* The client, for this thread; `*back` is for leave. The client may be broken: then every request says so. */
 struct ninep_client *file_server_enter(struct file_server *s, uint32_t *back);
 void file_server_leave(struct file_server *s, uint32_t back);

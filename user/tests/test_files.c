@@ -367,6 +367,29 @@ static bool ten_thousand_files_are_open(void)
 	return service_end("/d", pid);
 }
 
+/* A mount point whose service is not there (/host, mostly) is not listed. */
+static bool what_is_listed_is_there(void)
+{
+	char path[300];
+	struct dirent *e;
+	struct stat st;
+	bool boot = false;
+	DIR *d = opendir("/");
+
+	EXPECT(d);
+	while ((e = readdir(d))) {
+		snprintf(path, sizeof(path), "/%s", e->d_name);
+		EXPECT(stat(path, &st) == 0);
+		boot |= strcmp(e->d_name, "boot") == 0;
+	}
+	EXPECT(closedir(d) == 0 && boot);
+	EXPECT(skerry_mount("no-such-service", "/nothing", SKERRY_CREATE) == 0 && (d = opendir("/")));
+	while ((e = readdir(d)))
+		EXPECT(strcmp(e->d_name, "nothing") != 0);
+	EXPECT(closedir(d) == 0 && skerry_unmount(NULL, "/nothing") == 0);
+	return true;
+}
+
 const struct test files_tests[] = {
 	{ "a service's files are opened, read, written; errors", dev_is_read_and_written },
 	{ "a read that waits is in no other thread's way", a_blocked_read_is_in_nobodys_way },
@@ -378,5 +401,6 @@ const struct test files_tests[] = {
 	{ "mount, bind, unions, the namespace's text", the_namespace_is_composed },
 	{ "descriptors are duplicated", descriptors_are_duplicated },
 	{ "ten thousand open files, and one too many", ten_thousand_files_are_open },
+	{ "what / lists is there", what_is_listed_is_there },
 	{ NULL, NULL },
 };
