@@ -35,9 +35,12 @@ static struct {
 
 void metal_wake(struct wait_set *w)
 {
+	struct thread_queue *q = w->waiter;
+
 	w->woken = 1;
-	while (thread_wake(w->waiter))
-		;
+	/* Who waits does so on this core: nobody comes to the queue meanwhile. */
+	while (q->head)
+		thread_wake(q);
 }
 
 void metal_wake_all(void *arg)

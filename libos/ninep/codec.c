@@ -239,10 +239,14 @@ static __attribute__((noinline)) void get_text(struct reader *r, struct ninep_te
 {
 	get(r, &t->length, sizeof(t->length));
 	t->at = (const char *)skip(r, t->length);
-	r->bad |= !t->at;
+	if (!t->at) {
+		r->bad = true;
+		return;
+	}
 	/* No name has a NUL in it; whoever makes a C text of it would see another one. Most are short. */
-	for (unsigned i = 0; !r->bad && i < t->length; i++)
-		r->bad = !t->at[i];
+	for (const char *at = t->at, *end = at + t->length; at < end; at++)
+		if (!*at)
+			r->bad = true;
 }
 
 static __attribute__((noinline)) void get_qid(struct reader *r, struct ninep_qid *q)

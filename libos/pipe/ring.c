@@ -29,7 +29,8 @@ uint32_t pipe_ring_get(struct pipe_ring *r, void *into, uint32_t count)
 	uint32_t fill = pipe_ring_fill(r), some = count < fill ? count : fill, row, at = place(position, some, &row);
 
 	memcpy(into, r->bytes + at, row);
-	memcpy((char *)into + row, r->bytes, some - row);
+	if (row < some)
+		memcpy((char *)into + row, r->bytes, some - row);
 	/* Release: what was read may be overwritten from now on. Pairs with the load in pipe_ring_fill. */
 	mem_store64_release(&r->side[PIPE_READERS].position, position + some);
 	return some;
@@ -44,7 +45,8 @@ uint32_t pipe_ring_put(struct pipe_ring *r, const void *from, uint32_t count)
 	if (some < count && count <= PIPE_RING_ATOMIC)
 		return 0;
 	memcpy(r->bytes + at, from, row);
-	memcpy(r->bytes, (const char *)from + row, some - row);
+	if (row < some)
+		memcpy(r->bytes, (const char *)from + row, some - row);
 	/* Release: the bytes are there when the position says so. Pairs with the load in pipe_ring_fill. */
 	mem_store64_release(&r->side[PIPE_WRITERS].position, position + some);
 	return some;

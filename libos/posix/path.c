@@ -10,30 +10,30 @@ static bool is_dotdot(const char *name, size_t length) { return length == 2 && n
 int path_join(const char *base, const char *path, char *out, bool *dir)
 {
 	const char *begin = path;
-	size_t at = 0, length;
+	size_t at = 0, begun, length;
 
 	*dir = false;
 	if (!*path)
 		return ENOENT;
 	if (*path != '/' && base[1])
 		at = strlen(strcpy(out, base));
-	for (;; path += length) {
+	for (;;) {
 		while (*path == '/')
 			path++;
 		if (path - begin >= FILE_PATH_MAX)
 			return ENAMETOOLONG;
 		if (!*path)
 			break;
-		for (length = 0; path[length] && path[length] != '/'; length++)
-			;
-		*dir = path[length] || is_dot(path, length) || is_dotdot(path, length);
-		if (length > FILE_NAME_MAX || at + length + 2 > FILE_PATH_MAX)
+		begun = at;
+		out[at++] = '/';
+		for (; *path && *path != '/' && at < FILE_PATH_MAX - 1; path++)
+			out[at++] = *path;
+		length = at - begun - 1;
+		if (length > FILE_NAME_MAX || (*path && *path != '/') || at == FILE_PATH_MAX)
 			return ENAMETOOLONG;
-		if (!is_dot(path, length)) {
-			out[at++] = '/';
-			memcpy(out + at, path, length);
-			at += length;
-		}
+		*dir = *path || is_dot(out + begun + 1, length) || is_dotdot(out + begun + 1, length);
+		if (is_dot(out + begun + 1, length))
+			at = begun;
 	}
 	if (!at)
 		out[at++] = '/';
@@ -51,9 +51,9 @@ void path_cut(char *path, char *name)
 
 char *path_dotdot(char *path)
 {
-	for (; *path; path++)
-		if (path[1] == '.' && path[0] == '/' && path[2] == '.' && (!path[3] || path[3] == '/'))
-			return path;
+	for (char *dot = path; *dot; dot++)
+		if (*dot == '.' && dot > path && dot[-1] == '/' && dot[1] == '.' && (!dot[2] || dot[2] == '/'))
+			return dot - 1;
 	return NULL;
 }
 

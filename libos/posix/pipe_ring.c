@@ -15,6 +15,7 @@
 #include "libos/core/dispatcher.h"
 #include "libos/core/invoke.h"
 #include "libos/core/ram.h"
+#include "libos/core/shared_cap.h"
 #include "libos/core/slot.h"
 #include "libos/core/vspace.h"
 #include "libos/fabric/metal.h"
@@ -49,8 +50,10 @@ static struct {
 
 static void sleepers_wake(void)
 {
-	while (thread_wake(bell.set.waiter))
-		;
+	struct thread_queue *q = bell.set.waiter;
+
+	while (q->head)
+		thread_wake(q);
 }
 
 static void bell_rings(void *arg)
@@ -122,6 +125,15 @@ static const struct signal_mender mender = { is_lost, lost_mend };
 
 /* --- joining and leaving ---------------------------------------------------------------------------------- */
 
+/* Who made it may have died, and it with him. */
+static void cap_drop(cptr_t cap)
+{
+	err_t err = shared_delete(cap);
+
+	if (!err || err == ERR_CAP_LOOKUP)
+		slot_free(cap);
+}
+
 static void user_free(struct pipe_user *u)
 {
 	if (u->ring) {
@@ -132,10 +144,10 @@ static void user_free(struct pipe_user *u)
 	if (u->frame && u->own)
 		ram_free(u->frame);
 	else if (u->frame)
-		slot_delete(u->frame);
+		cap_drop(u->frame);
 	for (unsigned i = 0; i < PIPE_RING_SLEEPERS; i++)
 		if (u->peer[i] && u->peer[i] != NO_BELL && u->peer[i] != bell.cap)
-			slot_delete(u->peer[i]);
+			cap_drop(u->peer[i]);
 	free(u);
 }
 

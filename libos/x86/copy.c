@@ -1,5 +1,5 @@
 /*
- * memcpy and memset, in place of newlib's, whose stores go past the caches.
+ * memcpy and memset, in place of newlib's, whose stores go past the caches, and memcmp, which goes by bytes there.
  *
  * What is long goes by the processor's string instructions, eight bytes a turn; what is short by overlapping moves, so
  * that no length needs a loop by bytes.
@@ -62,6 +62,18 @@ void *memcpy(void *restrict to, const void *restrict from, size_t n)
 		*(word8 *)end = last;
 	}
 	return to;
+}
+
+int memcmp(const void *left, const void *right, size_t n)
+{
+	const unsigned char *a = left, *b = right;
+
+	for (; n >= 8 && *(const word8 *)a == *(const word8 *)b; n -= 8, a += 8, b += 8)
+		;
+	for (; n; n--, a++, b++)
+		if (*a != *b)
+			return *a - *b;
+	return 0;
 }
 
 void *memset(void *to, int byte, size_t n)

@@ -46,7 +46,14 @@ uint64_t ring_bell_take(struct channel *from, uint64_t ticket)
 	return 0;
 }
 
-void ring_bell_free(uint64_t bell) { slot_delete(bell); }
+/* Its owner may have died, and it with him. */
+void ring_bell_free(uint64_t bell)
+{
+	err_t err = shared_delete(bell);
+
+	if (!err || err == ERR_CAP_LOOKUP)
+		slot_free(bell);
+}
 
 bool ring_bell_send(uint64_t bell, struct channel *to, uint64_t *ticket)
 {

@@ -254,6 +254,23 @@ static bool nonblock_is_common(void)
 	return true;
 }
 
+#define ROUNDS 2500 /* the memory of so many pipes a core of a small machine does not have */
+
+static bool memory_comes_back(void)
+{
+	struct open_file *f;
+	int fd[2];
+
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		EXPECT(pipe2(fd, O_CLOEXEC) == 0 && (f = fd_get(fd[0])));
+		EXPECT(f->ninep.ring);
+		file_drop(f);
+		EXPECT(write(fd[1], "abc", 3) == 3 && read(fd[0], bytes, 9) == 3);
+		EXPECT(close(fd[0]) == 0 && close(fd[1]) == 0);
+	}
+	return true;
+}
+
 /* --- ends that go ------------------------------------------------------------------------------------------- */
 
 /* Writes until it is killed. */
@@ -446,6 +463,7 @@ const struct test pipe_tests[] = {
 	{ "what several read comes once", all_is_read_once },
 	{ "a full and an empty pipe are told", full_and_empty },
 	{ "O_NONBLOCK is the open file's", nonblock_is_common },
+	{ "the memory of pipes comes back", memory_comes_back },
 	{ "who has died has no end of a pipe", the_dead_have_no_end },
 	{ "a signal breaks waiting off", waits_are_broken_off },
 	{ "who has died has no lock", the_dead_have_no_lock },
