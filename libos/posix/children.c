@@ -320,7 +320,7 @@ static pid_t await_one(pid_t which, int options, int *status)
 	watch_again(0);
 	table_lock();
 	while (!(found = look(which, own_group, options, status, &gone_one)) && !(options & WNOHANG)) {
-		bool woken = wait_in(&waiting, 0, true), broken;
+		bool woken = wait_in(&waiting, 0, INTERRUPTED_ANY), broken;
 
 		dispatcher_enable();
 		watch_again(0);

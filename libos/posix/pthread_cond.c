@@ -3,6 +3,7 @@
  */
 #include "libos/posix/clock.h"
 #include "libos/posix/pthread_self.h"
+#include "libos/x86/context.h"
 
 _Static_assert(sizeof(struct cond) <= sizeof(((pthread_cond_t *)0)->room), "struct cond outgrew its room");
 
@@ -40,14 +41,11 @@ static int wait_until(pthread_cond_t *c, pthread_mutex_t *m, cycles_t deadline)
 	if (m->type != PTHREAD_MUTEX_NORMAL && !mutex_held(mutex))
 		return EPERM;
 	pthread_cancel_point();
-	if (cancel_enabled())
-		woken = cond_wait_interruptible(cond_of(c), mutex, deadline);
-	else
-		woken = cond_wait(cond_of(c), mutex, deadline);
+	woken = cond_wait_interruptible(cond_of(c), mutex, deadline);
 	if (!woken)
 		pthread_cancel_point();
-	/* Without a deadline only an interrupt ends it unwoken: a wake-up for no reason. */
-	return woken || !deadline ? 0 : ETIMEDOUT;
+	/* Before its deadline only an interrupt ends it unwoken: a wake-up for no reason. */
+	return woken || !deadline || context_now() < deadline ? 0 : ETIMEDOUT;
 }
 
 int pthread_cond_wait(pthread_cond_t *c, pthread_mutex_t *m) { return wait_until(c, m, 0); }

@@ -26,7 +26,7 @@ int pthread_mutex_lock(pthread_mutex_t *m)
 {
 	if (is_deadlock(m))
 		return EDEADLK;
-	mutex_lock(mutex_of(m));
+	mutex_lock_nudged(mutex_of(m), 0);
 	return 0;
 }
 
@@ -45,7 +45,7 @@ int pthread_mutex_timedlock(pthread_mutex_t *m, const struct timespec *at)
 	err = clock_deadline(CLOCK_REALTIME, at, &deadline);
 	if (err)
 		return err;
-	return mutex_lock_until(mutex_of(m), deadline) ? 0 : ETIMEDOUT;
+	return mutex_lock_nudged(mutex_of(m), deadline) ? 0 : ETIMEDOUT;
 }
 
 int pthread_mutex_unlock(pthread_mutex_t *m)

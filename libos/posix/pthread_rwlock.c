@@ -3,6 +3,7 @@
  */
 #include "libos/posix/clock.h"
 #include "libos/posix/pthread_self.h"
+#include "libos/x86/context.h"
 
 struct rwlock {
 	struct mutex mutex; /* of what follows, for a few instructions */
@@ -30,6 +31,8 @@ int pthread_rwlock_destroy(pthread_rwlock_t *l)
 static bool readable(const struct rwlock *r) { return !r->writer && !r->writers_waiting; }
 static bool writable(const struct rwlock *r) { return !r->writer && !r->readers; }
 
+static bool is_past(cycles_t deadline) { return deadline && context_now() >= deadline; }
+
 /* A deadline is looked at only when there is something to wait for: `at` may be NULL. */
 static int read_lock(pthread_rwlock_t *l, const struct timespec *at)
 {
@@ -43,7 +46,7 @@ static int read_lock(pthread_rwlock_t *l, const struct timespec *at)
 	else if (at && !readable(r))
 		err = clock_deadline(CLOCK_REALTIME, at, &deadline);
 	while (!err && !readable(r))
-		if (!cond_wait(&r->readable, &r->mutex, deadline) && !readable(r))
+		if (!cond_wait_nudged(&r->readable, &r->mutex, deadline) && !readable(r) && is_past(deadline))
 			err = ETIMEDOUT;
 	if (!err)
 		r->readers++;
@@ -64,7 +67,7 @@ static int write_lock(pthread_rwlock_t *l, const struct timespec *at)
 		err = clock_deadline(CLOCK_REALTIME, at, &deadline);
 	r->writers_waiting++;
 	while (!err && !writable(r))
-		if (!cond_wait(&r->writable, &r->mutex, deadline) && !writable(r))
+		if (!cond_wait_nudged(&r->writable, &r->mutex, deadline) && !writable(r) && is_past(deadline))
 			err = ETIMEDOUT;
 	r->writers_waiting--;
 	if (!err)

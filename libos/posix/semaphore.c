@@ -6,6 +6,8 @@
 #include "libos/posix/clock.h"
 #include "libos/posix/errno.h"
 #include "libos/posix/pthread_self.h"
+#include "libos/posix/signals.h"
+#include "libos/x86/context.h"
 
 _Static_assert(sizeof(struct semaphore) <= sizeof(sem_t), "struct semaphore outgrew its room");
 
@@ -26,14 +28,14 @@ int sem_destroy(sem_t *s) { return semaphore_of(s)->waiting.head ? errno_fail(EB
 static int wait_until(sem_t *s, cycles_t deadline)
 {
 	pthread_cancel_point();
-	for (;;) {
-		if (cancel_enabled() ? semaphore_wait_interruptible(semaphore_of(s), deadline)
-				     : semaphore_wait(semaphore_of(s), deadline))
-			return 0;
+	while (!semaphore_wait_interruptible(semaphore_of(s), deadline)) {
 		pthread_cancel_point();
-		if (deadline)
+		if (signal_checkpoint())
+			return errno_fail(EINTR);
+		if (deadline && context_now() >= deadline)
 			return errno_fail(ETIMEDOUT);
 	}
+	return 0;
 }
 
 int sem_wait(sem_t *s) { return wait_until(s, 0); }

@@ -25,7 +25,7 @@ static inline void end(struct thread_queue *q)
 
 void cond_init(struct cond *c) { *c = (struct cond)COND_INIT; }
 
-static bool wait_and_lock(struct cond *c, struct mutex *m, cycles_t deadline, bool interruptible)
+static bool wait_and_lock(struct cond *c, struct mutex *m, cycles_t deadline, unsigned interruptible)
 {
 	bool woken;
 
@@ -36,15 +36,22 @@ static bool wait_and_lock(struct cond *c, struct mutex *m, cycles_t deadline, bo
 	mutex_release(m);
 	woken = wait_finish(deadline);
 	dispatcher_enable();
+	if (!woken && interruptible)
+		wait_nudged();
 	mutex_lock(m);
 	return woken;
 }
 
-bool cond_wait(struct cond *c, struct mutex *m, cycles_t deadline) { return wait_and_lock(c, m, deadline, false); }
+bool cond_wait(struct cond *c, struct mutex *m, cycles_t deadline) { return wait_and_lock(c, m, deadline, 0); }
+
+bool cond_wait_nudged(struct cond *c, struct mutex *m, cycles_t deadline)
+{
+	return wait_and_lock(c, m, deadline, INTERRUPTED_ONCE);
+}
 
 bool cond_wait_interruptible(struct cond *c, struct mutex *m, cycles_t deadline)
 {
-	return wait_and_lock(c, m, deadline, true);
+	return wait_and_lock(c, m, deadline, INTERRUPTED_ANY);
 }
 
 /* Who waits was queued before it released the mutex: who has held that since sees it in the queue. */
@@ -95,7 +102,7 @@ void cond_broadcast(struct cond *c)
 void semaphore_init(struct semaphore *s, uint64_t count) { *s = (struct semaphore)SEMAPHORE_INIT(count); }
 
 /* A post with waiters goes to the first of them and never shows in the count. */
-static bool semaphore_take(struct semaphore *s, cycles_t deadline, bool interruptible)
+static bool semaphore_take(struct semaphore *s, cycles_t deadline, unsigned interruptible)
 {
 	bool taken = true;
 
@@ -110,9 +117,12 @@ static bool semaphore_take(struct semaphore *s, cycles_t deadline, bool interrup
 	return taken;
 }
 
-bool semaphore_wait(struct semaphore *s, cycles_t deadline) { return semaphore_take(s, deadline, false); }
+bool semaphore_wait(struct semaphore *s, cycles_t deadline) { return semaphore_take(s, deadline, 0); }
 
-bool semaphore_wait_interruptible(struct semaphore *s, cycles_t deadline) { return semaphore_take(s, deadline, true); }
+bool semaphore_wait_interruptible(struct semaphore *s, cycles_t deadline)
+{
+	return semaphore_take(s, deadline, INTERRUPTED_ANY);
+}
 
 bool semaphore_try(struct semaphore *s)
 {
@@ -169,7 +179,7 @@ bool event_wait(struct event *e, cycles_t deadline)
 
 	begin(&e->waiting);
 	if (!e->set) {
-		happened = wait_in(&e->waiting, deadline, false);
+		happened = wait_in(&e->waiting, deadline, 0);
 	} else {
 		e->set = 0;
 		wait_unlock(&e->waiting);
@@ -195,7 +205,7 @@ bool barrier_wait(struct barrier *b)
 		wait_unlock(&b->waiting);
 		ready_all(all);
 	} else {
-		wait_in(&b->waiting, 0, false);
+		wait_in(&b->waiting, 0, 0);
 	}
 	dispatcher_enable();
 	return last;

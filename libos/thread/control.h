@@ -37,11 +37,11 @@ struct thread {
 		cycles_t deadline; /* 0: not among the sleepers */
 		struct thread_queue joiners;
 		/* Why and how it waits: libos/thread/wait.c. */
-		bool timed_out;     /* not woken: its deadline came, or thread_interrupt */
-		bool queued;        /* waits in a queue, with or without a deadline */
-		bool interruptible; /* ... and thread_interrupt may end that */
-		bool handed;        /* a mutex was handed over */
-		bool tried;         /* a mutex was free when it was woken, but gone when it came */
+		bool timed_out;        /* not woken: its deadline came, or thread_interrupt */
+		bool queued;           /* waits in a queue, with or without a deadline */
+		uint8_t interruptible; /* ... and which INTERRUPTED_ bits may end that */
+		bool handed;           /* a mutex was handed over */
+		bool tried;            /* a mutex was free when it was woken, but gone when it came */
 		bool ended, detached;
 		bool urgent;          /* the errand thread */
 		bool bound;           /* to the cores of `affinity` */
@@ -60,7 +60,7 @@ struct thread {
 	_Alignas(64) uint8_t fpu[DISPATCHER_FPU_BYTES];
 };
 
-enum { INTERRUPTED_FOR_GOOD = 1, INTERRUPTED_ONCE = 2 };
+enum { INTERRUPTED_FOR_GOOD = 1, INTERRUPTED_ONCE = 2, INTERRUPTED_ANY = 3 };
 
 /*
  * What makes the paths of a process with one cpu and the default policy too short to go:
@@ -190,11 +190,16 @@ static inline void wait_unlock(struct thread_queue *q)
 	if (thread_has_cpus())
 		wait_unguard(q);
 }
-/* Waits in a locked queue, which it unlocks; false when it was not woken, but its deadline came or an interrupt. */
-bool wait_in(struct thread_queue *q, cycles_t deadline, bool interruptible);
+/*
+ * Waits in a locked queue, which it unlocks; false when it was not woken, but its deadline came, or an interrupt of
+ * those kinds (INTERRUPTED_ bits).
+ */
+bool wait_in(struct thread_queue *q, cycles_t deadline, unsigned interruptible);
 /* The first half of that: once unlocked the thread may be woken, but it goes on till wait_finish. */
-void wait_begin(struct thread_queue *q, bool interruptible);
+void wait_begin(struct thread_queue *q, unsigned interruptible);
 bool wait_finish(cycles_t deadline);
+/* After a wait that ended without being woken: does what the thread was nudged for, if it was. In enabled mode. */
+bool wait_nudged(void);
 /* A thread whose deadline is past; true: it is to be made ready now, false: somebody else has woken it. */
 bool wait_expired(struct thread *t);
 /* The guards, once there are several cpus. */

@@ -47,17 +47,17 @@ static bool look_and_take(struct mutex *m, struct thread *self)
 }
 
 /* In disabled mode; the queue is locked, and unlocked at the end. */
-static bool wait_for(struct mutex *m, struct thread *self, cycles_t deadline)
+static bool wait_for(struct mutex *m, struct thread *self, cycles_t deadline, unsigned interruptible)
 {
 	if (word_take(m, self)) {
 		wait_unlock(&m->waiting);
 		return self->handed = true;
 	}
 	self->handed = false;
-	return wait_in(&m->waiting, deadline, false);
+	return wait_in(&m->waiting, deadline, interruptible);
 }
 
-static bool lock_slow(struct mutex *m, struct thread *self, cycles_t deadline)
+static bool lock_slow(struct mutex *m, struct thread *self, cycles_t deadline, unsigned interruptible)
 {
 	bool woken = true;
 
@@ -68,7 +68,7 @@ static bool lock_slow(struct mutex *m, struct thread *self, cycles_t deadline)
 			return true;
 		dispatcher_disable();
 		wait_lock(&m->waiting);
-		woken = wait_for(m, self, deadline);
+		woken = wait_for(m, self, deadline, interruptible);
 		dispatcher_enable();
 		self->tried = true;
 	}
@@ -95,13 +95,13 @@ static inline bool is_again(const struct mutex *m, struct thread *self)
 	return m->recursive && owner_of(mem_load64(&m->word)) == self;
 }
 
-static bool lock_taken(struct mutex *m, struct thread *self, cycles_t deadline)
+static bool lock_taken(struct mutex *m, struct thread *self, cycles_t deadline, unsigned interruptible)
 {
 	if (is_again(m, self)) {
 		m->depth++;
 		return true;
 	}
-	if (!lock_slow(m, self, deadline))
+	if (!lock_slow(m, self, deadline, interruptible))
 		return false;
 	m->depth = 1;
 	return true;
@@ -116,7 +116,21 @@ bool mutex_lock_until(struct mutex *m, cycles_t deadline)
 	dispatcher_disable();
 	taken = word_change(m, self);
 	dispatcher_enable();
-	return taken || lock_taken(m, self, deadline);
+	return taken || lock_taken(m, self, deadline, 0);
+}
+
+bool mutex_lock_nudged(struct mutex *m, cycles_t deadline)
+{
+	struct thread *self = thread_current();
+
+	if (mem_change64(&m->word, 0, (uint64_t)self)) {
+		m->depth = 1;
+		return true;
+	}
+	while (!lock_taken(m, self, deadline, INTERRUPTED_ONCE))
+		if (!wait_nudged())
+			return false;
+	return true;
 }
 
 /* The usual case is one instruction: nobody comes in between, however many cpus there are, in enabled mode, too. */

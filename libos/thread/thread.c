@@ -519,7 +519,7 @@ void thread_exit(void *result)
 	thread_schedule();
 }
 
-static __attribute__((noinline)) bool join_guarded(struct thread *t, cycles_t deadline, bool interruptible)
+static __attribute__((noinline)) bool join_guarded(struct thread *t, cycles_t deadline, unsigned interruptible)
 {
 	wait_guard(&t->joiners);
 	if (!t->ended)
@@ -530,11 +530,12 @@ static __attribute__((noinline)) bool join_guarded(struct thread *t, cycles_t de
 
 err_t thread_join_until(struct thread *t, void **result, cycles_t deadline, bool interruptible)
 {
+	unsigned interrupts = interruptible ? INTERRUPTED_ANY : 0;
 	bool ended;
 
 	dispatcher_disable();
-	ended = thread_has_cpus() ? join_guarded(t, deadline, interruptible)
-				  : t->ended || wait_in(&t->joiners, deadline, interruptible);
+	ended = thread_has_cpus() ? join_guarded(t, deadline, interrupts)
+				  : t->ended || wait_in(&t->joiners, deadline, interrupts);
 	if (ended) {
 		if (result)
 			*result = t->result;
@@ -549,9 +550,9 @@ err_t thread_join(struct thread *t, void **result)
 {
 	dispatcher_disable();
 	if (thread_has_cpus())
-		join_guarded(t, 0, false);
+		join_guarded(t, 0, 0);
 	else if (!t->ended)
-		wait_in(&t->joiners, 0, false);
+		wait_in(&t->joiners, 0, 0);
 	if (result)
 		*result = t->result;
 	block_give(t);

@@ -63,6 +63,11 @@ void thread_interrupt(struct thread *t);
 bool thread_nudge(struct thread *t);
 /* The calling thread's interruptible waits end as usual again. */
 void thread_nudge_taken(void);
+/*
+ * What a thread is nudged for: called by waits that do not tell their callers of it, in enabled mode, outside of
+ * everything of theirs; it says thread_nudge_taken. NULL: nothing.
+ */
+extern void (*thread_nudged)(void);
 /* ... also after thread_interrupt. */
 void thread_interrupt_taken(void);
 /* Has the calling thread been interrupted for good? */
@@ -104,6 +109,8 @@ void mutex_init(struct mutex *m, bool recursive);
 void mutex_lock(struct mutex *m);
 /* False when the deadline came first. */
 bool mutex_lock_until(struct mutex *m, cycles_t deadline);
+/* The same; a nudge is seen to in between. */
+bool mutex_lock_nudged(struct mutex *m, cycles_t deadline);
 bool mutex_try(struct mutex *m);
 /* The caller holds it. */
 void mutex_unlock(struct mutex *m);
@@ -125,6 +132,8 @@ struct cond {
 void cond_init(struct cond *c);
 /* Releases the mutex, waits, takes the mutex again; false when the deadline came first. */
 bool cond_wait(struct cond *c, struct mutex *m, cycles_t deadline);
+/* ... or a nudge, which has been seen to before the mutex was taken again. */
+bool cond_wait_nudged(struct cond *c, struct mutex *m, cycles_t deadline);
 /* ... or thread_interrupt. */
 bool cond_wait_interruptible(struct cond *c, struct mutex *m, cycles_t deadline);
 void cond_signal(struct cond *c);

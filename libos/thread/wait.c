@@ -37,8 +37,8 @@ static void waits_set(struct thread *t, struct thread_queue *q) { __atomic_store
 
 static struct thread_queue *waits_get(struct thread *t) { return __atomic_load_n(&t->waits, __ATOMIC_ACQUIRE); }
 
-/* Takes the thread out of the queue it waits in, unless somebody has already. */
-static bool wait_leave(struct thread *t, bool only_interruptible)
+/* Takes the thread out of the queue it waits in, unless somebody has already. `interrupts`: 0, or if it heeds one. */
+static bool wait_leave(struct thread *t, unsigned interrupts)
 {
 	struct thread_queue *q = waits_get(t);
 	bool leaves;
@@ -46,7 +46,7 @@ static bool wait_leave(struct thread *t, bool only_interruptible)
 	if (!q)
 		return false;
 	wait_lock(q);
-	leaves = waits_get(t) == q && (t->interruptible || !only_interruptible);
+	leaves = waits_get(t) == q && (!interrupts || t->interruptible & interrupts);
 	if (leaves) {
 		thread_queue_remove(t);
 		waits_set(t, NULL);
@@ -56,19 +56,19 @@ static bool wait_leave(struct thread *t, bool only_interruptible)
 	return leaves;
 }
 
-static inline void begin(struct thread_queue *q, bool interruptible)
+static inline void begin(struct thread_queue *q, unsigned interruptible)
 {
 	struct thread *t = thread_current();
 
 	t->timed_out = false;
 	t->queued = true;
-	t->interruptible = interruptible;
+	t->interruptible = (uint8_t)interruptible;
 	thread_queue_add(q, t);
 	waits_set(t, q);
 	wait_unlock(q);
 }
 
-void wait_begin(struct thread_queue *q, bool interruptible) { begin(q, interruptible); }
+void wait_begin(struct thread_queue *q, unsigned interruptible) { begin(q, interruptible); }
 
 /*
  * Has an interrupt come before it could find us waiting?  Store buffering: we wrote `waits`, fence, read
@@ -76,9 +76,12 @@ void wait_begin(struct thread_queue *q, bool interruptible) { begin(q, interrupt
  */
 static bool interrupted_early(struct thread *t)
 {
+	unsigned interrupts;
+
 	if (thread_has_cpus())
 		mem_fence();
-	return mem_load32(&t->interrupted) && wait_leave(t, true);
+	interrupts = mem_load32(&t->interrupted) & t->interruptible;
+	return interrupts && wait_leave(t, interrupts);
 }
 
 static inline bool finish(cycles_t deadline)
@@ -96,7 +99,7 @@ static inline bool finish(cycles_t deadline)
 
 bool wait_finish(cycles_t deadline) { return finish(deadline); }
 
-bool wait_in(struct thread_queue *q, cycles_t deadline, bool interruptible)
+bool wait_in(struct thread_queue *q, cycles_t deadline, unsigned interruptible)
 {
 	begin(q, interruptible);
 	return finish(deadline);
@@ -105,7 +108,7 @@ bool wait_in(struct thread_queue *q, cycles_t deadline, bool interruptible)
 bool wait_expired(struct thread *t)
 {
 	if (t->queued)
-		return wait_leave(t, false);
+		return wait_leave(t, 0);
 	t->timed_out = true;
 	return true;
 }
@@ -113,7 +116,7 @@ bool wait_expired(struct thread *t)
 bool thread_block(struct thread_queue *q, cycles_t deadline)
 {
 	wait_lock(q);
-	return wait_in(q, deadline, false);
+	return wait_in(q, deadline, 0);
 }
 
 struct thread *thread_wake(struct thread_queue *q)
@@ -131,7 +134,7 @@ struct thread *thread_wake(struct thread_queue *q)
 static bool interrupt(struct thread *t, uint32_t bit)
 {
 	__atomic_fetch_or(&t->interrupted, bit, __ATOMIC_SEQ_CST);
-	if (!wait_leave(t, true))
+	if (!wait_leave(t, bit))
 		return false;
 	thread_make_ready(t);
 	return true;
@@ -151,6 +154,16 @@ void thread_nudge_taken(void)
 	__atomic_fetch_and(&thread_current()->interrupted, ~(uint32_t)INTERRUPTED_ONCE, __ATOMIC_SEQ_CST);
 }
 
+void (*thread_nudged)(void);
+
+bool wait_nudged(void)
+{
+	if (!(mem_load32(&thread_current()->interrupted) & INTERRUPTED_ONCE) || !thread_nudged)
+		return false;
+	thread_nudged();
+	return true;
+}
+
 void thread_interrupt_taken(void)
 {
 	__atomic_fetch_and(&thread_current()->interrupted, ~(uint32_t)INTERRUPTED_FOR_GOOD, __ATOMIC_SEQ_CST);
@@ -165,7 +178,7 @@ bool thread_sleep_interruptible(cycles_t deadline)
 
 	dispatcher_disable();
 	wait_lock(&nobody);
-	wait_in(&nobody, deadline, true);
+	wait_in(&nobody, deadline, INTERRUPTED_ANY);
 	interrupted = mem_load32(&thread_current()->interrupted) != 0;
 	dispatcher_enable();
 	return !interrupted;

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <spawn.h>
@@ -450,6 +451,111 @@ static bool groups(void)
 	return true;
 }
 
+/* --- waits of threads: each is begun when its thread is told of, and ended when the handler has run ---- */
+
+static sem_t begun, wanted;
+static pthread_mutex_t locked = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t never = PTHREAD_COND_INITIALIZER;
+static pthread_rwlock_t guarded = PTHREAD_RWLOCK_INITIALIZER;
+
+static void handled(int signal)
+{
+	got[signal]++;
+	sem_post(&begun);
+}
+
+static void *in_semaphore(void *unused)
+{
+	(void)unused;
+	sem_post(&begun);
+	return (void *)(uintptr_t)(sem_wait(&wanted) == 0);
+}
+
+static void *in_mutex(void *unused)
+{
+	(void)unused;
+	sem_post(&begun);
+	if (pthread_mutex_lock(&locked))
+		return NULL;
+	return (void *)(uintptr_t)(pthread_mutex_unlock(&locked) == 0);
+}
+
+static void *in_lock(void *unused)
+{
+	(void)unused;
+	sem_post(&begun);
+	if (pthread_rwlock_wrlock(&guarded))
+		return NULL;
+	return (void *)(uintptr_t)(pthread_rwlock_unlock(&guarded) == 0);
+}
+
+static void *in_condition(void *unused)
+{
+	(void)unused;
+	pthread_mutex_lock(&locked);
+	sem_post(&begun);
+	while (!got[SIGUSR1])
+		pthread_cond_wait(&never, &locked);
+	return (void *)(uintptr_t)(pthread_mutex_unlock(&locked) == 0);
+}
+
+/* Sem_wait goes on after its own handlers here: only what has come counts. */
+static void awaited(sem_t *s)
+{
+	while (sem_wait(s))
+		;
+}
+
+static bool wait_goes_on(void *(*fn)(void *), int flags, void (*release)(void))
+{
+	pthread_t t;
+	void *result;
+
+	forget();
+	handle(SIGUSR1, handled, flags);
+	EXPECT(pthread_create(&t, NULL, fn, NULL) == 0);
+	awaited(&begun);
+	EXPECT(pthread_kill(t, SIGUSR1) == 0);
+	awaited(&begun);
+	EXPECT(got[SIGUSR1] == 1);
+	if (release)
+		release();
+	EXPECT(pthread_join(t, &result) == 0 && result);
+	return true;
+}
+
+static void wanted_post(void) { sem_post(&wanted); }
+static void locked_unlock(void) { pthread_mutex_unlock(&locked); }
+static void guarded_unlock(void) { pthread_rwlock_unlock(&guarded); }
+
+static bool waits_of_threads(void)
+{
+	EXPECT(sem_init(&begun, 0, 0) == 0 && sem_init(&wanted, 0, 0) == 0);
+	EXPECT(wait_goes_on(in_semaphore, SA_RESTART, wanted_post));
+	pthread_mutex_lock(&locked);
+	EXPECT(wait_goes_on(in_mutex, 0, locked_unlock));
+	pthread_rwlock_rdlock(&guarded);
+	EXPECT(wait_goes_on(in_lock, 0, guarded_unlock));
+	EXPECT(wait_goes_on(in_condition, 0, NULL));
+	return true;
+}
+
+/* It may be about to wait when the signal comes: then the handler runs before. Told again, until it is out. */
+static bool semaphore_is_broken(void)
+{
+	const struct itimerspec often = { { 0, 20000000 }, { 0, 20000000 } }, off = { 0 };
+	timer_t timer;
+	int result;
+
+	forget();
+	handle(SIGALRM, note, 0);
+	EXPECT(timer_create(CLOCK_MONOTONIC, NULL, &timer) == 0 && timer_settime(timer, 0, &often, NULL) == 0);
+	result = sem_wait(&wanted);
+	EXPECT(result == -1 && errno == EINTR && got[SIGALRM] > 0);
+	EXPECT(timer_settime(timer, 0, &off, NULL) == 0 && timer_delete(timer) == 0);
+	return true;
+}
+
 const struct test signals_tests[] = {
 	{ "to oneself: handlers, masks, what is pending", to_oneself },
 	{ "handlers within handlers", nesting },
@@ -465,5 +571,7 @@ const struct test signals_tests[] = {
 	{ "a handler breaks waitpid", waiting_is_broken },
 	{ "a process is stopped and goes on", stops },
 	{ "signals to groups", groups },
+	{ "handlers run in waits for semaphores, mutexes, conditions, locks", waits_of_threads },
+	{ "a handler breaks sem_wait", semaphore_is_broken },
 	{ 0 },
 };
