@@ -67,7 +67,7 @@ KERNEL_FLAGS = $(COMMON) -ffreestanding -mcmodel=kernel -mno-red-zone -mgeneral-
 	$(if $(findstring clang,$(CC)),-mretpoline,-mindirect-branch=thunk)
 USER_FLAGS = $(COMMON) -isystem libos/include -isystem $(MUSL)/include -isystem $(NEWLIB)/include -D__skerry__=1 \
 	-U__linux__ -U__linux -Ulinux -U__gnu_linux__ -U__unix -Uunix \
-	-ftls-model=local-exec -ffunction-sections -fdata-sections
+	-ftls-model=local-exec -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables
 KERNEL_LD := $(CROSS)ld -nostdlib -z max-page-size=0x1000 -z noexecstack --build-id=none -T linker/kernel.ld
 USER_LD := $(CROSS)ld -m elf_x86_64 -static -z max-page-size=0x1000 -z noexecstack \
 	--build-id=none --gc-sections -T linker/user.ld
@@ -76,7 +76,7 @@ SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
 
 # --- targets for people ----------------------------------------------------------
 
-.PHONY: all kernel user archive unit fuzz iso pxe run sim sim-built fleetsim fleetsim-built figures test test-unit test-fuzz test-model test-sim test-boot test-fleet test-posix soak check \
+.PHONY: all kernel user archive unit fuzz iso pxe run debug sim sim-built fleetsim fleetsim-built figures test test-unit test-fuzz test-model test-sim test-boot test-fleet test-posix soak check \
 	format bench count baseline bench-host wrapper ports port clang objects built deps clean help FORCE
 
 all: kernel user archive ## the kernel, the programs, the boot archive
@@ -91,6 +91,9 @@ wrapper: $(WRAPPER) ## build/bin/x86_64-skerry-gcc, for programs of your own
 
 run: iso ## boot the ISO in QEMU; CORES=16 MEM=1G ACCEL=tcg SHARE=FOLDER for /host
 	tools/run --iso --cores $(CORES) --mem $(MEM) --accel $(ACCEL) $(SHARE:%=--share %)
+
+debug: all ## gdb on a process of the machine that runs on another terminal; PROC=17 PROGRAM=spin
+	tools/gdb $(PROGRAM) $(PROC)
 
 test: built ## all tests; the last line says how many passed
 	tools/test

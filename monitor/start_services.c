@@ -1,7 +1,7 @@
 /*
  * The services that monitor 0 starts: the first member of each fleet, and those that are no fleets.
  *
- * Option services="name page proc mem pipe dev sys host", which is also what is started without it as far as it is
+ * Option services="name page proc mem pipe dev sys host gdb", which is also what is started without it as far as it is
  * in the boot archive; services=none: none.  They go to the cores from the last one down, where
  * there are enough of them, for programs start at the other end; drivers start where the devices are.  `name`
  * comes first, then the rest, then the first program, each when those before have announced themselves or have
@@ -26,7 +26,7 @@
 #define LASTED_MS 10000   /* who has answered so long starts from the first pause again */
 
 /* They get the first core's ports and interrupts, and end at once when their device is not there. */
-static const char *const drivers[] = { "host" };
+static const char *const drivers[] = { "host", "gdb" };
 
 static struct started {
 	const char *name;
@@ -140,7 +140,7 @@ void services_start(void)
 	bool given = option_find(monitor.info->cmdline, "services", names, sizeof names);
 
 	if (!given)
-		strcpy(names, "name page proc mem pipe dev sys host");
+		strcpy(names, "name page proc mem pipe dev sys host gdb");
 	if (!strcmp(names, "none"))
 		return;
 	names_length = words_split(names);

@@ -11,6 +11,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.path.join(ROOT, os.environ.get("BUILD", "build"))
 OVMF = "/usr/share/OVMF"
 DOORS = ("pvh", "iso", "pxe")
+DEBUG_SOCKET = os.path.join(BUILD, "debug.sock")  # of the machine that a person runs
 
 # One instruction is one nanosecond and nothing comes from outside: the same run each time.
 COUNTED = ["-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off",
@@ -58,12 +59,18 @@ def share_arguments(folder):
             "-device", "virtio-9p-pci,fsdev=share,mount_tag=host"]
 
 
+def debug_arguments(path):
+    """The second serial port as a socket."""
+    return ["-chardev", f"socket,path={path},server=on,wait=off,id=debug", "-serial", "chardev:debug"]
+
+
 @contextlib.contextmanager
 def command(door="pvh", uefi=False, cores=1, mem="512M", accel="tcg-single", cpu=None, append="",
-            kernel=None, archive="", terminal=False, reboot=False, share=None, extra=()):
+            kernel=None, archive="", terminal=False, reboot=False, share=None, debug=None, extra=()):
     """The command line as a list; files that it names are there within the `with`.
 
-    archive None means that the kernel gets none. With `share`, a folder, the system sees that under /host.
+    archive None means that the kernel gets none. With `share`, a folder, the system sees that under /host. At
+    `debug`, a socket, its gdb service listens.
     With terminal the serial line is on
     the terminal together with QEMU's monitor (Ctrl-A C); otherwise on standard input and output.
     """
@@ -78,6 +85,7 @@ def command(door="pvh", uefi=False, cores=1, mem="512M", accel="tcg-single", cpu
         line += firmware(folder) if uefi else []
         line += door_arguments(door, uefi, kernel, archive, append)
         line += ["-serial", "mon:stdio"] if terminal else ["-serial", "stdio", "-monitor", "none"]
+        line += debug_arguments(debug) if debug else []
         line += [] if reboot else ["-no-reboot"]
         line += share_arguments(share) if share else []
         yield line + list(extra)

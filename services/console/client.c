@@ -12,7 +12,6 @@
 #include "services/console/output.h"
 #include "services/console/proto.h"
 #include "services/console/terminal.h"
-#include "services/console/uart.h"
 
 #define BELL "\a"
 
@@ -53,7 +52,7 @@ void client_input(void)
 			return; /* it has no room: the keys stay till it shows a sign of life */
 		/* The device's thread may have left keys where they were. */
 		if (!input_room(&input))
-			event_signal(&uart_event);
+			event_signal(&uart.event);
 		input_take(&input, r, n);
 	}
 }
@@ -142,7 +141,7 @@ void client_message(struct client *c, const struct urpc_message *m)
 		if (input_lend(&input, &c->reader, m->word[1], (uint32_t)m->word[2]))
 			answer(c, CONSOLE_INTERRUPT, terminal_signal(INPUT_INTERRUPT));
 		/* Keys that were left with the device are looked at from now on. */
-		event_signal(&uart_event);
+		event_signal(&uart.event);
 		client_input();
 		break;
 	default:

@@ -9,7 +9,7 @@
 
 #include "libos/core/dispatcher.h"
 #include "libos/core/monitor_client.h"
-#include "services/console/uart.h"
+#include "services/console/output.h"
 
 #define LOG_BYTES 16384 /* a power of two */
 #define LINE_BYTES 512
@@ -30,7 +30,7 @@ static void line_arrived(const char *text, size_t length)
 			ring[put++ % LOG_BYTES] = text[i] == '\n' ? ' ' : text[i];
 		ring[put++ % LOG_BYTES] = '\n';
 	}
-	event_raise(&uart_event);
+	event_raise(&uart.event);
 }
 
 void log_init(void) { mon_set_log_handler(line_arrived); }

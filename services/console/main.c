@@ -18,7 +18,6 @@
 #include "services/console/power.h"
 #include "services/console/proto.h"
 #include "services/console/terminal.h"
-#include "services/console/uart.h"
 
 #define TURN_MAX 64 /* messages of one client before the others have their turn */
 
@@ -33,15 +32,15 @@ static void *device_serve(void *arg)
 
 	(void)arg;
 	for (;;) {
-		uart_acknowledge();
-		while (input_room(&input) && uart_read(&key))
+		uart_acknowledge(&uart);
+		while (input_room(&input) && uart_read(&uart, &key))
 			client_key(key);
 		client_input();
 		while (output_room() && log_show(&screen))
 			;
 		output_pump();
 		power_step();
-		event_wait(&uart_event, 0);
+		event_wait(&uart.event, 0);
 	}
 	return NULL;
 }
@@ -115,7 +114,7 @@ int main(void)
 	err_t err;
 
 	screen_init(&screen, output_put, NULL);
-	err = uart_init();
+	err = uart_init(&uart, UART_COM1, UART_COM1_IRQ);
 	if (err)
 		mon_log("console: there is no serial port; output is lost");
 	require(fabric_metal(&fabric), "console: cannot start");

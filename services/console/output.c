@@ -3,7 +3,6 @@
 
 #include "libos/thread/thread.h"
 #include "services/console/screen.h"
-#include "services/console/uart.h"
 
 #define OUTPUT_BYTES 65536 /* a power of two */
 /*
@@ -11,6 +10,8 @@
  * bytes, around an open line that is taken away and put back.
  */
 #define OUTPUT_SLACK (2 * LINE_BUFFER_BYTES + 2 * SCREEN_OPEN)
+
+struct uart uart;
 
 static char ring[OUTPUT_BYTES];
 static uint32_t put, taken;
@@ -31,13 +32,13 @@ void output_pump(void)
 {
 	while (put != taken) {
 		uint32_t at = taken % OUTPUT_BYTES, left = put - taken;
-		size_t n = left < OUTPUT_BYTES - at ? left : OUTPUT_BYTES - at, done = uart_write(ring + at, n);
+		size_t n = left < OUTPUT_BYTES - at ? left : OUTPUT_BYTES - at, done = uart_write(&uart, ring + at, n);
 
 		taken += (uint32_t)done;
 		if (done < n)
 			break;
 	}
-	uart_want_room(put != taken);
+	uart_want_room(&uart, put != taken);
 	if (output_room())
 		event_signal(&drained);
 }

@@ -10,6 +10,10 @@
 #include <stddef.h>
 
 #include "kernel/abi/types.h"
+#include "libos/device/uart.h"
+
+/* The device; others than it raise its event, too. */
+extern struct uart uart;
 
 /* Puts bytes behind the others. A screen_emit. */
 void output_put(void *arg, const char *text, size_t length);

@@ -6,7 +6,6 @@
 
 #include "libos/core/monitor_client.h"
 #include "services/console/output.h"
-#include "services/console/uart.h"
 
 static bool wanted;
 static unsigned power_how, power_code;
@@ -16,7 +15,7 @@ static void power_asked(unsigned how, unsigned code)
 	power_how = how;
 	power_code = code;
 	wanted = true;
-	event_raise(&uart_event);
+	event_raise(&uart.event);
 }
 
 void power_init(void) { mon_set_power_handler(power_asked); }
@@ -25,7 +24,7 @@ void power_step(void)
 {
 	if (!*(volatile bool *)&wanted || !output_empty())
 		return;
-	uart_finish();
+	uart_finish(&uart);
 	wanted = false;
 	mon_power(power_how, power_code);
 }

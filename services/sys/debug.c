@@ -446,11 +446,22 @@ cycles_t debug_turn(struct ninep_server *s)
 	return 0;
 }
 
+/* Of one that has ended by now, its monitor still knows how. */
+static unsigned watch(struct waiting *w)
+{
+	err_t err = mon_watch(w->process.pid);
+
+	if (err != ERR_NO_PROCESS)
+		return ninep_error_of(err);
+	w->ended = !mon_wait(w->process.pid, &w->cause, &w->status);
+	return w->ended ? 0 : NINEP_ENOENT;
+}
+
 static unsigned wait_read(struct ninep_call *c, struct ninep_file *f, uint64_t offset, void *into, uint32_t *count)
 {
 	const struct proc_info *p = f->open;
-	unsigned error = 0;
 	struct waiting *w;
+	unsigned error;
 
 	(void)offset, (void)into, (void)count;
 	w = malloc(sizeof(*w));
@@ -461,9 +472,8 @@ static unsigned wait_read(struct ninep_call *c, struct ninep_file *f, uint64_t o
 	w->next = waiting;
 	waiting = w;
 	dispatcher_enable();
-	if (mon_watch(p->pid))
-		error = NINEP_ENOENT;
-	else if (!(w->answer = ninep_later(c, cancelled, w)))
+	error = watch(w);
+	if (!error && !(w->answer = ninep_later(c, cancelled, w)))
 		error = NINEP_EAGAIN;
 	if (error)
 		unlist(w);

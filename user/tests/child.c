@@ -224,6 +224,7 @@ static const struct {
 	{ "revoke-own", deed_revoke_own },
 	{ "revoke-dispatcher", deed_revoke_dispatcher },
 	{ "sleep-long", deed_sleep_long },
+	{ "debuggee", deed_debuggee },
 	{ "span_visit", deed_span_visit },
 	{ "span_still", deed_span_still },
 	{ "span_heap", deed_span_heap },

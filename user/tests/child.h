@@ -33,6 +33,9 @@ int deed_rounds(const char *arg);
 /* test_tmp.c */
 int deed_files_inherited(const char *arg);
 
+/* test_sys.c */
+int deed_debuggee(const char *arg);
+
 /* test_mailbox.c */
 int deed_mailbox_call(const char *arg);
 int deed_shared_serve(const char *arg);

@@ -16,6 +16,7 @@
 
 #include "libos/core/dispatcher.h"
 #include "libos/core/monitor_client.h"
+#include "user/tests/child.h"
 #include "user/tests/tap.h"
 
 /* The value of a line "name value" in a file; "" when there is none. */
@@ -256,6 +257,23 @@ static bool detached(void)
 	return true;
 }
 
+/* What `wait` says of a process that ends while it is asked, or has ended since it was opened. */
+static bool ends_told(void)
+{
+	char path[40], text[40];
+	pid_t pid = counter_start(path);
+	int wait_for, status;
+
+	EXPECT(pid > 0);
+	wait_for = open(file_of(path, "wait"), O_RDONLY);
+	EXPECT(wait_for >= 0 && kill(pid, SIGUSR1) == 0);
+	EXPECT(read(wait_for, text, sizeof text) > 7 && !strncmp(text, "exited ", 7));
+	EXPECT(waitpid(pid, &status, 0) == pid && WIFSIGNALED(status));
+	EXPECT(read(wait_for, text, sizeof text) > 7 && !strncmp(text, "exited ", 7));
+	close(wait_for);
+	return true;
+}
+
 static bool process_told(void)
 {
 	char path[40], line[80];
@@ -336,12 +354,30 @@ static bool names_shown(void)
 	return true;
 }
 
+/* --- what tests/boot/debug.py looks at with gdb ------------------------------------------------------------- */
+
+static volatile bool debuggee_may_end;
+static volatile int debuggee_turns;
+
+static __attribute__((noinline)) void debuggee_turn(int turn) { debuggee_turns = turn; }
+
+/* Takes turns until a debugger says that it may end. */
+int deed_debuggee(const char *arg)
+{
+	for (int turn = 1; !debuggee_may_end; turn++) {
+		debuggee_turn(turn);
+		usleep(1000);
+	}
+	return atoi(arg);
+}
+
 const struct test sys_tests[] = {
 	{ "/proc shows this process", self_shown },
 	{ "/proc/N/ctl stops, starts, signals", others_controlled },
 	{ "/proc/N/mem is a process's memory", memory_shown },
 	{ "/proc/N: breakpoints, steps, faults, registers", debugged },
 	{ "/proc/N: a debugger lets go", detached },
+	{ "/proc/N/wait tells of an end", ends_told },
 	{ "/proc/N tells what its process keeps", process_told },
 	{ "/core shows what monitors say", cores_shown },
 	{ "/fleet shows members, takes commands", fleets_shown },
