@@ -69,7 +69,8 @@
 	X(59, STALE, "changed by another meanwhile")                           \
 	X(60, QUOTA, "memory quota is used up")                                \
 	X(61, REGIONS, "too many regions of that core's memory")               \
-	X(62, MAILBOX_FULL, "mailbox is full: its owner does not read")
+	X(62, MAILBOX_FULL, "mailbox is full: its owner does not read")        \
+	X(63, PROCESSES, "too many processes")
 
 enum error_code {
 #define ERROR_ENUM(code, name, text) ERR_##name = code,

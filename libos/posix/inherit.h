@@ -33,7 +33,7 @@ enum inherit_section {
 struct inherit_state {
 	uint64_t blocked, ignored;       /* signals */
 	uint32_t parent, group, session; /* numbers */
-	uint32_t unused;
+	uint32_t most;                   /* program_most */
 };
 
 /* A text that is being put together. */

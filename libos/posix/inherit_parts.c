@@ -21,7 +21,8 @@ static void state_put(struct inherit *i)
 {
 	struct inherit_state s = { .parent = (uint32_t)(i->becomes ? parent_get() : getpid()),
 				   .group = (uint32_t)getpgrp(),
-				   .session = (uint32_t)getsid(0) };
+				   .session = (uint32_t)getsid(0),
+				   .most = program_most };
 
 	signals_pack(&s.blocked, &s.ignored);
 	inherit_add(i, &s, sizeof s);
@@ -37,6 +38,7 @@ static int state_take(const char *data, size_t bytes)
 	memcpy(&s, data, sizeof s);
 	r = (struct mon_relation){ .group = s.group, .session = s.session, .parent = s.parent };
 	parent_set((pid_t)s.parent);
+	program_most = s.most;
 	signals_unpack(s.blocked, s.ignored);
 	return errno_from(mon_relate(process_self_core(), MON_TO_PID, process_self_pid(),
 				     MON_SET_GROUP | MON_SET_SESSION | MON_SET_PARENT, &r));

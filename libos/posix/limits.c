@@ -17,6 +17,7 @@
 #include "libos/core/monitor_client.h"
 #include "libos/posix/errno.h"
 #include "libos/posix/fd.h"
+#include "libos/proc/program.h"
 
 #define NO_LIMIT (-1)
 #define CLOCK_TICKS 100
@@ -174,6 +175,8 @@ int getrlimit(int what, struct rlimit *out)
 	*out = (struct rlimit){ .rlim_cur = RLIM_INFINITY, .rlim_max = RLIM_INFINITY };
 	if (what == RLIMIT_NOFILE)
 		*out = (struct rlimit){ .rlim_cur = fd_limit(), .rlim_max = FD_MOST };
+	if (what == RLIMIT_NPROC && program_most)
+		*out = (struct rlimit){ .rlim_cur = program_most, .rlim_max = program_most };
 	return 0;
 }
 
@@ -189,6 +192,10 @@ int setrlimit(int what, const struct rlimit *wanted)
 		return errno_fail(EPERM);
 	if (what == RLIMIT_NOFILE) /* at most FD_MOST, so this does not fail */
 		return fd_limit_set((unsigned)wanted->rlim_cur);
+	if (what == RLIMIT_NPROC && wanted->rlim_cur <= UINT32_MAX) {
+		program_most = wanted->rlim_cur ? (uint32_t)wanted->rlim_cur : 1;
+		return 0;
+	}
 	return wanted->rlim_cur == now.rlim_cur ? 0 : errno_fail(EPERM);
 }
 

@@ -13,6 +13,8 @@
 
 #include <string.h>
 
+uint32_t program_most;
+
 static struct fleet_client service;
 static struct mutex lock = MUTEX_INIT;
 static bool connected;
@@ -82,7 +84,8 @@ static err_t start(const char *const *argv, const char *const *envp, uint32_t co
 				  .heir_secret = heir->mailbox.secret,
 				  .heir_service = heir->mailbox.service,
 				  .heir_heap = heir->heap,
-				  .program = program };
+				  .program = program,
+				  .most = program_most };
 	char text[PROC_TEXT_MAX];
 	uint32_t bytes = 0;
 	int argc = strings_add(text, &bytes, argv), envc = argc < 0 ? -1 : strings_add(text, &bytes, envp);

@@ -10,6 +10,9 @@
 #include "libos/fabric/mailbox.h"
 #include "services/proc/types.h"
 
+/* Of this process: it starts no other while there are so many in all; 0: as many as the service allows. */
+extern uint32_t program_most;
+
 struct program {
 	uint32_t id;  /* the service's number; 0: started without it */
 	uint64_t pid; /* the monitors' name */

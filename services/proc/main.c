@@ -114,6 +114,16 @@ static void record_give_up(const struct record *r)
 		id_settle(r->id);
 }
 
+/* What asks under a number was started by this service, and may be one of ever more. */
+static err_t quota_check(const struct proc_start *how)
+{
+	uint32_t count = how->parent ? processes_in_all(fleet) : 0, most = processes_allowed();
+
+	if (how->most && how->most < most)
+		most = how->most;
+	return how->parent && count >= most ? ERR_PROCESSES : ERR_OK;
+}
+
 static err_t start(struct rpc_call *call, const struct proc_start *how, const char *text, uint32_t bytes, uint32_t *id,
 		   uint64_t *pid)
 {
@@ -128,7 +138,7 @@ static err_t start(struct rpc_call *call, const struct proc_start *how, const ch
 	rpc_release(&fleet->server);
 	if (!ticket_find(how->ticket, &r.id))
 		err = record_get(r.id, &r);
-	else
+	else if (!(err = quota_check(how)))
 		err = record_make(call, how, &r);
 	if (!err && !r.pid) {
 		struct mon_start s = { .argc = how->argc,

@@ -4,6 +4,7 @@
 #include "services/proc/place.h"
 
 #include "libos/core/monitor_client.h"
+#include "services/proc/types.h"
 
 #define FRESH_MS 50
 
@@ -33,12 +34,17 @@ static void refresh(struct fleet *f)
 	mutex_unlock(&asking);
 }
 
+static void look(struct fleet *f)
+{
+	if (!place.asked || fabric_now(f->fabric) - place.asked > fleet_ms(f, FRESH_MS))
+		refresh(f);
+}
+
 err_t core_choose(struct fleet *f, coreid_t near, coreid_t *core)
 {
 	uint32_t best = CORES_MAX;
 
-	if (!place.asked || fabric_now(f->fabric) - place.asked > fleet_ms(f, FRESH_MS))
-		refresh(f);
+	look(f);
 	for (uint32_t i = 0; i < place.cores; i++) {
 		uint32_t c = (near + i) % place.cores;
 
@@ -49,6 +55,25 @@ err_t core_choose(struct fleet *f, coreid_t near, coreid_t *core)
 		return ERR_CORE_DOWN;
 	*core = (coreid_t)best;
 	return ERR_OK;
+}
+
+uint32_t processes_in_all(struct fleet *f)
+{
+	uint32_t sum = 0;
+
+	look(f);
+	for (uint32_t i = 0; i < place.cores; i++)
+		sum += place.up[i] && place.processes[i] != UINT16_MAX ? place.processes[i] : 0;
+	return sum;
+}
+
+uint32_t processes_allowed(void)
+{
+	uint32_t up = 0;
+
+	for (uint32_t i = 0; i < place.cores; i++)
+		up += place.up[i];
+	return up * PROC_CORE_MOST;
 }
 
 void core_count_change(coreid_t core, int more)

@@ -14,3 +14,6 @@ err_t core_choose(struct fleet *f, coreid_t near, coreid_t *core);
 void core_is_full(coreid_t core);
 /* One more, or one less, there. */
 void core_count_change(coreid_t core, int more);
+/* The system's and all others', as far as is known; how many there may be when one that is started asks for more. */
+uint32_t processes_in_all(struct fleet *f);
+uint32_t processes_allowed(void);

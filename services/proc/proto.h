@@ -10,7 +10,8 @@ rpc_interface(proc, 6);
 
 /*
  * Starts the program named by the first string of `text`; its number and its pid. Idempotent by the ticket.
- * ERR_NOT_FOUND: no such program. ERR_CORE_ID, ERR_CORE_DOWN. ERR_ARGUMENT: the text does not hold so many strings.
+ * ERR_NOT_FOUND: no such program. ERR_PROCESSES, ERR_CORE_ID,
+ * ERR_CORE_DOWN. ERR_ARGUMENT: the text does not hold so many strings.
  */
 rpc_idempotent err_t proc_start(rpc_in const struct proc_start *how,
 				rpc_in rpc_sized(bytes) rpc_max(PROC_TEXT_MAX) const char *text, rpc_in uint32_t bytes,

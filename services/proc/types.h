@@ -8,7 +8,12 @@
 
 #define PROC_ANYWHERE UINT32_MAX /* a core that has the least to do */
 #define PROC_TEXT_MAX 3000       /* bytes of arguments and environment, each string with its NUL */
-#define PROC_LIST_MAX 24         /* entries in one answer */
+/*
+ * A process that has a number starts no other while there are so many for each core: what is left is for the system
+ * and the first shell.
+ */
+#define PROC_CORE_MOST 192
+#define PROC_LIST_MAX 24 /* entries in one answer */
 
 struct proc_start {
 	/* By proc_ticket: asked again with the same, a program is started once. */
@@ -22,7 +27,7 @@ struct proc_start {
 	uint32_t heir_service;
 	uint32_t heir_heap; /* of struct process_args */
 	uint32_t program;   /* by mon_program at that core, for who has that mailbox; 0: the boot archive's */
-	uint32_t unused;
+	uint32_t most;      /* processes in all, this one among them; 0: PROC_CORE_MOST for each core */
 };
 
 /* The n-th start by the process `pid`, n from 1 on: no other process can have it. */

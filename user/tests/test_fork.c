@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -308,6 +309,68 @@ static bool too_many(void)
 	return ended_well(pid, 12);
 }
 
+/* --- a fork bomb against a limit: each of it says what came of its forks ------------------------------ */
+
+#define BOMB_DEPTH 6
+#define BOMB_ROOM 12
+
+static uint64_t processes_now(void)
+{
+	struct mon_core c;
+	uint64_t sum = 0;
+
+	for (coreid_t core = 0; !mon_core(core, &c); core++)
+		sum += c.state == MON_CORE_UP ? c.processes : 0;
+	return sum;
+}
+
+static void explode(int say, int depth)
+{
+	for (int i = 0; i < 2 && depth < BOMB_DEPTH; i++) {
+		pid_t pid = fork();
+
+		if (pid == 0) {
+			explode(say, depth + 1);
+			_exit(0);
+		}
+		(void)!write(say, pid > 0 ? "+" : errno == EAGAIN ? "e" : "?", 1);
+	}
+	while (wait(NULL) > 0 || errno == EINTR)
+		;
+}
+
+static bool bomb(void)
+{
+	struct rlimit limit, most = { .rlim_cur = processes_now() + BOMB_ROOM };
+	unsigned made = 0, refused = 0, other = 0;
+	int end[2];
+	char one;
+	pid_t pid;
+
+	most.rlim_max = most.rlim_cur;
+	EXPECT(pipe(end) == 0);
+	pid = fork();
+	if (pid == 0) {
+		close(end[0]);
+		if (setrlimit(RLIMIT_NPROC, &most) || getrlimit(RLIMIT_NPROC, &limit) ||
+		    limit.rlim_cur != most.rlim_cur)
+			_exit(1);
+		explode(end[1], 0);
+		_exit(0);
+	}
+	close(end[1]);
+	while (read(end[0], &one, 1) == 1) {
+		made += one == '+';
+		refused += one == 'e';
+		other += one == '?';
+	}
+	close(end[0]);
+	printf("# %u forks, %u refused\n", made, refused);
+	EXPECT(ended_well(pid, 0));
+	EXPECT(made > 0 && refused > 0 && other == 0);
+	return generations();
+}
+
 const struct test fork_tests[] = {
 	{ "the child has its parent's memory, and changes its own", memory_is_copied },
 	{ "a pipe between them, and its end", pipes_join },
@@ -319,5 +382,6 @@ const struct test fork_tests[] = {
 	{ "forks leave nothing behind", nothing_is_left },
 	{ "parents die in the midst of it, and leave nothing behind", parents_die },
 	{ "more children than there can be are an errno", too_many },
+	{ "a fork bomb stops at its limit, and all goes on", bomb },
 	{ 0 },
 };
