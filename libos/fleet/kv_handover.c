@@ -2,11 +2,12 @@
  * How the entries of a partitioned store move when the view changes.
  *
  * Of each entry one member is in charge: the first choice of the old view, or, when that is gone, the
- * second.  It sends the entry to those that are choices now and were none before, while the new view is being told;
- * a newcomer is told last, so it has all that is its when it begins (libos/fleet/fleet.h).
+ * next one that lives.  It sends the entry to those that are choices now and were none before, while the new view is
+ * being told; a newcomer is told last, so it has all that is its when it begins (libos/fleet/fleet.h).  When the first
+ * died in the midst of a write, of several mirrors some may have it and some not: they all get it then.
  *
  * Where the old view is not known to be settled, entries may lie as one before it says, and some as it says.
- * Then who has an entry sends it to both choices, and versions decide.  For the same reason a write goes to the
+ * Then who has an entry sends it to all choices, and versions decide.  For the same reason a write goes to the
  * choices of the last settled view too while the present one is not settled.
  *
  * What a member has and is no choice for stays until the next view after one that is settled; it is dropped then, lest
@@ -86,40 +87,65 @@ err_t kvp_mirrored(struct kvp *k, const struct kvp_head *h, const unsigned char 
 	return ERR_OK;
 }
 
-static bool chosen(struct kvp_choice c, uint32_t number) { return c.first == number || c.second == number; }
-
 /* To a member that has got the entry by the new view only. Who cannot take it is dead, or soon is. */
-static void give(struct kvp *k, const struct kvp_entry *e, struct kvp_choice before, uint32_t to)
+static void give(struct kvp *k, const struct kvp_entry *e, const struct kvp_choice *before, uint32_t to)
 {
-	if (to == UINT32_MAX || to == k->fleet->number || chosen(before, to))
+	if (to == k->fleet->number || kvp_chosen(before, to))
 		return;
 	k->pushed++;
 	kvp_mirror(k, e, to, NULL);
 }
 
-static void move(struct kvp *k, struct kvp_entry *e, const struct fleet_view *old)
+/* Who was in charge of an entry: the first choice, or of the others the first that lives. UINT32_MAX: all are gone. */
+static uint32_t in_charge(const struct kvp *k, const struct kvp_choice *before)
 {
-	static const struct kvp_choice none = { UINT32_MAX, UINT32_MAX };
-	struct kvp_choice before = kvp_choose(old, e->hash), now = kvp_choose(&k->fleet->view, e->hash);
+	for (unsigned i = 0; i < before->count; i++)
+		if (view_get(&k->fleet->view, before->number[i]))
+			return before->number[i];
+	return UINT32_MAX;
+}
+
+static bool first_lives(const struct kvp *k, const struct kvp_choice *before)
+{
+	return before->count && view_get(&k->fleet->view, before->number[0]);
+}
+
+static void move(struct kvp *k, struct kvp_entry *e, const struct fleet_view *old, unsigned mirrors)
+{
+	static const struct kvp_choice none;
+	struct kvp_choice before = kvp_choose(old, e->hash, mirrors);
+	struct kvp_choice now = kvp_choose(&k->fleet->view, e->hash, k->mirrors);
 	bool settled = old->head.version <= k->fleet->view.head.settled;
-	bool first_lives = view_get(&k->fleet->view, before.first) != NULL;
+	bool complete = settled && (mirrors == 1 || first_lives(k, &before)); /* all that were chosen have it */
 	uint32_t own = k->fleet->number;
 
-	if (settled && !chosen(before, own) && e->stamp <= old->head.version && !e->busy) {
+	if (settled && !kvp_chosen(&before, own) && e->stamp <= old->head.version && !e->busy) {
 		table_drop(&k->table, e);
 		return;
 	}
-	if (settled && own != before.first && (first_lives || own != before.second))
+	if (settled && own != in_charge(k, &before))
 		return;
-	give(k, e, settled ? before : none, now.first);
-	give(k, e, settled ? before : none, now.second);
+	for (unsigned i = 0; i < now.count; i++)
+		give(k, e, complete ? &before : &none, now.number[i]);
+}
+
+/* Before anybody can ask for it: what the first choice had told us may be news to other mirrors. */
+static void doubt(struct kvp *k, struct kvp_entry *e, const struct fleet_view *old, unsigned mirrors)
+{
+	struct kvp_choice before = kvp_choose(old, e->hash, mirrors);
+
+	if (mirrors > 1 && !e->busy && !first_lives(k, &before) && kvp_first(k, e->hash) == k->fleet->number)
+		e->unsure = true;
 }
 
 void kvp_changed(struct kvp *k, const struct fleet_view *old)
 {
 	uint64_t count = k->table.entries;
 	struct kvp_entry **all = table_all(&k->table);
+	/* The coordinator's old view has the new policy already. */
+	unsigned mirrors = k->mirrors ? k->mirrors : old->head.policy.mirrors;
 
+	k->mirrors = k->fleet->view.head.policy.mirrors;
 	if (old->head.version <= k->fleet->view.head.settled)
 		k->base = *old;
 	if (count && !all) {
@@ -128,7 +154,9 @@ void kvp_changed(struct kvp *k, const struct fleet_view *old)
 	}
 	k->moving = true;
 	for (uint64_t i = 0; i < count; i++)
-		move(k, all[i], old);
+		doubt(k, all[i], old, mirrors);
+	for (uint64_t i = 0; i < count; i++)
+		move(k, all[i], old, mirrors);
 	k->moving = false;
 	free(all);
 	self_wake(k->fleet->self);

@@ -14,12 +14,35 @@
 #define KEPT_MS 10000   /* a removed key is remembered at least so long: a client may repeat its call till then */
 #define SWEEP_LEAST 256 /* removed keys, before they are looked through */
 
-struct kvp_choice kvp_choose(const struct fleet_view *v, uint64_t hash)
+struct kvp_choice kvp_choose(const struct fleet_view *v, uint64_t hash, unsigned mirrors)
 {
-	const struct fleet_member *first, *second;
+	const struct fleet_member *choice[FLEET_MIRRORS + 1];
+	struct kvp_choice c = { .count = view_choose(v, hash, choice, mirrors + 1) };
 
-	view_choose(v, hash, &first, &second);
-	return (struct kvp_choice){ first ? first->number : UINT32_MAX, second ? second->number : UINT32_MAX };
+	for (unsigned i = 0; i < c.count; i++)
+		c.number[i] = choice[i]->number;
+	return c;
+}
+
+bool kvp_chosen(const struct kvp_choice *c, uint32_t number)
+{
+	for (unsigned i = 0; i < c->count; i++)
+		if (c->number[i] == number)
+			return true;
+	return false;
+}
+
+/* By our view. */
+static struct kvp_choice choose(const struct kvp *k, uint64_t hash)
+{
+	return kvp_choose(&k->fleet->view, hash, k->fleet->view.head.policy.mirrors);
+}
+
+uint32_t kvp_first(const struct kvp *k, uint64_t hash)
+{
+	struct kvp_choice c = kvp_choose(&k->fleet->view, hash, 0);
+
+	return c.count ? c.number[0] : UINT32_MAX;
 }
 
 struct kvp_tag kvp_tag_of(const struct rpc_call *call)
@@ -34,7 +57,7 @@ void kvp_each(struct kvp *k, void (*fn)(void *arg, const struct kvp_entry *e), v
 {
 	for (uint64_t i = 0; i < k->table.buckets; i++)
 		for (const struct kvp_entry *e = k->table.bucket[i]; e; e = e->next)
-			if (!e->gone && kvp_choose(&k->fleet->view, e->hash).first == k->fleet->number)
+			if (!e->gone && kvp_first(k, e->hash) == k->fleet->number)
 				fn(arg, e);
 }
 
@@ -44,11 +67,14 @@ void kvp_each(struct kvp *k, void (*fn)(void *arg, const struct kvp_entry *e), v
 static err_t entry_ours(struct kvp *k, const struct kvp_head *h, uint64_t hash, const void *key, struct kvp_entry **out)
 {
 	fleet_wait_view(k->fleet, h->view);
-	while (kvp_choose(&k->fleet->view, hash).first == k->fleet->number) {
+	while (kvp_first(k, hash) == k->fleet->number) {
 		*out = table_find(&k->table, hash, key, h->key_bytes);
-		if (!*out || !(*out)->busy)
+		if (!*out || !((*out)->busy || (*out)->unsure))
 			return ERR_OK;
-		self_wait(k->fleet->self, 0);
+		if ((*out)->busy)
+			self_wait(k->fleet->self, 0);
+		else
+			kvp_assure(k, *out);
 	}
 	return ERR_AGAIN;
 }
@@ -71,33 +97,44 @@ static err_t serve_get(struct kvp *k, const struct kvp_head *h, const unsigned c
 	return ERR_OK;
 }
 
-/* To the choices of the last settled view, while the present one is not: it may come to nothing. */
-static err_t mirror_base(struct kvp *k, const struct kvp_entry *e, struct kvp_choice now, const struct kvp_tag *tag)
+/* To those of `c`, but for us, that `but` has not. */
+static err_t mirror_to(struct kvp *k, const struct kvp_entry *e, const struct kvp_choice *c,
+		       const struct kvp_choice *but, const struct kvp_tag *tag)
 {
-	struct kvp_choice c = kvp_choose(&k->base, e->hash);
-	uint32_t to[2] = { c.first, c.second };
 	err_t err = ERR_OK;
 
-	for (unsigned i = 0; i < 2 && !err; i++)
-		if (to[i] != k->fleet->number && to[i] != now.second && view_get(&k->fleet->view, to[i]))
-			err = kvp_mirror(k, e, to[i], tag);
+	for (unsigned i = 0; i < c->count && !err; i++)
+		if (c->number[i] != k->fleet->number && !kvp_chosen(but, c->number[i]))
+			err = kvp_mirror(k, e, c->number[i], tag);
 	return err;
+}
+
+/* To the choices of the last settled view, while the present one is not: it may come to nothing. */
+static err_t mirror_base(struct kvp *k, const struct kvp_entry *e, const struct kvp_choice *now,
+			 const struct kvp_tag *tag)
+{
+	struct kvp_choice c = kvp_choose(&k->base, e->hash, k->base.head.policy.mirrors), left = { 0 };
+
+	for (unsigned i = 0; i < c.count; i++)
+		if (view_get(&k->fleet->view, c.number[i]))
+			left.number[left.count++] = c.number[i];
+	return mirror_to(k, e, &left, now, tag);
 }
 
 /* Until the entry is where the view wants it; the view may change any number of times. */
 static err_t mirror_wait(struct kvp *k, struct kvp_entry *e, const struct kvp_tag *tag)
 {
+	static const struct kvp_choice none;
 	struct fleet *f = k->fleet;
 
 	for (;;) {
 		uint64_t version = f->view.head.version;
-		struct kvp_choice c = kvp_choose(&f->view, e->hash);
-		err_t err = ERR_OK;
+		struct kvp_choice c = choose(k, e->hash);
+		bool ours = c.count && c.number[0] == f->number;
+		err_t err = ours ? mirror_to(k, e, &c, &none, tag) : ERR_OK;
 
-		if (c.first == f->number && c.second != UINT32_MAX)
-			err = kvp_mirror(k, e, c.second, tag);
-		if (!err && c.first == f->number && !fleet_settled(f))
-			err = mirror_base(k, e, c, tag);
+		if (!err && ours && !fleet_settled(f))
+			err = mirror_base(k, e, &c, tag);
 		if (err && err != ERR_CLOSED && err != ERR_NOT_FOUND)
 			return err;
 		if (err)
@@ -106,9 +143,18 @@ static err_t mirror_wait(struct kvp *k, struct kvp_entry *e, const struct kvp_ta
 			break;
 	}
 	/* Given away meanwhile: it has arrived when the handing over is done. */
-	while (k->moving && kvp_choose(&f->view, e->hash).first != f->number)
+	while (k->moving && kvp_first(k, e->hash) != f->number)
 		self_wait(f->self, 0);
 	return ERR_OK;
+}
+
+void kvp_assure(struct kvp *k, struct kvp_entry *e)
+{
+	e->busy = true;
+	/* A mirror that has no room for it gets the value with the next write that it has room for. */
+	mirror_wait(k, e, NULL);
+	e->busy = e->unsure = false;
+	self_wake(k->fleet->self);
 }
 
 /* What was there, to be put back when the mirror has no room. */
@@ -280,7 +326,7 @@ static err_t ask_owner(struct kvp *k, enum kvp_word what, struct kvp_message *m,
 
 		m->head.view = version;
 		*answered = room;
-		err = fleet_ask(f, kvp_choose(&f->view, hash).first, FLEET_PORT_KV, what, m, bytes, answer, answered);
+		err = fleet_ask(f, kvp_first(k, hash), FLEET_PORT_KV, what, m, bytes, answer, answered);
 		if (err == ERR_CLOSED || err == ERR_NOT_FOUND) {
 			if (err == ERR_NOT_FOUND && version == f->view.head.version)
 				return err; /* said by the owner: there is no such key */

@@ -1,10 +1,10 @@
 /*
- * A key-value store whose keys are spread over the members of a fleet, each with a mirror.
+ * A key-value store whose keys are spread over the members of a fleet, each with one mirror or more.
  *
  * A key belongs to its first choice among the members (view_choose), which serves all reads and writes of
- * it, one at a time; a write is acknowledged when the second choice has it too. So what one member had when it
- * dies, others have. Any member can be asked: it passes the call on. Two members that die at once may take
- * entries with them.
+ * it, one at a time; a write is acknowledged when the mirrors, the next choices, have it too. How many there are is the
+ * fleet's policy. So what one member had when it dies, others have, and with two mirrors two may die at once. Any
+ * member can be asked: it passes the call on.
  *
  * Writes carry a tag that names them; one that was done is known when it comes again, whoever brings it, and
  * is not done twice: the word that was remembered with it comes back. Remembered are the last
@@ -22,6 +22,7 @@ struct kvp {
 	struct kvp_table table;
 	struct fleet_view base; /* the last that was settled before the present one; none in a newcomer */
 	uint64_t clock;         /* the highest version seen */
+	uint32_t mirrors;       /* by the view that was told last; 0: none was */
 	bool moving;            /* entries are being handed over */
 	uint32_t serving;       /* reads and writes that are not answered yet */
 	uint64_t pushed;        /* entries, counted */
@@ -77,8 +78,17 @@ _Static_assert(sizeof(struct kvp_message) == FLEET_WORDS, "no padding");
 err_t kvp_mirror(struct kvp *k, const struct kvp_entry *e, uint32_t number, const struct kvp_tag *last);
 /* A mirror's side. */
 err_t kvp_mirrored(struct kvp *k, const struct kvp_head *h, const unsigned char *byte);
-/* First and second choice for a hash, by number; UINT32_MAX: none. */
+/* Who has a key: the first choice, and the mirrors, by number. */
 struct kvp_choice {
-	uint32_t first, second;
+	uint32_t count;
+	uint32_t number[FLEET_MIRRORS + 1];
 };
-struct kvp_choice kvp_choose(const struct fleet_view *v, uint64_t hash);
+struct kvp_choice kvp_choose(const struct fleet_view *v, uint64_t hash, unsigned mirrors);
+bool kvp_chosen(const struct kvp_choice *c, uint32_t number);
+/* The first choice by our view; UINT32_MAX: there is none. */
+uint32_t kvp_first(const struct kvp *k, uint64_t hash);
+/*
+ * The first choice has died, and we are the next one that lives: what it had told us may be news to other mirrors. They
+ * get all that we have of the entry before it is read or written.
+ */
+void kvp_assure(struct kvp *k, struct kvp_entry *e);

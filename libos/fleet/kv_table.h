@@ -26,7 +26,8 @@ struct kvp_entry {
 	cycles_t when;  /* that was */
 	uint32_t key_bytes, value_bytes;
 	uint32_t tags, tag_room, tag_next; /* tag_next: whose turn it is to be forgotten */
-	bool busy;                         /* a write is on its way to the second choice */
+	bool busy;                         /* a write is on its way to the mirrors */
+	bool unsure;                       /* kvp_assure is to be called */
 	bool gone;                         /* the key was removed; kept so that older copies are known to be old */
 	void *value;
 	struct kvp_tag *tag;

@@ -14,9 +14,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-const struct fleet_policy fleet_policy_default = {
-	.least = 2, .most = 16, .high = 750, .low = 250, .rise = 200, .fall = 2000, .beat = 10, .patience = 4
-};
+const struct fleet_policy fleet_policy_default = { .least = 2,
+						   .most = 16,
+						   .high = 750,
+						   .low = 250,
+						   .rise = 200,
+						   .fall = 2000,
+						   .beat = 10,
+						   .patience = 4,
+						   .mirrors = 1 };
 
 #define CORES_ENOUGH 4 /* for fleets of two members at least */
 

@@ -42,6 +42,9 @@ void scale_policy(struct fleet_policy *p, const struct fleet_policy *otherwise)
 	p->fall = either(p->fall, otherwise->fall);
 	p->beat = either(p->beat, otherwise->beat);
 	p->patience = either(p->patience, otherwise->patience);
+	p->mirrors = either(p->mirrors, otherwise->mirrors);
+	if (p->mirrors > FLEET_MIRRORS)
+		p->mirrors = FLEET_MIRRORS;
 	if (p->most > FLEET_MEMBERS)
 		p->most = FLEET_MEMBERS;
 	if (!p->most)

@@ -53,10 +53,11 @@ static const struct field {
 	const char *name;
 	size_t offset;
 } fields[] = {
-	{ "least", offsetof(struct fleet_policy, least) }, { "most", offsetof(struct fleet_policy, most) },
-	{ "high", offsetof(struct fleet_policy, high) },   { "low", offsetof(struct fleet_policy, low) },
-	{ "rise", offsetof(struct fleet_policy, rise) },   { "fall", offsetof(struct fleet_policy, fall) },
-	{ "beat", offsetof(struct fleet_policy, beat) },   { "patience", offsetof(struct fleet_policy, patience) },
+	{ "least", offsetof(struct fleet_policy, least) },     { "most", offsetof(struct fleet_policy, most) },
+	{ "high", offsetof(struct fleet_policy, high) },       { "low", offsetof(struct fleet_policy, low) },
+	{ "rise", offsetof(struct fleet_policy, rise) },       { "fall", offsetof(struct fleet_policy, fall) },
+	{ "beat", offsetof(struct fleet_policy, beat) },       { "patience", offsetof(struct fleet_policy, patience) },
+	{ "mirrors", offsetof(struct fleet_policy, mirrors) },
 };
 #define FIELDS (sizeof fields / sizeof *fields)
 

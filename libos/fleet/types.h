@@ -10,6 +10,7 @@
 
 #define FLEET_NAME 16     /* bytes of a fleet's name */
 #define FLEET_MEMBERS 128 /* of one fleet */
+#define FLEET_MIRRORS 3
 
 /*
  * One member. Its number is its alone as long as the fleet lives. Load and queue are what it told the
@@ -33,6 +34,8 @@ struct fleet_policy {
 	uint32_t rise, fall;  /* for so long the load must have been above, or below */
 	uint32_t beat;        /* between two heartbeats */
 	uint32_t patience;    /* heartbeats that may go without an answer; then the member is taken for hung */
+	uint32_t mirrors;     /* of each entry of a partitioned store, up to FLEET_MIRRORS: so many may die at once */
+	uint32_t unused;
 };
 
 /*

@@ -123,26 +123,38 @@ uint64_t view_hash(const void *key, size_t bytes)
 	return mix(hash ^ bytes);
 }
 
-void view_choose(const struct fleet_view *v, uint64_t hash, const struct fleet_member **first,
-		 const struct fleet_member **second)
+/* Into its place among the choices so far, which are in the order of their weights. */
+static unsigned choice_insert(const struct fleet_member **choice, uint64_t *weight, unsigned count, unsigned most,
+			      const struct fleet_member *m, uint64_t own)
 {
-	uint64_t best = 0, next = 0;
+	unsigned at = count;
 
-	*first = *second = NULL;
+	while (at && own > weight[at - 1])
+		at--;
+	if (at == most)
+		return count;
+	count += count < most;
+	for (unsigned i = count - 1; i > at; i--) {
+		choice[i] = choice[i - 1];
+		weight[i] = weight[i - 1];
+	}
+	choice[at] = m;
+	weight[at] = own;
+	return count;
+}
+
+unsigned view_choose(const struct fleet_view *v, uint64_t hash, const struct fleet_member **choice, unsigned most)
+{
+	uint64_t weight[FLEET_MIRRORS + 1];
+	unsigned count = 0;
+
+	most = most < FLEET_MIRRORS + 1 ? most : FLEET_MIRRORS + 1;
 	for (uint32_t i = 0; i < v->count; i++) {
 		const struct fleet_member *m = &v->member[i];
-		uint64_t weight = mix(hash + (m->number + UINT64_C(1)) * UINT64_C(0x9e3779b97f4a7c15));
 
-		if (m->state == FLEET_LEAVING)
-			continue;
-		if (!*first || weight > best) {
-			*second = *first;
-			next = best;
-			*first = m;
-			best = weight;
-		} else if (!*second || weight > next) {
-			*second = m;
-			next = weight;
-		}
+		if (m->state != FLEET_LEAVING)
+			count = choice_insert(choice, weight, count, most, m,
+					      mix(hash + (m->number + UINT64_C(1)) * UINT64_C(0x9e3779b97f4a7c15)));
 	}
+	return count;
 }

@@ -76,6 +76,14 @@ def test_tally_kills(report):
         kills(report, "tally", members, 50)
 
 
+def test_tally_mirrors(report):
+    """4,000 kills of tally's members, as many at once as there are mirrors: the ledger is whole, and with fewer it is not"""
+    for members, mirrors, count in ((3, 2, 30), (5, 2, 30), (6, 3, 20)):
+        seeds(report, "tally", count, "--members", members, "--clients", 8, "--calls", 50, "--kills", 50, "--at-once",
+              mirrors, "--mirrors", mirrors)
+    replay("tally", "--members", 5, "--clients", 8, "--kills", 40, "--at-once", 2, "--seeds", 4)
+
+
 def test_name_kills(report):
     """4,000 kills of name's members: every name is what its owner made it"""
     for members in (2, 3, 5, 8):

@@ -100,22 +100,42 @@ static void keys_are_spread(void **state)
 
 	(void)state;
 	for (uint32_t key = 0; key < KEYS; key++) {
-		const struct fleet_member *first, *second;
+		const struct fleet_member *choice[2];
 
-		view_choose(&v, view_hash(&key, sizeof key), &first, &second);
-		assert_ptr_not_equal(first, second);
-		has[first->number]++;
+		assert_int_equal(view_choose(&v, view_hash(&key, sizeof key), choice, 2), 2);
+		assert_ptr_not_equal(choice[0], choice[1]);
+		has[choice[0]->number]++;
 	}
 	for (unsigned i = 0; i < 8; i++)
 		assert_in_range(has[2 * i], KEYS / 8 * 9 / 10, KEYS / 8 * 11 / 10);
 }
 
-/*
- * Of each key: when the first goes the second is first; when another goes nothing moves; a newcomer takes its share
- * only.
- */
+/* What is left of `before` when number `gone` goes: the others move up. */
+static void check_less(const struct fleet_member **before, const struct fleet_member **then, unsigned count,
+		       uint32_t gone)
+{
+	unsigned at = 0;
+
+	for (unsigned i = 0; i < count; i++)
+		if (before[i]->number != gone)
+			assert_int_equal(then[at++]->number, before[i]->number);
+}
+
+/* ... of `then` without the newcomer: as before. */
+static void check_more(const struct fleet_member **before, const struct fleet_member **then, unsigned count,
+		       uint32_t came)
+{
+	unsigned at = 0;
+
+	for (unsigned i = 0; i < count; i++)
+		if (then[i]->number != came)
+			assert_int_equal(then[i]->number, before[at++]->number);
+}
+
+/* Of each key: when a choice goes the others move up; when another goes nothing moves; a newcomer takes its share only. */
 static void keys_stay(void **state)
 {
+	enum { CHOICES = FLEET_MIRRORS + 1 };
 	struct fleet_view v = view_of(8), less = v, more = v;
 	unsigned taken = 0;
 
@@ -123,37 +143,33 @@ static void keys_stay(void **state)
 	view_remove(&less, 6);
 	view_add(&more, &(struct fleet_member){ .number = 20 });
 	for (uint32_t key = 0; key < KEYS; key++) {
-		const struct fleet_member *first, *second, *then, *third;
+		const struct fleet_member *before[CHOICES], *then[CHOICES];
 		uint64_t hash = view_hash(&key, sizeof key);
 
-		view_choose(&v, hash, &first, &second);
-		view_choose(&less, hash, &then, &third);
-		assert_int_equal(then->number, first->number == 6 ? second->number : first->number);
-		view_choose(&more, hash, &then, &third);
-		if (then->number == 20) {
-			taken++;
-			assert_int_equal(third->number, first->number);
-		} else {
-			assert_int_equal(then->number, first->number);
-			assert_true(third->number == 20 || third->number == second->number);
-		}
+		assert_int_equal(view_choose(&v, hash, before, CHOICES), CHOICES);
+		assert_int_equal(view_choose(&less, hash, then, CHOICES), CHOICES);
+		check_less(before, then, CHOICES, 6);
+		assert_int_equal(view_choose(&more, hash, then, CHOICES), CHOICES);
+		check_more(before, then, CHOICES, 20);
+		taken += then[0]->number == 20;
+		/* Fewer are the first of more. */
+		assert_int_equal(view_choose(&v, hash, then, 2), 2);
+		assert_true(then[0]->number == before[0]->number && then[1]->number == before[1]->number);
 	}
 	assert_in_range(taken, KEYS / 9 * 9 / 10, KEYS / 9 * 11 / 10);
 }
 
 static void who_leaves_is_not_chosen(void **state)
 {
-	const struct fleet_member *first, *second;
+	const struct fleet_member *choice[2];
 	struct fleet_view v = view_of(2);
 
 	(void)state;
 	v.member[1].state = FLEET_LEAVING;
-	view_choose(&v, 77, &first, &second);
-	assert_int_equal(first->number, 0);
-	assert_null(second);
+	assert_int_equal(view_choose(&v, 77, choice, 2), 1);
+	assert_int_equal(choice[0]->number, 0);
 	v.member[0].state = FLEET_LEAVING;
-	view_choose(&v, 77, &first, &second);
-	assert_null(first);
+	assert_int_equal(view_choose(&v, 77, choice, 2), 0);
 }
 
 /* --- growth ---------------------------------------------------------------------------------- */

@@ -39,6 +39,19 @@ static bool core_may_die(coreid_t core)
 	return true;
 }
 
+/* This one and, at the same moment, as many others as are to die with it; one is left. */
+static void kill_some(struct process *p)
+{
+	for (unsigned n = 0; p && n < options.at_once; n++) {
+		unsigned left = process_count(victims) - 1;
+
+		trace(p, "is killed");
+		fate_kills++;
+		process_end(p, MON_KILLED, 0);
+		p = left > 1 ? process_pick(victims, (unsigned)random_below(&dice, left)) : NULL;
+	}
+}
+
 static void kill_come(struct moment *m)
 {
 	struct process *p = world->done() ? NULL : victim_pick();
@@ -51,9 +64,7 @@ static void kill_come(struct moment *m)
 		fate_core_deaths++;
 		core_kill(p->core);
 	} else if (p && fate_kills < options.kills) {
-		trace(p, "is killed");
-		fate_kills++;
-		process_end(p, MON_KILLED, 0);
+		kill_some(p);
 	}
 	if (fate_kills < options.kills || fate_core_deaths < options.core_deaths)
 		fate_next(p ? 1 + random_below(&dice, 2 * spacing) : LOOK_AGAIN, kill_come);

@@ -34,6 +34,8 @@ struct options {
 	unsigned cores, members, clients, calls, jobs, seconds;
 	unsigned kills;       /* of members in a run */
 	unsigned core_deaths; /* in a run */
+	unsigned at_once;     /* so many kills at one moment */
+	unsigned mirrors;     /* the fleet's policy */
 	const char *world;    /* which: world_find() */
 	const char *scheme;   /* for worlds that have a choice */
 	const char *load;     /* likewise */

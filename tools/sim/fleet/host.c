@@ -147,6 +147,8 @@ uint64_t host_option(const char *name)
 		return options.all_back || !options.kills;
 	if (!strcmp(name, "cores"))
 		return options.cores;
+	if (!strcmp(name, "mirrors"))
+		return options.mirrors;
 	if (!strcmp(name, "members"))
 		return options.members;
 	violation("there is no option %s", name);

@@ -33,6 +33,8 @@ struct options options = { .seed = 1,
 			   .calls = 200,
 			   .jobs = 2,
 			   .kills = 3,
+			   .at_once = 1,
+			   .mirrors = 1,
 			   .world = "echo",
 			   .images = "build/sim/fleet" };
 const struct world *world;
@@ -58,6 +60,9 @@ const char *replay_command(void)
 			 options.world, options.cores, options.members, options.clients, options.calls, options.kills,
 			 options.core_deaths);
 
+	if (options.at_once > 1 || options.mirrors > 1)
+		n += snprintf(text + n, sizeof text - (size_t)n, " --at-once %u --mirrors %u", options.at_once,
+			      options.mirrors);
 	if (options.scheme)
 		n += snprintf(text + n, sizeof text - (size_t)n, " --scheme %s", options.scheme);
 	if (options.load)
@@ -130,7 +135,7 @@ static void seed_run(uint64_t seed)
 static void usage_die(void)
 {
 	fputs("usage: fleetsim [--world NAME] [--cores N] [--members N] [--clients N] [--calls N] [--kills N]\n"
-	      "                [--core-deaths N] [--seed N] [--seeds N] [--jobs N] [--seconds N] [--scheme NAME]\n"
+	      "                [--core-deaths N] [--at-once N] [--mirrors N] [--seed N] [--seeds N] [--jobs N] [--seconds N] [--scheme NAME]\n"
 	      "                [--load NAME] [--skip FUNCTION] [--calm] [--all-back] [--early] [--trace]\n"
 	      "                [--figures] [--images FOLDER]\n"
 	      "docs/simulator.md says more. Worlds:\n",
@@ -161,6 +166,7 @@ static const struct {
 	{ "cores", &options.cores, 2, CORES_MAX },  { "members", &options.members, 1, CORES_MAX },
 	{ "clients", &options.clients, 1, 100000 }, { "calls", &options.calls, 1, 10000000 },
 	{ "kills", &options.kills, 0, 1000000 },    { "core-deaths", &options.core_deaths, 0, CORES_MAX },
+	{ "at-once", &options.at_once, 1, 16 },     { "mirrors", &options.mirrors, 1, 3 },
 	{ "jobs", &options.jobs, 1, RUN_JOBS_MAX }, { "seconds", &options.seconds, 1, UINT_MAX },
 };
 #define NUMBERS (sizeof numbers / sizeof numbers[0])

@@ -50,7 +50,7 @@ static bool whole(void)
 
 static void size_give(uint32_t members)
 {
-	struct fleet_policy policy = { .least = members, .most = members };
+	struct fleet_policy policy = { .least = members, .most = members, .mirrors = (uint32_t)host_option("mirrors") };
 
 	must(fleet_adapt(&client.rpc, &policy), "fleet_adapt");
 	must(fleet_resize(&client.rpc, members), "fleet_resize");
