@@ -313,6 +313,15 @@ err_t kvp_init(struct kvp *k, struct fleet *f)
 
 /* --- on the way there ---------------------------------------------------------------------------- */
 
+/* For another view than that, but a millisecond at most. */
+static void pause(struct fleet *f, uint64_t version)
+{
+	cycles_t deadline = fabric_now(f->fabric) + f->self->ms;
+
+	while (version == f->view.head.version && fabric_now(f->fabric) < deadline)
+		self_wait(f->self, deadline);
+}
+
 /* Asks whoever has the key, by ever later views, until somebody has it. */
 static err_t ask_owner(struct kvp *k, enum kvp_word what, struct kvp_message *m, void *answer, size_t *answered)
 {
@@ -332,11 +341,9 @@ static err_t ask_owner(struct kvp *k, enum kvp_word what, struct kvp_message *m,
 				return err; /* said by the owner: there is no such key */
 			if (f->self->ending)
 				return ERR_CLOSED;
-			if (version == f->view.head.version)
-				self_wait(f->self, fabric_now(f->fabric) + f->self->ms);
+			pause(f, version);
 		} else if (err == ERR_AGAIN) {
-			if (version == f->view.head.version)
-				self_wait(f->self, fabric_now(f->fabric) + f->self->ms);
+			pause(f, version);
 		} else {
 			return err;
 		}

@@ -38,24 +38,39 @@ struct fleet_peer *peer_of(struct fleet_self *s, uint32_t number)
 	return p;
 }
 
-/* Opens the channel, once; several threads may want it. */
-static err_t peer_open(struct fleet_self *s, struct fleet_peer *p)
+/* As below, for one that does not go meanwhile. `tried`: another thread has, while we waited for it. */
+static err_t peer_try(struct fleet_self *s, struct fleet_peer *p, bool tried)
 {
-	err_t err = ERR_OK;
+	err_t err;
 
-	while (p->opening)
-		self_wait(s, 0);
 	if (p->dead)
 		return ERR_CLOSED;
 	if (p->client.channel)
 		return ERR_OK;
+	if (tried)
+		return ERR_CLOSED;
 	p->opening = true;
-	p->users++;
 	err = rpc_client_open_at(&p->client, &p->at);
-	p->users--;
 	p->opening = false;
 	self_wake(s);
 	return err ? ERR_CLOSED : ERR_OK;
+}
+
+/*
+ * Opens the channel, once; several threads may want it. Who has waited for another's attempt shares its outcome: those
+ * that try again and again would else keep it waiting for ever.
+ */
+static err_t peer_open(struct fleet_self *s, struct fleet_peer *p)
+{
+	bool tried = p->opening;
+	err_t err;
+
+	p->users++;
+	while (p->opening)
+		self_wait(s, 0);
+	err = peer_try(s, p, tried);
+	p->users--;
+	return err;
 }
 
 struct rpc_client *fleet_peer(struct fleet *f, uint32_t number)
@@ -173,11 +188,10 @@ err_t fleet_ask(struct fleet *f, uint32_t number, enum fleet_port port, uint32_t
 	p = peer_of(f->self, number);
 	if (!p)
 		return ERR_NOT_FOUND;
-	err = peer_open(f->self, p);
-	if (err)
-		return err;
 	p->users++;
-	err = fleet_carry(&p->client, port, what, (uint32_t)bytes, data, &length, answer ? answer : &nothing);
+	err = peer_open(f->self, p);
+	if (!err)
+		err = fleet_carry(&p->client, port, what, (uint32_t)bytes, data, &length, answer ? answer : &nothing);
 	p->users--;
 	if (err != ERR_CLOSED)
 		peer_heard(f->self, number);
