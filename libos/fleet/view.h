@@ -43,8 +43,8 @@ uint32_t view_load(const struct fleet_view *v);
 /* A key's hash; any bytes. */
 uint64_t view_hash(const void *key, size_t bytes);
 /*
- * The first `most` choices for a key of that hash, up to FLEET_MIRRORS + 1, as far as there are members; how many. When a
- * member goes, the choices after it move up and no other key moves; when one comes, it takes its share and no other key
- * moves.
+ * The first `most` choices for a key of that hash, up to FLEET_MIRRORS + 1, as far as there are members; how many.
+ * When a member goes, the choices after it move up and no other key moves; when one comes, it takes its share and no
+ * other key moves.
  */
 unsigned view_choose(const struct fleet_view *v, uint64_t hash, const struct fleet_member **choice, unsigned most);

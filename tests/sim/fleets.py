@@ -77,7 +77,7 @@ def test_tally_kills(report):
 
 
 def test_tally_mirrors(report):
-    """4,000 kills of tally's members, as many at once as there are mirrors: the ledger is whole, and with fewer it is not"""
+    """4,000 kills of tally's members, as many at once as there are mirrors: the ledger is whole; not so with fewer"""
     for members, mirrors, count in ((3, 2, 30), (5, 2, 30), (6, 3, 20)):
         seeds(report, "tally", count, "--members", members, "--clients", 8, "--calls", 50, "--kills", 50, "--at-once",
               mirrors, "--mirrors", mirrors)

@@ -132,7 +132,7 @@ static void check_more(const struct fleet_member **before, const struct fleet_me
 			assert_int_equal(then[i]->number, before[at++]->number);
 }
 
-/* Of each key: when a choice goes the others move up; when another goes nothing moves; a newcomer takes its share only. */
+/* Of each key: when a choice goes the others move up; when another goes nothing moves; a newcomer takes its share. */
 static void keys_stay(void **state)
 {
 	enum { CHOICES = FLEET_MIRRORS + 1 };

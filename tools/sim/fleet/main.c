@@ -135,9 +135,9 @@ static void seed_run(uint64_t seed)
 static void usage_die(void)
 {
 	fputs("usage: fleetsim [--world NAME] [--cores N] [--members N] [--clients N] [--calls N] [--kills N]\n"
-	      "                [--core-deaths N] [--at-once N] [--mirrors N] [--seed N] [--seeds N] [--jobs N] [--seconds N] [--scheme NAME]\n"
-	      "                [--load NAME] [--skip FUNCTION] [--calm] [--all-back] [--early] [--trace]\n"
-	      "                [--figures] [--images FOLDER]\n"
+	      "                [--core-deaths N] [--at-once N] [--mirrors N] [--seed N] [--seeds N] [--jobs N]\n"
+	      "                [--seconds N] [--scheme NAME] [--load NAME] [--skip FUNCTION] [--calm] [--all-back]\n"
+	      "                [--early] [--trace] [--figures] [--images FOLDER]\n"
 	      "docs/simulator.md says more. Worlds:\n",
 	      stderr);
 	for (unsigned i = 0; i < WORLDS; i++)
