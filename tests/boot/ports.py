@@ -64,19 +64,35 @@ def test_tools(report):
     tap(report, "tools", "sh /boot/check_tools.sh")
 
 
+def cores_of(said, names):
+    """Where the processes of these names are, by the table of `ps`."""
+    return [core for core, name in re.findall(r"^ *\d+ +(\d+) .* (\S+)$", said, re.MULTILINE) if name in names]
+
+
 def test_interrupt(report):
-    """a pipeline of three programs on three cores; Ctrl-C ends it, and the shell is there again"""
+    """the prompt offers sh; there a pipeline of three programs is on three cores; Ctrl-C ends it"""
     with boot(cores=4) as g:
+        g.wait(r"'sh' is a POSIX shell")
         g.prompt()
         g.send("sh\r")
         g.wait(r"# ")
-        g.send("yes | cat | wc -l\r")
-        g.wait(r"wc -l\n")
-        g.settle(1)
+        g.send("yes | cat | wc -l &\r")
+        g.wait(r"# ")
+        start = len(g.log)
+        g.send("shell -c ps; echo that was $((40 + 2))\r")
+        g.wait(r"^that was 42")
+        cores = cores_of(g.log[start:], ("yes", "cat", "wc"))
+        if len(cores) != 3 or len(set(cores)) != 3:
+            raise guest.Failure(f"they are on cores {cores}")
+        g.send("fg\r")
+        g.wait(r"^yes \| cat \| wc -l")
         g.send("\x03")
         g.wait(r"# ")
-        g.send("echo still $((40 + 2))\r")
-        g.wait(r"^still 42")
+        g.send("shell -c ps; echo still $((40 + 3))\r")
+        start = len(g.log)
+        g.wait(r"^still 43")
+        if cores_of(g.log[start:], ("yes", "cat", "wc")):
+            raise guest.Failure("Ctrl-C did not end all three")
         g.send("exit\r")
         g.prompt()
 

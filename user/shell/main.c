@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "kernel/abi/error.h"
 #include "libos/core/error_text.h"
@@ -130,7 +131,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: shell [-c words]\n");
 		return 2;
 	}
-	printf("Skerry: %u cores. 'help' lists the commands.\n", core_count());
+	printf("Skerry: %u cores. 'help' lists the commands%s.\n", core_count(),
+	       access("/boot/sh", X_OK) ? "" : ", 'sh' is a POSIX shell");
 	fflush(stdout);
 	interact();
 	return 1;
