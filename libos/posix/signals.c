@@ -383,4 +383,4 @@ int sigaction(int signal, const struct sigaction *new, struct sigaction *old)
 }
 
 /* newlib has these too. That ours are named in a file that is always linked has them found first; it costs nothing. */
-static const void *const ours[] __attribute__((used)) = { raise, abort, signal, memmove, memcmp, strcspn };
+static const void *const ours[] __attribute__((used)) = { raise, abort, signal, memmove, strcspn };

@@ -1,5 +1,6 @@
 /*
- * Memory and text functions that newlib has in the plainest form: byte by byte where addresses are not aligned.
+ * memmove and strcspn, which newlib has in the plainest form: byte by byte where addresses are not aligned. Their kin
+ * are in libos/x86/copy.c.
  *
  * Integer registers only, eight bytes at a time wherever they lie. Blocks are read before they are written, so that
  * no compiler takes a loop for a call of the function that it is in.
@@ -90,23 +91,6 @@ void *memmove(void *to_, const void *from_, size_t n)
 		block_put(to, first);
 	}
 	return to_;
-}
-
-/* Of two words as text. */
-static inline int word_order(uint64_t a, uint64_t b) { return __builtin_bswap64(a) < __builtin_bswap64(b) ? -1 : 1; }
-
-int memcmp(const void *a_, const void *b_, size_t n)
-{
-	const char *a = a_, *b = b_;
-	size_t at = 0;
-
-	for (; at + WORD <= n; at += WORD)
-		if (word_get(a + at) != word_get(b + at))
-			return word_order(word_get(a + at), word_get(b + at));
-	for (; at < n; at++)
-		if (a[at] != b[at])
-			return (uint8_t)a[at] - (uint8_t)b[at];
-	return 0;
 }
 
 size_t strcspn(const char *text, const char *stop)

@@ -8,14 +8,11 @@
 
 /* Under other names: the host's own are in use around them. */
 #define memmove tested_memmove
-#define memcmp tested_memcmp
 #define strcspn tested_strcspn
 void *memmove(void *to, const void *from, size_t n);
-int memcmp(const void *a, const void *b, size_t n);
 size_t strcspn(const char *text, const char *stop);
 #include "libos/posix/string.c"
 #undef memmove
-#undef memcmp
 #undef strcspn
 
 #define LONGEST 140
@@ -43,29 +40,6 @@ static void test_memmove(void **state)
 		}
 }
 
-static int sign(int n) { return (n > 0) - (n < 0); }
-
-static void test_memcmp(void **state)
-{
-	uint8_t a[LONGEST], b[LONGEST];
-
-	(void)state;
-	for (size_t n = 0; n <= LONGEST; n++) {
-		fill(a, n);
-		fill(b, n);
-		assert_int_equal(tested_memcmp(a, b, n), 0);
-		for (size_t i = 0; i < n; i++) {
-			b[i] ^= 0x80;
-			assert_int_equal(sign(tested_memcmp(a, b, n)), a[i] < b[i] ? -1 : 1);
-			b[i] ^= 0x81;
-			if (i + 1 < n)
-				b[i + 1] ^= 0xff; /* what comes after the first difference does not count */
-			assert_int_equal(sign(tested_memcmp(a, b, n)), a[i] < b[i] ? -1 : 1);
-			fill(b, n);
-		}
-	}
-}
-
 static void test_strcspn(void **state)
 {
 	(void)state;
@@ -81,7 +55,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_memmove),
-		cmocka_unit_test(test_memcmp),
 		cmocka_unit_test(test_strcspn),
 	};
 

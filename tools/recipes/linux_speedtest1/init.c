@@ -1,4 +1,4 @@
-/* The first process of a Linux guest: runs /speedtest1 with the arguments that the kernel gives it, in a tmpfs; then off. */
+/* The first process of a Linux guest: runs /speedtest1, with the arguments that the kernel gives it, in a tmpfs. */
 #include <stdio.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
