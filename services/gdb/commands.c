@@ -1,6 +1,6 @@
 /*
- * GDB's packets, as its manual has them ("Remote Serial Protocol", "Packets"), in extended mode: a session begins without a
- * process, and `attach N` chooses one.
+ * GDB's packets, as its manual has them ("Remote Serial Protocol", "Packets"), in extended mode: a session begins
+ * without a process, and `attach N` chooses one.
  *
  * Breakpoints are GDB's own: it writes int3 into the text. What it may leave out is left out, with an empty answer.
  */

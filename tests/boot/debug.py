@@ -37,7 +37,8 @@ def seen(said, *patterns):
 def session(g, socket):
     number = started(g, "--core 1 tests --do debuggee 42")
     said = gdb(socket, "tests", number, "break debuggee_turn", "continue", "backtrace",
-               "print turn == debuggee_turns + 1", "info threads", "stepi", "print $pc != (unsigned long)debuggee_turn", "continue", "continue",
+               "print turn == debuggee_turns + 1", "info threads", "stepi",
+               "print $pc != (unsigned long)debuggee_turn", "continue", "continue",
                "print turn == debuggee_turns + 1", "delete", "set var debuggee_turns = -7", "print debuggee_turns",
                "detach")
     seen(said, r"Breakpoint 1, debuggee_turn \(turn=.*\d\) at .*test_sys\.c", r"^#0 +debuggee_turn \(turn=",
