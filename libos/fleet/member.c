@@ -259,7 +259,7 @@ static err_t first_view(struct fleet_self *s)
 	if (f->ops->policy)
 		v->head.policy = *f->ops->policy;
 	scale_policy(&v->head.policy, &fleet_policy_default);
-	if (!f->ops->policy && place_cores() < CORES_ENOUGH)
+	if (!(f->ops->policy && f->ops->policy->least) && place_cores() < CORES_ENOUGH)
 		v->head.policy.least = 1;
 	v->head.wanted = v->head.policy.least;
 	view_add(v, &self);

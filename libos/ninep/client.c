@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define TURNS 1023 /* of a tag: with one more there would be NINEP_NO_TAG */
+
 /* --- buffers ------------------------------------------------------------------------------------ */
 
 unsigned ninep_buffer_take(struct ninep_client *c, struct bulk_buffer *b)
@@ -30,7 +32,7 @@ static void request_buffer_free(struct ninep_request *r)
 
 /* --- answers ------------------------------------------------------------------------------------ */
 
-static void request_end(struct ninep_request *r, unsigned error)
+void ninep_request_end(struct ninep_request *r, unsigned error)
 {
 	struct ninep_client *c = r->client;
 
@@ -46,7 +48,16 @@ static void client_broken(struct ninep_client *c, unsigned error)
 		c->broken = error;
 	for (unsigned tag = 0; tag < NINEP_TAGS; tag++)
 		if (c->flight[tag])
-			request_end(c->flight[tag], error);
+			ninep_request_end(c->flight[tag], error);
+}
+
+/* The link has ended: at once, or when nobody waits there any more, we go on at the server's heir, if there is one. */
+static void link_lost(struct ninep_client *c)
+{
+	if (c->broken || (c->again && c->held))
+		return;
+	if (!c->again || ninep_resume(c))
+		client_broken(c, NINEP_ECONNRESET);
 }
 
 /* A payload or text goes where the caller wants it. */
@@ -98,7 +109,7 @@ static struct ninep_request *answered(struct ninep_client *c, const struct ninep
 	if (p->length < NINEP_HEADER)
 		return NULL;
 	memcpy(&tag, p->head + 5, sizeof(tag));
-	r = c->flight[tag < NINEP_TAGS ? tag : 0];
+	r = c->flight[tag == NINEP_NO_TAG ? 0 : tag % NINEP_TAGS];
 	return r && r->m.tag == tag ? r : NULL;
 }
 
@@ -117,7 +128,7 @@ static void packet_take(struct ninep_client *c, const struct ninep_packet *p)
 		return;
 	asked = r->m.type;
 	err = ninep_decode(&r->m, NINEP_LINUX, p->head, p->length, p->apart ? &apart : NULL);
-	request_end(r, p->too_long || !its ? NINEP_EPROTO : answer_error(r, asked, err));
+	ninep_request_end(r, p->too_long || !its ? NINEP_EPROTO : answer_error(r, asked, err));
 }
 
 static err_t link_take(struct ninep_client *c)
@@ -128,7 +139,7 @@ static err_t link_take(struct ninep_client *c)
 	if (!err)
 		packet_take(c, &p);
 	else if (err != ERR_AGAIN)
-		client_broken(c, NINEP_ECONNRESET);
+		link_lost(c);
 	return err;
 }
 
@@ -151,15 +162,28 @@ static void client_wait(struct ninep_client *c)
 	}
 	if (ninep_link_stalled(&c->link))
 		err = c->link.ops->push(&c->link);
-	if (!err || err == ERR_AGAIN)
+	if (!err || err == ERR_AGAIN) {
 		err = link_take(c);
-	if (err == ERR_AGAIN)
+		if (err != ERR_AGAIN)
+			return; /* there was one, or it has been seen to */
 		err = c->link.ops->wait(&c->link, 0);
+	}
 	if (err && err != ERR_AGAIN && err != ERR_TIMEOUT)
-		client_broken(c, NINEP_ECONNRESET);
+		link_lost(c);
 }
 
 /* --- requests ----------------------------------------------------------------------------------- */
+
+/* The next of those that one place of the table has in turn: so the heir knows one that comes again. */
+static uint16_t tag_next(struct ninep_client *c, unsigned tag)
+{
+	uint16_t turn = c->turn[tag];
+
+	c->turn[tag] = turn == TURNS - 1 ? 0 : turn + 1;
+	return (uint16_t)(tag | turn * NINEP_TAGS);
+}
+
+static bool is_untagged(unsigned type) { return type == NINEP_TVERSION || type == NINEP_TSESSION; }
 
 static unsigned tag_take(struct ninep_client *c, struct ninep_request *r)
 {
@@ -174,7 +198,7 @@ static unsigned tag_take(struct ninep_client *c, struct ninep_request *r)
 	c->flight[tag] = r;
 	r->client = c;
 	r->tag = tag;
-	r->m.tag = (uint16_t)(r->m.type == NINEP_TVERSION ? NINEP_NO_TAG : tag);
+	r->m.tag = (uint16_t)(is_untagged(r->m.type) ? NINEP_NO_TAG : c->secret[0] ? tag_next(c, tag) : tag);
 	r->done = false;
 	return 0;
 }
@@ -184,10 +208,11 @@ static unsigned start_failed(struct ninep_request *r, err_t err)
 {
 	unsigned error = ninep_error_of(err);
 
-	request_end(r, error);
+	if (err == ERR_TOO_LONG || err == ERR_NO_MEMORY || !r->client->again)
+		ninep_request_end(r, error);
 	if (err != ERR_TOO_LONG && err != ERR_NO_MEMORY)
-		client_broken(r->client, error);
-	return error;
+		link_lost(r->client);
+	return r->done ? r->error : 0;
 }
 
 unsigned ninep_start(struct ninep_client *c, struct ninep_request *r)
@@ -240,7 +265,7 @@ unsigned ninep_request(struct ninep_client *c, struct ninep_request *r)
 void ninep_abandon(struct ninep_request *r, unsigned error)
 {
 	if (!r->done)
-		request_end(r, error);
+		ninep_request_end(r, error);
 }
 
 unsigned ninep_flush(struct ninep_request *r)
@@ -254,7 +279,7 @@ unsigned ninep_flush(struct ninep_request *r)
 	error = ninep_request(r->client, &flush);
 	/* A server that says nothing more about it has forgotten it. */
 	if (!r->done)
-		request_end(r, error ? error : NINEP_EINTR);
+		ninep_request_end(r, error ? error : NINEP_EINTR);
 	return ninep_finish(r);
 }
 
@@ -368,9 +393,9 @@ unsigned ninep_read_buffer(struct ninep_client *c, uint32_t fid, uint64_t offset
 
 /* --- sessions ----------------------------------------------------------------------------------- */
 
-static unsigned version_agree(struct ninep_client *c)
+unsigned ninep_version_agree(struct ninep_client *c)
 {
-	char version[16] = "";
+	char version[24] = "";
 	struct ninep_request r = { .m.type = NINEP_TVERSION, .into = version, .room = sizeof(version) - 1 };
 	unsigned error;
 
@@ -379,7 +404,8 @@ static unsigned version_agree(struct ninep_client *c)
 	error = ninep_request(c, &r);
 	if (error)
 		return error;
-	c->ours = strcmp(version, NINEP_OURS) == 0;
+	c->keeps = strcmp(version, NINEP_OURS_KEPT) == 0;
+	c->ours = c->keeps || strcmp(version, NINEP_OURS) == 0;
 	if (!c->ours && strcmp(version, "9P2000.L") != 0)
 		return NINEP_EOPNOTSUPP;
 	if (r.m.rversion.msize > c->link.msize || r.m.rversion.msize < NINEP_MSIZE_LEAST)
@@ -393,7 +419,7 @@ unsigned ninep_begin(struct ninep_client *c, const struct ninep_link *link)
 	unsigned error;
 
 	c->link = *link;
-	error = version_agree(c);
+	error = ninep_version_agree(c);
 	if (error)
 		ninep_end(c);
 	return error;

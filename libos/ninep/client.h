@@ -45,6 +45,11 @@ struct ninep_client {
 	uint32_t spares, spare_room; /* numbers that came back */
 	bool ours;                   /* the server knows our messages, too */
 	uint32_t dropped;            /* a fid that the next walk takes along to be clunked, and 1 */
+	bool keeps;                  /* ... and keeps sessions (log.h) */
+	bool held;                   /* another thread waits at the link: it is not made anew meanwhile */
+	uint64_t secret[2];          /* of our session; 0: there is none */
+	uint16_t turn[NINEP_TAGS];   /* how often each tag was used, with a session */
+	uint64_t resumed;            /* how often it has gone on at an heir */
 	unsigned broken;             /* why the link has ended; 0: it has not */
 	uint64_t copies, copied;     /* payloads that were copied, and their bytes */
 	/*
@@ -52,6 +57,8 @@ struct ninep_client {
 	 * takes answers by ninep_poll. NULL: the client waits at its link.
 	 */
 	void (*wait)(struct ninep_client *c);
+	/* Opens channel and link to the heir of a server that has died, waiting for it; an error: there is none. */
+	unsigned (*again)(struct ninep_client *c);
 };
 
 struct ninep_dir_entry {
@@ -67,6 +74,11 @@ struct ninep_dir_entry {
 unsigned ninep_connect(struct ninep_client *c, struct fabric *f, const char *name);
 /* Over a link, which is the client's then; closed again on an error. */
 unsigned ninep_begin(struct ninep_client *c, const struct ninep_link *link);
+/*
+ * From now on a server's death is not seen: the client goes on at the heir, whose channel `again` opens. What its
+ * requests point to must stay till they are finished. EOPNOTSUPP: this server has no heirs.
+ */
+unsigned ninep_keep(struct ninep_client *c, unsigned (*again)(struct ninep_client *c));
 /* Ends everything; what is in flight gets ECONNRESET. */
 void ninep_end(struct ninep_client *c);
 
@@ -97,6 +109,13 @@ void ninep_lend(struct ninep_client *c, struct ninep_request *r, uint32_t *count
 
 unsigned ninep_write_start(struct ninep_client *c, struct ninep_request *r, uint32_t fid, uint64_t offset,
 			   const void *from, uint32_t count);
+
+/* --- for the client's own parts -------------------------------------------------------------------- */
+
+unsigned ninep_version_agree(struct ninep_client *c);
+void ninep_request_end(struct ninep_request *r, unsigned error);
+/* At the heir, with all that is in flight. An error: there is none. */
+unsigned ninep_resume(struct ninep_client *c);
 
 /* --- buffers of the link's pool -------------------------------------------------------------------- */
 

@@ -5,23 +5,10 @@
  * Whatever comes is answered: what is malformed by EPROTO, what is too long by EMSGSIZE, what nobody
  * knows by EOPNOTSUPP. A buffer that came with a request goes back with its answer.
  */
-#include "libos/ninep/server.h"
+#include "libos/ninep/log.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-struct ninep_pending {
-	struct ninep_pending *next;
-	struct ninep_connection *from;
-	uint32_t fid, room;
-	uint16_t tag;
-	uint8_t type;
-	bool lent;
-	bool here; /* at the offset that is shared */
-	struct bulk_buffer buffer;
-	void (*cancel)(struct ninep_pending *p, void *arg);
-	void *arg;
-};
 
 void ninep_connection_init(struct ninep_connection *n, const struct ninep_node *root, const struct ninep_link *link)
 {
@@ -98,6 +85,12 @@ struct ninep_pending *ninep_later(struct ninep_call *c, void (*cancel)(struct ni
 	};
 	p->room = c->in.type == NINEP_TREAD ? c->in.tread.count : 0;
 	p->here = (c->in.type == NINEP_TREAD || c->in.type == NINEP_TWRITE) && c->here;
+	if (p->type == NINEP_TLOCK)
+		p->lock = (struct ninep_lock){ .type = c->in.tlock.type,
+					       .flags = c->in.tlock.flags,
+					       .proc_id = c->in.tlock.proc_id,
+					       .start = c->in.tlock.start,
+					       .length = c->in.tlock.length };
 	n->pending = p;
 	n->pendings++;
 	return p;
@@ -147,6 +140,14 @@ static void answer_open(struct ninep_pending *p, struct ninep_message *m)
 }
 
 void ninep_answer(struct ninep_pending *p, unsigned error, const void *data, uint32_t count)
+{
+	if (p->type == NINEP_TLOCK && p->from->server && p->from->server->log)
+		ninep_log_grant(p, error);
+	else
+		ninep_pending_answer(p, error, data, count);
+}
+
+void ninep_pending_answer(struct ninep_pending *p, unsigned error, const void *data, uint32_t count)
 {
 	struct ninep_message m = { .type = p->type + 1, .tag = p->tag };
 
@@ -216,11 +217,15 @@ static void packet_take(struct ninep_connection *n, struct ninep_packet *p)
 	c.packet = p;
 	err = ninep_decode(&c.in, n->link.dialect, p->head, p->length, p->apart ? &apart : NULL);
 	error = request_check(&c, err);
+	if (!error && n->resumed && ninep_resumed(&c))
+		return;
 	if (!error) {
 		c.out.type = c.in.type + 1;
 		c.out.tag = c.in.tag;
 		error = n->relay ? n->relay->serve(&c) : ninep_serve_of(c.in.type)(&c);
 	}
+	if (n->server && n->server->log)
+		ninep_log_request(&c, error);
 	if (error == NINEP_LATER)
 		return;
 	if (error)
@@ -255,5 +260,8 @@ void ninep_connection_close(struct ninep_connection *n)
 	ninep_pending_cancel(n, NULL, NULL);
 	ninep_fids_clear(n);
 	ninep_tokens_clear(n);
+	ninep_answered_free(n);
+	if (n->server && n->server->log)
+		ninep_log_end(n);
 	ninep_link_close(&n->link);
 }

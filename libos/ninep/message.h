@@ -4,7 +4,8 @@
  * 9P2000 (Plan 9's manual, section 5) and 9P2000.L (diod's protocol.md, Linux's v9fs), and
  * ours: Tready, answered when one of those events holds for an open file; Tpass, Ttake, Tseek, Tflags for open
  * files that several clients share (share.c); Twalkopen and Twalkattr, a walk with what mostly follows it, and Tdrop, a
- * clunk that is not answered: between those who have agreed on version NINEP_OURS. On the
+ * clunk that is not answered; Tsession, which goes on with what a client had at a server that has died: between those
+ * who have agreed on version NINEP_OURS. On the
  * wire a message is size[4] type[1] tag[2] and its fields, all little-endian, a text
  * length[2] and its bytes. NINEP_MESSAGES names every field once: from it come the structs, the
  * encoder and the decoder (codec.c). Nothing is allocated or copied: texts, payloads and stat
@@ -25,8 +26,9 @@
 #define NINEP_NO_FID 0xffffffffu
 #define NINEP_PAYLOAD_HEAD 23 /* the longest header before a payload: Twrite's */
 #define NINEP_MSIZE_LEAST 4096
-#define NINEP_OURS "9P2000.L.skerry" /* others take it for 9P2000.L */
-#define NINEP_HERE UINT64_MAX        /* as an offset: that of the open file, which is shared */
+#define NINEP_OURS "9P2000.L.skerry"           /* others take it for 9P2000.L */
+#define NINEP_OURS_KEPT "9P2000.L.skerry.kept" /* ... from a server that keeps sessions (log.h) */
+#define NINEP_HERE UINT64_MAX                  /* as an offset: that of the open file, which is shared */
 /* Of Tseek. */
 #define NINEP_SEEK_SET 0u
 #define NINEP_SEEK_HERE 1u
@@ -151,6 +153,8 @@ struct ninep_qids {
 	  F(tgetlock, U64, length) F(tgetlock, U32, proc_id) F(tgetlock, TEXT, client_id)) \
 	M(55, RGETLOCK, rgetlock, F(rgetlock, U8, type) F(rgetlock, U64, start) F(rgetlock, U64, length) \
 	  F(rgetlock, U32, proc_id) F(rgetlock, TEXT, client_id)) \
+	M(60, TSESSION, tsession, F(tsession, U64, high) F(tsession, U64, low) F(tsession, DATA, fids)) \
+	M(61, RSESSION, rsession, F(rsession, U64, high) F(rsession, U64, low)) \
 	M(70, TLINK, tlink, F(tlink, U32, dirfid) F(tlink, U32, fid) F(tlink, TEXT, name)) \
 	M(71, RLINK, rlink, ) \
 	M(72, TMKDIR, tmkdir, F(tmkdir, U32, fid) F(tmkdir, TEXT, name) F(tmkdir, U32, mode) \

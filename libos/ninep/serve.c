@@ -23,6 +23,7 @@ unsigned ninep_serve_version(struct ninep_call *c)
 	struct ninep_text v = c->in.tversion.version;
 	uint32_t msize = c->in.tversion.msize < n->msize_most ? c->in.tversion.msize : n->msize_most;
 	bool known = v.length >= 6 && memcmp(v.at, "9P2000", 6) == 0;
+	bool keeps = n->server && n->server->keeps;
 
 	ninep_pending_cancel(n, NULL, NULL);
 	ninep_fids_clear(n);
@@ -34,6 +35,7 @@ unsigned ninep_serve_version(struct ninep_call *c)
 	n->link.dialect = ninep_text_is(v, "9P2000.L") || ninep_text_is(v, NINEP_OURS) ? NINEP_LINUX : NINEP_PLAIN;
 	c->out.rversion.msize = msize;
 	c->out.rversion.version = ninep_text(!known                           ? "unknown"
+					     : n->ours && keeps               ? NINEP_OURS_KEPT
 					     : n->ours                        ? NINEP_OURS
 					     : n->link.dialect == NINEP_LINUX ? "9P2000.L"
 									      : "9P2000");

@@ -9,7 +9,7 @@ ninep_serve_t ninep_serve_create, ninep_serve_readdir, ninep_serve_read, ninep_s
 ninep_serve_t ninep_serve_setattr, ninep_serve_stat, ninep_serve_wstat, ninep_serve_statfs, ninep_serve_xattrwalk;
 ninep_serve_t ninep_serve_ready, ninep_serve_pass, ninep_serve_take, ninep_serve_seek, ninep_serve_flags;
 ninep_serve_t ninep_serve_ring, ninep_serve_peer, ninep_serve_poke;
-ninep_serve_t ninep_serve_walkopen, ninep_serve_walkattr, ninep_serve_drop;
+ninep_serve_t ninep_serve_walkopen, ninep_serve_walkattr, ninep_serve_drop, ninep_serve_session;
 
 /* A file's qid, as its attributes say. */
 unsigned ninep_file_qid(const struct ninep_call *c, const struct ninep_file *f, struct ninep_qid *qid);

@@ -235,6 +235,7 @@ ninep_serve_t *ninep_serve_of(unsigned type)
 		[NINEP_TPOKE] = ninep_serve_poke,
 		[NINEP_TWALKOPEN] = ninep_serve_walkopen,
 		[NINEP_TWALKATTR] = ninep_serve_walkattr,
+		[NINEP_TSESSION] = ninep_serve_session,
 		[NINEP_TPASS] = ninep_serve_pass,
 		[NINEP_TTAKE] = ninep_serve_take,
 		[NINEP_TSEEK] = ninep_serve_seek,

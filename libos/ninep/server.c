@@ -49,6 +49,8 @@ static err_t connection_accept(struct ninep_server *s)
 	ninep_connection_init(n, s->root, &link);
 	n->server = s;
 	n->relay = s->relay;
+	n->number = ++s->numbers;
+	n->pid = n->channel.peer;
 	n->channel.tag = n;
 	n->next = s->connections;
 	s->connections = n;

@@ -209,6 +209,12 @@ struct ninep_server {
 	struct ninep_token *tokens;
 	uint32_t tokens_given;
 	bool stop; /* ninep_serve is to return */
+	/* log.h; all may be NULL */
+	bool keeps;                       /* sessions: a client can go on at another server */
+	uint64_t numbers;                 /* of connections so far */
+	struct ninep_log *log;            /* where all that changes is told */
+	struct ninep_connection *shadows; /* of another server's clients */
+	struct ninep_pending *granted;    /* locks, to be answered when that is told for which they were */
 	/*
 	 * NULL, or what the service does beside serving: called before each wait. Returns when it is to be called again
 	 * at the latest, 0: no hurry; wait_set_interrupt of `set`, by another thread, calls it at once.
@@ -223,6 +229,11 @@ struct ninep_connection {
 	const struct ninep_node *root;
 	const struct ninep_relay *relay; /* or NULL */
 	void *tag;                       /* the relay's */
+	uint64_t number;                 /* of a service's: one for each, also when it goes on elsewhere; 0: none */
+	uint64_t secret[2];              /* of its session; 0: it has none */
+	uint64_t pid;                    /* whose it is */
+	bool resumed;                    /* the client was another server's before */
+	struct ninep_answered *answered; /* log.h: by tag, what may come again; or NULL */
 	struct ninep_link link;
 	uint32_t msize_most; /* what a client may ask for */
 	bool versioned;

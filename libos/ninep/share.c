@@ -8,6 +8,7 @@
  * pipe's end is there as long as somebody has it.
  */
 #include "libos/ninep/serve.h"
+#include "libos/ninep/share.h"
 
 #include <stdlib.h>
 
@@ -16,36 +17,44 @@
 
 #define TOKENS_MAX 65536 /* of a server; then EMFILE */
 
-struct ninep_shared {
-	uint32_t references; /* fids and tokens */
-	uint32_t flags;
-	uint64_t offset;
-	struct ninep_file file;
-	char *text;
-	size_t text_length;
-};
-
-struct ninep_token {
-	struct ninep_token *next;
-	struct ninep_connection *of;
-	struct ninep_shared *shared;
-	uint64_t word[2];
-};
-
 /* --- descriptions ---------------------------------------------------------------------------------- */
 
-/* What the fid had is the description's from then on. */
-static struct ninep_shared *shared_make(struct ninep_fid *f, uint64_t offset)
+struct ninep_shared *ninep_shared_make(const struct ninep_file *file, uint32_t flags, uint64_t offset)
 {
 	struct ninep_shared *s = calloc(1, sizeof(*s));
 
 	if (!s)
 		return NULL;
-	*s = (struct ninep_shared){ 1, f->flags, offset, f->file, f->text, f->text_length };
+	s->references = 1;
+	s->flags = flags;
+	s->offset = offset;
+	s->file = *file;
 	if (ninep_handlers_of(&s->file)->hold)
 		ninep_handlers_of(&s->file)->hold(&s->file);
+	return s;
+}
+
+/* What the fid had is the description's from then on. */
+static struct ninep_shared *fid_shares(struct ninep_fid *f, uint64_t offset)
+{
+	struct ninep_shared *s = ninep_shared_make(&f->file, f->flags, offset);
+
+	if (!s)
+		return NULL;
+	s->text = f->text;
+	s->text_length = f->text_length;
 	f->shared = s;
 	return s;
+}
+
+void ninep_fid_share(struct ninep_fid *f, struct ninep_shared *s)
+{
+	f->open = true;
+	f->flags = s->flags;
+	f->shared = s;
+	f->text = s->text;
+	f->text_length = s->text_length;
+	s->references++;
 }
 
 struct ninep_file *ninep_shared_file(struct ninep_shared *s) { return &s->file; }
@@ -85,25 +94,23 @@ void ninep_tokens_clear(struct ninep_connection *n)
 			at = &(*at)->next;
 }
 
-static uint64_t token_word(void)
+uint64_t ninep_token_word(void)
 {
 	uint64_t word;
 
 	return random_word(&word) ? word : context_now();
 }
 
-static unsigned token_make(struct ninep_connection *n, struct ninep_shared *s, uint64_t word[2])
+unsigned ninep_token_add(struct ninep_connection *n, struct ninep_shared *s, const uint64_t word[2])
 {
 	struct ninep_token *t = n->server->tokens_given < TOKENS_MAX ? calloc(1, sizeof(*t)) : NULL;
 
 	if (!t)
 		return n->server->tokens_given < TOKENS_MAX ? NINEP_ENOMEM : NINEP_EMFILE;
-	*t = (struct ninep_token){ n->server->tokens, n, s, { token_word(), token_word() } };
+	*t = (struct ninep_token){ n->server->tokens, n, s, { word[0], word[1] } };
 	n->server->tokens = t;
 	n->server->tokens_given++;
 	s->references++;
-	word[0] = t->word[0];
-	word[1] = t->word[1];
 	return 0;
 }
 
@@ -128,19 +135,17 @@ static struct ninep_fid *open_fid(struct ninep_connection *n, uint32_t fid)
 unsigned ninep_serve_pass(struct ninep_call *c)
 {
 	struct ninep_fid *f = open_fid(c->from, c->in.tpass.fid);
-	uint64_t word[2] = { 0 };
-	unsigned error;
+	uint64_t word[2];
 
 	if (!f)
 		return NINEP_EBADF;
 	if (!c->from->server || ninep_is_dir(&f->file))
 		return NINEP_EOPNOTSUPP;
-	if (!f->shared && !shared_make(f, c->in.tpass.offset))
+	if (!f->shared && !fid_shares(f, c->in.tpass.offset))
 		return NINEP_ENOMEM;
-	error = token_make(c->from, f->shared, word);
-	c->out.rpass.high = word[0];
-	c->out.rpass.low = word[1];
-	return error;
+	word[0] = c->out.rpass.high = ninep_token_word();
+	word[1] = c->out.rpass.low = ninep_token_word();
+	return ninep_token_add(c->from, f->shared, word);
 }
 
 unsigned ninep_serve_take(struct ninep_call *c)
@@ -148,7 +153,6 @@ unsigned ninep_serve_take(struct ninep_call *c)
 	const uint64_t word[2] = { c->in.ttake.high, c->in.ttake.low };
 	struct ninep_token **t = c->from->server ? token_find(c->from->server, word) : NULL;
 	struct ninep_shared *s;
-	struct ninep_fid *f;
 	unsigned error;
 
 	if (!t || !*t)
@@ -159,13 +163,7 @@ unsigned ninep_serve_take(struct ninep_call *c)
 		error = ninep_fid_add(c->from, c->in.ttake.newfid, &s->file);
 	if (error)
 		return error;
-	f = ninep_fid_find(c->from, c->in.ttake.newfid);
-	f->open = true;
-	f->flags = s->flags;
-	f->shared = s;
-	f->text = s->text;
-	f->text_length = s->text_length;
-	s->references++;
+	ninep_fid_share(ninep_fid_find(c->from, c->in.ttake.newfid), s);
 	token_free(t);
 	return 0;
 }
@@ -238,6 +236,6 @@ void ninep_advance(const struct ninep_connection *n, const struct ninep_fid *f, 
 	struct ninep_attr a;
 
 	f->shared->offset += count;
-	if (written && f->flags & NINEP_APPEND && !ninep_tree_attr(n->root, &f->file, &a))
+	if (written && f->shared->flags & NINEP_APPEND && !ninep_tree_attr(n->root, &f->file, &a))
 		f->shared->offset = a.size;
 }

@@ -10,8 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "libos/core/dispatcher.h"
 #include "libos/posix/errno.h"
 #include "libos/posix/interrupt.h"
+
+#define HEIR_MS 10000        /* a service's heir is there long before, if it has one */
+#define FLEET_FILES ".files" /* what a fleet's name has behind it when it is that of its files */
 
 static struct file_server *servers;
 static uint32_t numbers;
@@ -23,6 +27,9 @@ static struct file_server *server_of(struct ninep_client *c)
 }
 
 /* --- waiting, with the server's lock ------------------------------------------------------------------ */
+
+/* With the lock: while somebody waits at the link it is not made anew. */
+static void receiving_set(struct file_server *s, bool receiving) { s->receiving = s->client.held = receiving; }
 
 /* With the lock: everybody looks whether it is his answer that has come, or his turn to receive. */
 static void server_tell(struct file_server *s)
@@ -43,11 +50,11 @@ static void server_wait(struct ninep_client *c)
 	}
 	ninep_poll(c);
 	if (c->tags == tags && !c->broken) {
-		s->receiving = true;
+		receiving_set(s, true);
 		mutex_unlock(&s->lock);
 		(void)c->link.ops->wait(&c->link, 0); /* what ends the link is seen by receiving */
 		mutex_lock(&s->lock);
-		s->receiving = false;
+		receiving_set(s, false);
 		ninep_poll(c);
 	}
 	server_tell(s);
@@ -74,7 +81,7 @@ void file_server_watch(struct file_server_wait *w, struct wait_set *set)
 	w->generation = s->generation;
 	w->receives = s->open && !s->receiving;
 	if (w->receives) {
-		s->receiving = true;
+		receiving_set(s, true);
 		wait_set_add(set, &s->client.channel);
 		ninep_poll(&s->client);
 		server_tell(s);
@@ -97,7 +104,7 @@ void file_server_unwatch(struct file_server_wait *w)
 	if (w->receives) {
 		/* The connection is still that one: while somebody receives it is not made anew. */
 		wait_set_remove(&s->client.channel);
-		s->receiving = false;
+		receiving_set(s, false);
 		ninep_poll(&s->client);
 		server_tell(s);
 	}
@@ -137,11 +144,71 @@ static void trees_free(struct file_server *s)
 	}
 }
 
+static cycles_t milliseconds(uint64_t ms) { return ms * (dispatcher_tsc_hz() / 1000); }
+
+/* The service's heir, when it is there. */
+static unsigned server_again(struct ninep_client *c)
+{
+	struct channel_options options = { .bulk_bits = NINEP_BULK_BITS };
+	struct file_server *s = server_of(c);
+	cycles_t deadline = fabric_now(s->fabric) + milliseconds(HEIR_MS);
+	err_t err;
+
+	while ((err = channel_open(s->fabric, s->name, &options, &c->channel)) && err != ERR_NO_MEMORY &&
+	       fabric_now(s->fabric) < deadline)
+		thread_sleep_until(fabric_now(s->fabric) + milliseconds(1));
+	if (!err)
+		err = ninep_link_channel(&c->link, &c->channel);
+	return ninep_error_of(err);
+}
+
+/* Is it the files of a fleet, which is there though they are not just now? It has their name without the end. */
+static bool heir_comes(const struct file_server *s)
+{
+	size_t length = strlen(s->name), end = strlen(FLEET_FILES);
+	struct mailbox at;
+	char fleet[32];
+
+	if (length <= end || length - end >= sizeof(fleet) || strcmp(s->name + length - end, FLEET_FILES) != 0)
+		return false;
+	memcpy(fleet, s->name, length - end);
+	fleet[length - end] = 0;
+	return !channel_lookup(s->fabric, fleet, &at);
+}
+
+/* A session, too, where the service keeps them. */
+static unsigned session_open(struct file_server *s)
+{
+	unsigned error = ninep_connect(&s->client, s->fabric, s->name);
+
+	if (error)
+		return error;
+	error = ninep_keep(&s->client, server_again);
+	if (!error || error == NINEP_EOPNOTSUPP)
+		return 0;
+	ninep_end(&s->client);
+	return error;
+}
+
+/* Others may be connecting just now, so many that its queue is full; or it has died, and its heir is not there yet. */
+static bool may_try_again(const struct file_server *s, unsigned error, cycles_t since)
+{
+	if (error == NINEP_EAGAIN) {
+		thread_yield();
+		return true;
+	}
+	if (error == NINEP_ENOMEM || fabric_now(s->fabric) - since > milliseconds(HEIR_MS) || !heir_comes(s))
+		return false;
+	thread_sleep_until(fabric_now(s->fabric) + milliseconds(1));
+	return true;
+}
+
 /* With `lock`. What an earlier connection had in flight has ended by then. */
 static unsigned server_connect(struct file_server *s)
 {
 	struct fabric *f;
 	unsigned error = ninep_error_of(fabric_here(&f));
+	cycles_t since;
 
 	if (error)
 		return error;
@@ -151,8 +218,10 @@ static unsigned server_connect(struct file_server *s)
 	s->generation++;
 	s->fabric = f;
 	trees_free(s);
-	while ((error = ninep_connect(&s->client, f, s->name)) == NINEP_EAGAIN)
-		thread_yield(); /* so many others are connecting just now that its queue is full */
+	since = fabric_now(f);
+	do
+		error = session_open(s);
+	while (error && may_try_again(s, error, since));
 	if (error)
 		return error;
 	s->client.wait = server_wait;

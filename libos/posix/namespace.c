@@ -22,7 +22,7 @@
 	}
 static struct ns_source source_root[] = { SOURCE("#root", "", false) }, source_boot[] = { SOURCE("#boot", "", false) },
 			source_dev[] = { SOURCE("#cons", "", false), SOURCE("dev", "", false) },
-			source_mem[] = { SOURCE("mem", "", true) }, source_host[] = { SOURCE("host", "", true) },
+			source_mem[] = { SOURCE("mem.files", "", true) }, source_host[] = { SOURCE("host", "", true) },
 			source_proc[] = { SOURCE("sys", "proc", false) },
 			source_core[] = { SOURCE("sys", "core", false) },
 			source_fleet[] = { SOURCE("sys", "fleet", false) },

@@ -68,6 +68,39 @@ static void *block_make(struct mem_inode *i, uint64_t index)
 	return *at;
 }
 
+/* Below `at` of that height, the first block at or after *index, which is counted from its own first. */
+static const void *block_after(const void *at, unsigned height, uint64_t *index)
+{
+	uint64_t each = height ? UINT64_C(1) << shift_of(height) : 1, below;
+	const void *found;
+
+	if (!height)
+		return at;
+	for (uint64_t n = *index / each; at && n < TABLE_POINTERS; n++) {
+		below = n == *index / each ? *index % each : 0;
+		found = block_after(((void *const *)at)[n], height - 1, &below);
+		if (found) {
+			*index = n * each + below;
+			return found;
+		}
+	}
+	return NULL;
+}
+
+const void *mem_block_next(const struct mem_inode *i, uint64_t *index)
+{
+	return *index < capacity(&i->data) ? block_after(i->data.root, i->data.height, index) : NULL;
+}
+
+unsigned mem_block_set(struct mem_inode *i, uint64_t index, const void *bytes)
+{
+	void *block = index < MEM_FILE_MAX / MEM_BLOCK ? block_make(i, index) : NULL;
+
+	if (block)
+		memcpy(block, bytes, MEM_BLOCK);
+	return block ? 0 : NINEP_ENOSPC;
+}
+
 static uint32_t part_of(uint64_t offset, uint32_t left)
 {
 	uint32_t to_end = MEM_BLOCK - (uint32_t)(offset % MEM_BLOCK);

@@ -133,6 +133,17 @@ void mem_entry_add(struct mem_inode *dir, struct mem_entry *e, struct mem_inode 
 	d->count++;
 }
 
+unsigned mem_entry_load(struct mem_inode *dir, struct ninep_text name, uint64_t serial, struct mem_inode *i)
+{
+	struct mem_entry *e = mem_entry_prepare(dir, name);
+
+	if (!e)
+		return NINEP_ENOSPC;
+	dir->dir.serial = serial - 1;
+	mem_entry_add(dir, e, i);
+	return 0;
+}
+
 /* The first slot from that serial on. */
 static uint32_t slot_from(const struct mem_directory *d, uint64_t serial)
 {

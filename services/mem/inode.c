@@ -12,8 +12,8 @@ void *mem_take(struct memfs *fs, uint64_t bytes)
 {
 	void *at;
 
-	if (bytes > fs->quota - fs->used)
-		return NULL;
+	if (fs->used > fs->quota || bytes > fs->quota - fs->used)
+		return NULL; /* what was taken over from another may be more */
 	at = calloc(1, bytes);
 	if (at)
 		fs->used += bytes;
@@ -53,6 +53,12 @@ struct mem_inode *mem_inode_new(struct memfs *fs, const struct ninep_creation *w
 		}
 		memcpy(i->link.target, what->target.at, i->link.length);
 	}
+	i->before = fs->last;
+	if (fs->last)
+		fs->last->next = i;
+	else
+		fs->first = i;
+	fs->last = i;
 	fs->inodes++;
 	return i;
 }
@@ -67,7 +73,7 @@ static void inode_free(struct mem_inode *i)
 {
 	struct memfs *fs = i->fs;
 
-	mem_unlock_client(i, NULL);
+	mem_unlock_client(i, 0);
 	if (mem_is_dir(i))
 		mem_directory_free(i);
 	else if (mem_format(i) == NINEP_FILE)
@@ -76,6 +82,14 @@ static void inode_free(struct mem_inode *i)
 		mem_give(fs, i->link.target, i->link.length ? i->link.length : 1);
 	else if (mem_format(i) == NINEP_FIFO && i->pipe)
 		fifo_free(i);
+	if (i->before)
+		i->before->next = i->next;
+	else
+		fs->first = i->next;
+	if (i->next)
+		i->next->before = i->before;
+	else
+		fs->last = i->before;
 	fs->inodes--;
 	mem_give(fs, i, sizeof(*i));
 }

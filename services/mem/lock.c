@@ -213,7 +213,25 @@ void mem_getlock(const struct mem_inode *i, struct mem_owner who, struct ninep_l
 	l->proc_id = k->owner.proc_id;
 }
 
-void mem_unlock_client(struct mem_inode *i, const void *client)
+/* The newest is first in the list. */
+void mem_locks_tell(const struct mem_inode *i,
+		    void (*tell)(void *arg, struct mem_owner who, const struct ninep_lock *l), void *arg)
+{
+	const struct mem_lock *k, *told = NULL;
+	struct ninep_lock l = { 0 };
+
+	while (i->locks != told) {
+		for (k = i->locks; k->next != told; k = k->next)
+			;
+		l.type = k->type;
+		l.start = k->first;
+		l.length = k->last == UINT64_MAX ? 0 : k->last - k->first + 1;
+		tell(arg, k->owner, &l);
+		told = k;
+	}
+}
+
+void mem_unlock_client(struct mem_inode *i, uint64_t client)
 {
 	struct mem_lock **at = &i->locks;
 	bool some = false;

@@ -47,6 +47,7 @@ struct mem_directory {
 
 struct mem_inode {
 	struct memfs *fs;
+	struct mem_inode *next, *before; /* by number, all that there are */
 	uint64_t number, rdev;
 	uint32_t mode, uid, gid, links, holds;
 	uint32_t version; /* never 0 */
@@ -69,6 +70,7 @@ struct memfs {
 	uint64_t inodes, numbers;
 	struct mem_time (*now)(void);
 	struct mem_inode *root;
+	struct mem_inode *first, *last; /* of all */
 };
 
 /* ENOMEM: not even the root. */
@@ -108,6 +110,11 @@ unsigned mem_write(struct mem_inode *i, uint64_t offset, const void *from, uint3
 /* Longer by zeroes that take no memory, or shorter. */
 unsigned mem_truncate(struct mem_inode *i, uint64_t size);
 
+/* The first block at or after number *index, which becomes its own. NULL: there is none. */
+const void *mem_block_next(const struct mem_inode *i, uint64_t *index);
+/* Fills that block. ENOSPC. */
+unsigned mem_block_set(struct mem_inode *i, uint64_t index, const void *bytes);
+
 /* --- directories ---------------------------------------------------------------------------------------- */
 
 /* ENOENT: also in a directory that was removed. */
@@ -131,11 +138,14 @@ void mem_entry_set(struct mem_entry *e, struct mem_inode *i);
 /* All memory of a directory without names. */
 void mem_directory_free(struct mem_inode *dir);
 
+/* A name as it was in another directory, after all those with lower serials. ENOSPC. */
+unsigned mem_entry_load(struct mem_inode *dir, struct ninep_text name, uint64_t serial, struct mem_inode *i);
+
 /* --- locks of byte ranges ----------------------------------------------------------------------------- */
 
-/* Who has a lock: a client and what it calls itself. */
+/* Who has a lock: a client's number (0: everybody's) and what it calls itself. */
 struct mem_owner {
-	const void *client;
+	uint64_t client;
 	uint32_t proc_id;
 };
 
@@ -144,7 +154,10 @@ unsigned mem_lock(struct mem_inode *i, struct mem_owner who, const struct ninep_
 /* What would keep `l` from being taken takes its place; else its type becomes NINEP_LOCK_NONE. */
 void mem_getlock(const struct mem_inode *i, struct mem_owner who, struct ninep_lock *l);
 /* All of that client go. */
-void mem_unlock_client(struct mem_inode *i, const void *client);
+void mem_unlock_client(struct mem_inode *i, uint64_t client);
+/* Tells all, the oldest first. */
+void mem_locks_tell(const struct mem_inode *i,
+		    void (*tell)(void *arg, struct mem_owner who, const struct ninep_lock *l), void *arg);
 /*
  * To be tried again, in turn, whenever a lock goes. `done` is told the result, unless mem_wait_cancel was called
  * before. NULL: no memory.

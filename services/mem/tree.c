@@ -98,6 +98,9 @@ static unsigned file_write(struct ninep_call *c, struct ninep_file *f, uint64_t 
 
 /* --- locks ------------------------------------------------------------------------------------------ */
 
+/* A service's clients keep their number where they go on elsewhere. */
+static uint64_t client_of(const struct ninep_connection *n) { return n->number ? n->number : (uintptr_t)n; }
+
 struct lock_wait {
 	struct ninep_pending *pending;
 	struct mem_inode *inode;
@@ -139,7 +142,7 @@ static unsigned lock_wait(struct ninep_call *c, struct mem_inode *i, struct mem_
 
 static unsigned file_lock(struct ninep_call *c, const struct ninep_file *f, const struct ninep_lock *l, uint8_t *status)
 {
-	struct mem_owner who = { c->from, l->proc_id };
+	struct mem_owner who = { client_of(c->from), l->proc_id };
 	struct mem_inode *i = inode_of(f);
 	unsigned error = mem_lock(i, who, l);
 
@@ -151,14 +154,14 @@ static unsigned file_lock(struct ninep_call *c, const struct ninep_file *f, cons
 
 static unsigned file_getlock(struct ninep_call *c, const struct ninep_file *f, struct ninep_lock *l)
 {
-	mem_getlock(inode_of(f), (struct mem_owner){ c->from, l->proc_id }, l);
+	mem_getlock(inode_of(f), (struct mem_owner){ client_of(c->from), l->proc_id }, l);
 	return 0;
 }
 
 static void file_unlock(const struct ninep_connection *n, const struct ninep_file *f)
 {
 	if (inode_of(f)->locks)
-		mem_unlock_client(inode_of(f), n);
+		mem_unlock_client(inode_of(f), client_of(n));
 }
 
 /* --- directories -------------------------------------------------------------------------------------- */
@@ -304,6 +307,8 @@ static const struct ninep_node file_node = { "file", NINEP_FILE | 0666, &file_ha
 static const struct ninep_node link_node = { "link", NINEP_SYMLINK | 0777, &link_handlers, NULL, NULL };
 static const struct ninep_node fifo_node = { "fifo", NINEP_FIFO | 0666, &fifo_handlers, NULL, NULL };
 static const struct ninep_node other_node = { "other", NINEP_CHAR | 0666, &other_handlers, NULL, NULL };
+
+struct ninep_file mem_file(struct mem_inode *i) { return file_of(i); }
 
 const struct ninep_node *mem_tree(struct memfs *fs)
 {

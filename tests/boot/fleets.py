@@ -11,17 +11,17 @@ A_SECOND = 1  # kills in a second of a soak, or fewer
 LIMITS = {"killed": (100, 150_000), "trapped": (100, 150_000), "hung": (150_000, 250_000)}
 
 
-def ledger(report, fleet, services):
+def ledger(report, fleet, services, members=3, kills=KILLS):
     seed = random.randrange(1, 1 << 32) if report.soak else 1
-    count = max(KILLS, report.soak * A_SECOND)
+    count = max(kills, report.soak * A_SECOND)
     limit = 300 + 4 * report.soak
     with guest.boot(limit, cores=4, append=f"services={services}") as g:
         g.prompt()
-        output = g.shell(f"ledger {count} {seed} 8 3 {fleet}", limit)
+        output = g.shell(f"ledger {count} {seed} 8 {members} {fleet}", limit)
         first = re.search(r"^ledger: (\d+) kills, 8 clients, (\d+) calls", output, re.MULTILINE)
         last = re.search(r"^ledger: (\d+) clients failed, (\d+) entries are wrong", output, re.MULTILINE)
         if not first or not last:
-            raise guest.Failure(f"ledger {count} {seed} 8 3 {fleet} did not come to its end", output[-3000:])
+            raise guest.Failure(f"ledger {count} {seed} 8 {members} {fleet} did not come to its end", output[-3000:])
         ok = int(first[1]) == count and int(first[2]) > count and last[1] == "0" and last[2] == "0"
         report.result(f"boot fleets: {fleet}: {first[0]}; {last[0]}, seed {seed}", ok, log=output[-3000:])
 
@@ -34,6 +34,11 @@ def test_tally(report):
 def test_name(report):
     """kills under load: 8 clients that name, 100 kills of members, a ledger"""
     ledger(report, "name", "name")
+
+
+def test_mem(report):
+    """kills under load: 8 clients with files, 40 kills of members, a ledger"""
+    ledger(report, "mem", '"name page proc mem pipe dev"', members=2, kills=40)
 
 
 def test_inside(report):

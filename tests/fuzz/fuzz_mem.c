@@ -5,6 +5,7 @@
  * is; then come its type and what is in it, under a right size. Oracle: ASan, UBSan; every message has its answer or is
  * put off; when both have gone no pipe is left, and all memory comes back.
  */
+/* needs: libos/ninep/log.c libos/ninep/replay.c libos/ninep/session.c */
 /* needs: services/mem/inode.c services/mem/data.c services/mem/directory.c services/mem/names.c services/mem/lock.c */
 /* needs: services/mem/tree.c services/pipe/tree.c services/pipe/ring.c libos/pipe/pipe.c libos/pipe/ring.c */
 /* needs: tests/unit/ring_memory.c libos/ninep/serve_ring.c */

@@ -129,7 +129,7 @@ static void test_default(void **state)
 	(void)state;
 	sources("/boot/x", "#boot!/:x");
 	sources("/bootx", "#root!/:bootx");
-	sources("/tmp", "mem!/+:");
+	sources("/tmp", "mem.files!/+:");
 	sources("/dev/null", "#cons!/:null dev!/:null");
 	/* What it says makes it again. */
 	assert_int_equal(ns_unpack(text), 0);

@@ -6,6 +6,8 @@
  * file and no reference; copies are counted; ASan finds what is lost.
  */
 /* needs: libos/ninep/serve_ring.c */
+/* needs: libos/ninep/client_session.c */
+/* needs: libos/ninep/log.c libos/ninep/replay.c libos/ninep/session.c */
 /* needs: libos/ninep/serve_read.c libos/ninep/serve_attr.c libos/ninep/share.c libos/ninep/client_share.c */
 /* needs: libos/ninep/codec.c libos/ninep/error.c libos/ninep/link.c libos/ninep/link_channel.c */
 /* needs: libos/ninep/link_stream.c libos/ninep/client.c libos/ninep/client_file.c libos/ninep/connection.c */

@@ -5,6 +5,8 @@
  * read ends with EINTR and is cancelled there; one that never ends, with ETIMEDOUT; ASan finds what is lost.
  */
 /* needs: libos/ninep/serve_ring.c */
+/* needs: libos/ninep/client_session.c */
+/* needs: libos/ninep/log.c libos/ninep/replay.c libos/ninep/session.c */
 /* needs: services/host/relay.c services/host/fids.c libos/ninep/serve_read.c libos/ninep/serve_attr.c */
 /* needs: libos/ninep/codec.c libos/ninep/error.c libos/ninep/link.c libos/ninep/link_channel.c */
 /* needs: libos/ninep/link_stream.c libos/ninep/client.c libos/ninep/client_file.c libos/ninep/connection.c */

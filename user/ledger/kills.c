@@ -41,19 +41,29 @@ bool fleet_await(struct fleet_client *c, struct fleet_now *now, unsigned members
 	return true;
 }
 
+/* ERR_NO_PROCESS: it had just been taken for hung, on a machine that is too busy; another is killed then. */
+static err_t kill_any(struct fleet_client *c, struct draw *d, unsigned members, uint64_t *version)
+{
+	static struct fleet_now now;
+
+	if (!fleet_await(c, &now, draw(d) % 4 ? members : 2))
+		return ERR_TIMEOUT;
+	thread_sleep_until(fabric_now(fabric) + draw(d) % (LONGEST_PAUSE * ms));
+	if (!fleet_await(c, &now, 2)) /* it may have changed meanwhile */
+		return ERR_TIMEOUT;
+	*version = now.head.version;
+	return mon_kill(now.member[draw(d) % now.count].at.pid);
+}
+
 bool fleet_kill_one(struct fleet_client *c, struct draw *d, unsigned members)
 {
 	static struct fleet_now now;
 	uint64_t version;
 	err_t err;
 
-	if (!fleet_await(c, &now, draw(d) % 4 ? members : 2))
-		return false;
-	thread_sleep_until(fabric_now(fabric) + draw(d) % (LONGEST_PAUSE * ms));
-	if (!fleet_await(c, &now, 2)) /* it may have changed meanwhile */
-		return false;
-	version = now.head.version;
-	err = mon_kill(now.member[draw(d) % now.count].at.pid);
+	do
+		err = kill_any(c, d, members, &version);
+	while (err == ERR_NO_PROCESS);
 	if (err) {
 		printf("ledger: kill: %s\n", error_text(err));
 		return false;

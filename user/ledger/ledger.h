@@ -24,7 +24,7 @@ struct book {
 	unsigned (*compare)(struct fleet_client *c);
 };
 
-extern const struct book tally_book, name_book;
+extern const struct book tally_book, name_book, files_book;
 
 extern struct fabric *fabric;
 extern uint64_t ms; /* of fabric time */

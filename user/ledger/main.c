@@ -4,8 +4,8 @@
  *
  *     ledger [KILLS [SEED [CLIENTS [MEMBERS [FLEET]]]]]
  *
- * FLEET is tally, whose fleet it starts, or name. Each client is a process with a random generator of its own, which
- * says what it does. It ends with the number of its calls that were answered.
+ * FLEET is tally, whose fleet it starts, name or mem. Each client is a process with a random generator of its own,
+ * which says what it does. It ends with the number of its calls that were answered.
  */
 #include "libos/core/error_text.h"
 #include "libos/core/monitor_client.h"
@@ -21,7 +21,7 @@
 struct fabric *fabric;
 uint64_t ms;
 
-static const struct book *const books[] = { &tally_book, &name_book };
+static const struct book *const books[] = { &tally_book, &name_book, &files_book };
 
 /* xorshift64 */
 uint64_t draw(struct draw *d)
@@ -143,7 +143,7 @@ int main(int argc, char **argv)
 	if (is_client && b)
 		mon_exit(start() ? FAILED : b->client(seed, strtoull(argv[3], NULL, 0)));
 	if (!b || start() || kills > KILLS_MAX || clients > CLIENTS_MAX) {
-		fprintf(stderr, "usage: ledger [KILLS [SEED [CLIENTS [MEMBERS [tally | name]]]]]\n");
+		fprintf(stderr, "usage: ledger [KILLS [SEED [CLIENTS [MEMBERS [tally | name | mem]]]]]\n");
 		return 1;
 	}
 	return run(b, kills, seed, clients, argc > 4 ? (unsigned)atoi(argv[4]) : 3);

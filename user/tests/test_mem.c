@@ -165,7 +165,7 @@ static bool space_ends(struct session *s)
 	size_t done;
 
 	EXPECT(ninep_statfs(c, s->root, &before) == 0 && before.blocks * before.block == QUOTA);
-	EXPECT(session_open(&other, "mem.files") && created(&other, "big", NINEP_RDWR, &fid));
+	EXPECT(session_open(&other, "mem.tests") && created(&other, "big", NINEP_RDWR, &fid));
 	do {
 		error = ninep_write(&other.client, fid, at, bytes, LENGTH, &done);
 		at += done;
@@ -190,7 +190,7 @@ static bool locks_kept(struct session *s)
 	struct session other = { 0 };
 	uint32_t fid, theirs;
 
-	EXPECT(created(s, "locked", NINEP_RDWR, &fid) && session_open(&other, "mem.files"));
+	EXPECT(created(s, "locked", NINEP_RDWR, &fid) && session_open(&other, "mem.tests"));
 	EXPECT(opened(&other, "locked", NINEP_RDWR, &theirs));
 	EXPECT(ninep_lock(&other.client, theirs, &l) == 0);
 	is.proc_id = 2;
@@ -241,7 +241,7 @@ static bool files_in_memory(void)
 	static struct session s;
 
 	for (coreid_t core = 0; core < cores_up(); core++) {
-		EXPECT(service_begin(&s, core, "mem", "mem.files"));
+		EXPECT(service_begin(&s, core, "mem", "mem.tests"));
 		EXPECT(bytes_kept(&s) && names_kept(&s) && space_ends(&s) && locks_kept(&s) && fifo_opens(&s));
 		EXPECT(service_end(&s));
 	}
@@ -331,7 +331,7 @@ static bool pipes_between_sessions(void)
 
 static bool services_there(void)
 {
-	static const char *const names[] = { "mem", "pipe", "dev" };
+	static const char *const names[] = { "mem.files", "pipe", "dev" };
 	struct session s = { 0 };
 
 	for (unsigned i = 0; i < sizeof(names) / sizeof(*names); i++) {

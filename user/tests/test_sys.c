@@ -285,7 +285,7 @@ static bool process_told(void)
 	EXPECT(strstr(contents(file_of(path, "args")), "tests"));
 	EXPECT(!strcmp(contents(file_of(path, "cwd")), "/tmp\n"));
 	EXPECT(!strncmp(contents(file_of(path, "fd")), "0 rw 0 ", 7));
-	EXPECT(strstr(contents(file_of(path, "ns")), "mount mem /tmp create\n"));
+	EXPECT(strstr(contents(file_of(path, "ns")), "mount mem.files /tmp create\n"));
 	snprintf(line, sizeof line, "%d", (int)getpid());
 	EXPECT(!strcmp(value_of(file_of(path, "status"), "parent"), line));
 	EXPECT(atoi(value_of(file_of(path, "status"), "memory")) > 65536);
