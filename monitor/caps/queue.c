@@ -99,18 +99,6 @@ err_t op_new(const struct request *r, struct op **out)
 	return ERR_OK;
 }
 
-struct op *op_asked(const struct request *r, err_t err)
-{
-	struct op *o;
-
-	if (!err)
-		err = op_new(r, &o);
-	if (!err)
-		return o;
-	request_reply(r, err, NULL);
-	return NULL;
-}
-
 static void answer_give(const struct answer *a, err_t err, uint64_t value)
 {
 	uint64_t words[MON_PAYLOAD] = { value };

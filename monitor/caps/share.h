@@ -175,7 +175,16 @@ static inline struct object object_of(const struct cap_info *i) { return (struct
 /* In the name of a request's sender; ERR_AGAIN: the process has as many as it may. Or of none (r NULL). */
 err_t op_new(const struct request *r, struct op **out);
 /* What a process's request asks for; NULL: it is refused, by `err` or for want of room, and has its answer. */
-struct op *op_asked(const struct request *r, err_t err);
+static inline struct op *op_asked(const struct request *r, err_t err)
+{
+	struct op *o = NULL;
+
+	if (!err)
+		err = op_new(r, &o);
+	if (err)
+		request_reply(r, err, NULL);
+	return err ? NULL : o;
+}
 struct op *op_find(uint32_t number);
 struct op *op_next(const struct op *o);
 void op_end(struct op *o, err_t err, uint64_t value);

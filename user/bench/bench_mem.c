@@ -118,7 +118,7 @@ static err_t measure_mem(const struct measure *m)
 	bool pipe = !strncmp(m->name, "pipe", 4), reads = strstr(m->name, "read");
 	double values[SAMPLES];
 	unsigned error = 0;
-	err_t err = session_open(pipe ? "pipe" : "mem.files");
+	err_t err = session_open(pipe ? "pipe" : "mem");
 
 	s.size = (uint32_t)strtoul(strrchr(m->name, '_') + 1, NULL, 10);
 	if (!err)

@@ -129,6 +129,7 @@ static bool refused(const char *path, int expected)
 
 static bool random_bytes(void)
 {
+	static const char magic[] = { 0x7F, 'E', 'L', 'F', 2, 1, 1 };
 	uint32_t x = 83712;
 	int fd = open(OTHER, O_WRONLY | O_CREAT | O_TRUNC, 0755);
 
@@ -137,7 +138,7 @@ static bool random_bytes(void)
 		x = x * 1664525 + 1013904223;
 		piece[i] = (char)(x >> 24);
 	}
-	memcpy(piece, "\177ELF\2\1\1", 7);
+	memcpy(piece, magic, sizeof magic);
 	EXPECT(write(fd, piece, 5000) == 5000 && close(fd) == 0);
 	return refused(OTHER, ENOEXEC);
 }

@@ -114,10 +114,11 @@ static pid_t counter_start(char *path)
 {
 	pid_t pid = fork();
 
-	while (pid == 0) {
-		counts();
-		usleep(1000);
-	}
+	if (pid == 0)
+		for (;;) {
+			counts();
+			usleep(1000);
+		}
 	if (pid > 0)
 		sprintf(path, "/proc/%d/", (int)pid);
 	return pid;
