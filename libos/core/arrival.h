@@ -22,6 +22,15 @@ err_t ram_init_member(void);
 /* Sends a request with text ahead, and does not wait (monitor_client.c). */
 struct mon_message;
 err_t mon_request_send(const struct mon_message *m, const char *text, size_t length);
+/* ... and waits for the reply, which replaces `m`. */
+err_t mon_call_text(unsigned op, struct mon_message *m, const char *text, size_t length);
+/* What comes, for the parts of its client: monitor_process.c, monitor_cores.c, monitor_connect.c. Disabled mode. */
+void gone_arrived(const struct mon_message *m);
+void state_arrived(const struct mon_message *m);
+void signal_arrived(const struct mon_message *m);
+void log_arrived(const struct mon_message *m);
+void log_complete(void);
+void incoming_arrived(const struct mon_message *m);
 /*
  * From the monitor: mail; the answer to some, unless it is to a mon_call; the process with that member has ended
  * (monitor_mail.c). Disabled mode.
