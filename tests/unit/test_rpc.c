@@ -663,7 +663,8 @@ static void a_redirected_call_waits_for_no_other(void **state)
 	assert_int_equal(rpc_client_open(&c, "first"), ERR_OK);
 	waiter.client = &c;
 	assert_int_equal(thread_create(&t, wait_main, &waiter), ERR_OK);
-	thread_yield();
+	while (!c.calls) /* till its call is under way */
+		thread_yield();
 	for (uint32_t i = 0; i < 3; i++) {
 		assert_int_equal(sample_add(&c, i, 4, &sum), ERR_OK);
 		assert_int_equal(sum, i + 4);

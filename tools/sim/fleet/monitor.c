@@ -187,6 +187,13 @@ err_t mon_kill_hung(uint64_t pid, unsigned ms)
 
 void mon_alive(unsigned ms) { (void)ms; }
 
+/* All programs are of the archive. */
+err_t mon_program(coreid_t core, cptr_t frame, uint32_t *number)
+{
+	(void)core, (void)frame, (void)number;
+	return ERR_UNSUPPORTED;
+}
+
 err_t mon_migrate(uint64_t pid, coreid_t core)
 {
 	(void)pid, (void)core;

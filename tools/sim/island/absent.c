@@ -52,6 +52,7 @@ REFUSED(member_span)
 REFUSED(member_root_slot)
 REFUSED(member_unmap)
 REFUSED(member_protect)
+REFUSED(debug_request)
 DROPPED(members_message)
 
 WEAK struct process *member_find(uint64_t pid)
@@ -96,3 +97,9 @@ WEAK void member_join_commit(const struct proposal *p) { (void)p; }
 WEAK void member_join_abort(const struct proposal *p) { (void)p; }
 WEAK void member_stop_commit(const struct proposal *p) { (void)p; }
 WEAK void member_end_commit(const struct proposal *p) { (void)p; }
+
+WEAK bool debug_stopped(struct process *p, const struct disp_state *s, bool told)
+{
+	(void)p, (void)s, (void)told;
+	return false;
+}

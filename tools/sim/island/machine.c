@@ -70,6 +70,13 @@ void arch_flush_all(void) { sim_flush(birth.core, SIM_FLUSH_ALL); }
 paddr_t arch_root_current(void) { return 0; }
 void arch_root_load(paddr_t root) { sim_root(birth.core, root); }
 
+/* Nobody debugs a process here. */
+void *arch_user_memory(paddr_t root, vaddr_t va, bool *writable)
+{
+	(void)root, (void)va, (void)writable;
+	return NULL;
+}
+
 cycles_t arch_now(void) { return sim_now(); }
 uint64_t arch_tsc_hz(void) { return birth.info->tsc_hz; }
 void arch_timer_at(cycles_t deadline) { (void)deadline; }
