@@ -150,28 +150,44 @@ static void end_leavers(struct fleet_self *s, const struct fleet_view *base)
 			fleet_fence(s->fleet, v->member[i].number);
 }
 
+/*
+ * Asks all members of our view; the latest view that one of them has goes to *base, and who is dead, or is now, to
+ * `lost`. False: meanwhile another view came, that somebody who has died had sent, and all that is void.
+ */
+static bool hear_all(struct fleet_self *s, struct fleet_view *base, struct fleet_view *other, bool lost[FLEET_MEMBERS])
+{
+	const struct fleet_view *v = &s->fleet->view;
+	uint64_t version = v->head.version;
+
+	*base = *v;
+	for (uint32_t i = 0; i < v->count && v->head.version == version; i++) {
+		struct fleet_peer *p = hold(s, v->member[i].number);
+
+		lost[i] = false;
+		if (!p)
+			continue;
+		lost[i] = p->number < s->fleet->number || !hear(s, p, base, other);
+		if (lost[i])
+			peer_fence_wait(s, p);
+		p->users--;
+	}
+	return v->head.version == version;
+}
+
 static void take_over(struct fleet_self *s, struct fleet_view *base, struct fleet_view *other)
 {
 	struct fleet *f = s->fleet;
-	bool lost[FLEET_MEMBERS] = { false };
+	bool lost[FLEET_MEMBERS];
 	struct fleet_member *own;
 
-	*base = f->view;
-	for (uint32_t i = 0; i < f->view.count; i++) {
-		struct fleet_peer *p = hold(s, f->view.member[i].number);
-
-		if (!p)
-			continue;
-		lost[i] = p->number < f->number || !hear(s, p, base, other);
-		if (lost[i])
-			peer_fence_wait(s, p);
-		s->times.deaths += lost[i];
-		p->users--;
-	}
+	while (!hear_all(s, base, other, lost))
+		;
 	drop_untold(s, base);
 	for (uint32_t i = 0; i < f->view.count; i++)
-		if (lost[i])
+		if (lost[i]) {
 			view_remove(base, f->view.member[i].number);
+			s->times.deaths++;
+		}
 	own = view_find(base, f->number);
 	if (!own) { /* we have left, and others know */
 		self_end(s, NULL);
