@@ -154,6 +154,7 @@ static void nothing(int signal) { (void)signal; }
 static bool a_blocked_read_is_broken_off(void)
 {
 	const struct sigaction breaks = { .sa_handler = nothing };
+	struct sigaction before;
 	pthread_t reader;
 	uint64_t pid;
 
@@ -161,7 +162,7 @@ static bool a_blocked_read_is_broken_off(void)
 		return false;
 	reader_errno = 0;
 	reader_thread = NULL;
-	sigaction(SIGUSR1, &breaks, NULL);
+	sigaction(SIGUSR1, &breaks, &before);
 	EXPECT(pthread_create(&reader, NULL, interrupted_reader, "/d/event") == 0);
 	while (!reader_errno) {
 		thread_yield();
@@ -170,6 +171,7 @@ static bool a_blocked_read_is_broken_off(void)
 	}
 	EXPECT(reader_errno == EINTR);
 	EXPECT(pthread_join(reader, NULL) == 0);
+	sigaction(SIGUSR1, &before, NULL); /* children of later tests have what we have */
 	return service_end("/d", pid);
 }
 
