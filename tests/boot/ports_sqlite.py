@@ -68,13 +68,13 @@ def test_threadtest3(report):
 
 
 def test_wal_of_one_process(report):
-    """a database with a write-ahead log is one process's at a time: another is told that it is locked"""
+    """a database with a write-ahead log is one process's at a time: another is refused"""
     with boot() as g:
         g.prompt()
         g.shell("sqlite3 /tmp/w.db 'PRAGMA journal_mode=WAL; CREATE TABLE t(a)'")
         said = g.shell("sqlite3 /tmp/w.db 'INSERT INTO t VALUES (7)' '.shell sqlite3 /tmp/w.db \"SELECT a FROM t\"' "
                        "'SELECT a * 6 FROM t'")
-        if "locked" not in said or "42" not in said:
+        if "locking protocol" not in said or "42" not in said:
             raise guest.Failure(f"it said {said!r}")
         if "7" not in g.shell("sqlite3 /tmp/w.db 'SELECT a FROM t'"):
             raise guest.Failure("the row is not there")
