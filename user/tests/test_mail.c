@@ -50,8 +50,11 @@ static bool sample_begin(coreid_t core, const char *path, uint64_t *pid)
 
 	EXPECT(begin());
 	snprintf(name, sizeof name, "mail.%u", started++);
-	EXPECT_OK(mon_spawn(core, 3, argv, pid));
 	deadline = fabric_now(fabric) + SECONDS * dispatcher_tsc_hz();
+	/* Who bore the path before, and has died, may still be named. */
+	while (!name_find_other(&names, path, 0, &at) && fabric_now(fabric) < deadline)
+		thread_sleep_until(fabric_now(fabric) + dispatcher_tsc_hz() / 1000);
+	EXPECT_OK(mon_spawn(core, 3, argv, pid));
 	while (((err = name_find_other(&names, path, 0, &at)) == ERR_NOT_FOUND || (!err && at.pid != *pid)) &&
 	       fabric_now(fabric) < deadline)
 		thread_sleep_until(fabric_now(fabric) + dispatcher_tsc_hz() / 1000);
