@@ -282,17 +282,23 @@ err_t processes_open(struct fleet *f)
 
 err_t process_watch(struct record *r)
 {
-	struct watched **at = place_of(r->id), *w = *at;
+	struct watched *w = *place_of(r->id);
 
 	if (!w) {
-		w = calloc(1, sizeof *w);
-		if (!w)
+		struct watched *made = calloc(1, sizeof *made);
+
+		if (!made)
 			return ERR_NO_MEMORY;
-		*at = w;
-		processes.count.running++;
-	} else if (w->ending) {
-		return ERR_OK;
+		w = *place_of(r->id); /* memory may have been waited for, and others have come and gone */
+		if (w) {
+			free(made);
+		} else {
+			*place_of(r->id) = w = made;
+			processes.count.running++;
+		}
 	}
+	if (w->ending)
+		return ERR_OK;
 	r->watcher = processes.fleet->number;
 	r->state = PROC_RUNNING;
 	w->record = *r;
@@ -304,14 +310,15 @@ err_t process_watch(struct record *r)
 
 err_t process_await(uint32_t id, struct rpc_call *call)
 {
-	struct watched *w = *place_of(id);
-	struct waiter *one;
+	struct waiter *one = malloc(sizeof *one);
+	struct watched *w = *place_of(id); /* behind the malloc, which may wait */
 
-	if (!w)
-		return ERR_NO_PROCESS;
-	one = malloc(sizeof *one);
 	if (!one)
 		return ERR_NO_MEMORY;
+	if (!w) {
+		free(one);
+		return ERR_NO_PROCESS;
+	}
 	one->next = w->waiters;
 	w->waiters = one;
 	rpc_later(call, &one->later);
