@@ -36,6 +36,15 @@ err_t fleet_survey_kill(const struct fleet_survey *s, uint32_t number)
 	return ERR_NOT_FOUND;
 }
 
+unsigned fleet_survey_serving(const struct fleet_survey *s)
+{
+	unsigned n = 0;
+
+	for (uint32_t i = 0; i < s->count; i++)
+		n += s->member[i].state == FLEET_SERVING;
+	return n;
+}
+
 const char *fleet_state_text(uint32_t state)
 {
 	static const char *const text[] = {

@@ -17,6 +17,8 @@ err_t fleet_survey(struct fleet_client *c, struct fleet_survey *out);
 err_t fleet_survey_of(const char *name, struct fleet_client *c, struct fleet_survey *out);
 /* Ends the process of the member of that number; ERR_NOT_FOUND: there is none. */
 err_t fleet_survey_kill(const struct fleet_survey *s, uint32_t number);
+/* How many serve. */
+unsigned fleet_survey_serving(const struct fleet_survey *s);
 /* "joining", "serving", ... */
 const char *fleet_state_text(uint32_t state);
 

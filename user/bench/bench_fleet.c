@@ -42,15 +42,15 @@ static const char *const when_name[WHENS] = { "seen", "fenced", "answer", "repla
 
 static bool is_member(uint32_t number)
 {
-	for (uint32_t i = 0; i < fleet.count; i++)
-		if (fleet.member[i].number == number)
+	for (uint32_t i = 0; i < fleet.now.count; i++)
+		if (fleet.now.member[i].number == number)
 			return true;
 	return false;
 }
 
 static err_t die_once(unsigned index, bool hang, double us[WHENS])
 {
-	const struct fleet_member victim = fleet.member[index];
+	const struct fleet_member victim = fleet.now.member[index];
 	struct rpc_client there;
 	uint32_t member = victim.number;
 	cycles_t t0 = fabric_now(fleet.fabric) + drill_ms(NOTICE_MS);
@@ -67,13 +67,13 @@ static err_t die_once(unsigned index, bool hang, double us[WHENS])
 	us[ANSWER] = us_of(fabric_now(fleet.fabric) - t0);
 	rpc_client_close(&there);
 	/* Who becomes coordinator shows the old view till the new one is told. */
-	while (!err && (drill_look(&fleet) || fleet.times.fenced < t0 || is_member(victim.number)))
+	while (!err && (drill_look(&fleet) || fleet.now.times.fenced < t0 || is_member(victim.number)))
 		thread_sleep_until(fabric_now(fleet.fabric) + drill_ms(1));
 	if (!err)
 		err = drill_await(&fleet, DRILL_MEMBERS);
-	us[SEEN] = us_of(fleet.times.seen - t0);
-	us[FENCED] = us_of(fleet.times.fenced - t0);
-	us[REPLACED] = us_of(fleet.times.replaced - t0);
+	us[SEEN] = us_of(fleet.now.times.seen - t0);
+	us[FENCED] = us_of(fleet.now.times.fenced - t0);
+	us[REPLACED] = us_of(fleet.now.times.replaced - t0);
 	return err;
 }
 
@@ -155,7 +155,7 @@ static err_t dip_once(bool hang, uint32_t answers[SLICES])
 	rpc_client_init(&there, fleet.fabric, NULL);
 	err = load_begin(&load, &fleet, DRILL_CLIENTS, 0, start, false);
 	if (!err)
-		err = rpc_client_open_at(&there, &fleet.member[DRILL_MEMBERS - 1].at);
+		err = rpc_client_open_at(&there, &fleet.now.member[DRILL_MEMBERS - 1].at);
 	if (!err) {
 		thread_sleep_until(start + drill_ms(DEATH_AT * SLICE_MS));
 		err = hang ? drill_hang(&there, 0) : drill_trap(&there, 0);

@@ -64,7 +64,7 @@ static err_t fleet_find(void)
 		err = fleet_connect(&fleet.client, fleet.fabric, NULL, PAGE_FLEET);
 	if (!err)
 		err = drill_look(&fleet);
-	before = fleet.head.policy;
+	before = fleet.now.head.policy;
 	return err;
 }
 

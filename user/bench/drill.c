@@ -23,27 +23,16 @@ cycles_t drill_ms(uint64_t ms) { return ms * (dispatcher_tsc_hz() / 1000); }
 
 /* --- the fleet ------------------------------------------------------------------------------ */
 
-err_t drill_look(struct drill *d)
-{
-	d->count = FLEET_MEMBERS;
-	return fleet_list(&d->client.rpc, &d->head, &d->times, &d->count, d->member);
-}
+err_t drill_look(struct drill *d) { return fleet_survey(&d->client, &d->now); }
 
-unsigned drill_serving(const struct drill *d)
-{
-	unsigned n = 0;
-
-	for (uint32_t i = 0; i < d->count; i++)
-		n += d->member[i].state == FLEET_SERVING;
-	return n;
-}
+unsigned drill_serving(const struct drill *d) { return fleet_survey_serving(&d->now); }
 
 err_t drill_await(struct drill *d, unsigned members)
 {
 	cycles_t deadline = fabric_now(d->fabric) + drill_ms(WAIT_MS);
 
-	while (drill_look(d) || d->count != members || drill_serving(d) != members ||
-	       d->times.settled != d->head.version) {
+	while (drill_look(d) || d->now.count != members || drill_serving(d) != members ||
+	       d->now.times.settled != d->now.head.version) {
 		if (fabric_now(d->fabric) > deadline)
 			return ERR_TIMEOUT;
 		thread_sleep_until(fabric_now(d->fabric) + drill_ms(1));
@@ -77,7 +66,7 @@ err_t drill_finish(struct drill *d)
 
 	if (!err)
 		err = drill_await(d, 1);
-	pid = d->member[0].at.pid;
+	pid = d->now.member[0].at.pid;
 	fleet_client_close(&d->client);
 	if (!err)
 		err = mon_kill(pid);

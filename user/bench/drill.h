@@ -4,8 +4,8 @@
  */
 #pragma once
 
-#include "libos/fleet/client.h"
 #include "libos/fleet/fleet_client.h"
+#include "libos/fleet/survey.h"
 
 #define DRILL_MEMBERS 3 /* of the fleets whose members die */
 #define DRILL_CLIENTS 8 /* the most */
@@ -15,10 +15,7 @@
 struct drill {
 	struct fabric *fabric;
 	struct fleet_client client;
-	struct fleet_head head;
-	struct fleet_times times;
-	struct fleet_member member[FLEET_MEMBERS];
-	uint32_t count;
+	struct fleet_survey now; /* as drill_look found it */
 };
 
 /* Ticks of so many milliseconds. */
@@ -28,7 +25,7 @@ cycles_t drill_ms(uint64_t ms);
 err_t drill_begin(struct drill *d, const struct fleet_policy *policy, unsigned members);
 /* Ends it. */
 err_t drill_finish(struct drill *d);
-/* What the coordinator says now: head, times, member. */
+/* What the coordinator says now. */
 err_t drill_look(struct drill *d);
 unsigned drill_serving(const struct drill *d);
 /* Until exactly so many members serve and all know. ERR_TIMEOUT. */

@@ -18,8 +18,8 @@
 #include "libos/core/monitor_client.h"
 #include "libos/core/slot.h"
 #include "libos/core/vspace.h"
-#include "libos/fleet/client.h"
 #include "libos/fleet/fleet_client.h"
+#include "libos/fleet/survey.h"
 #include "libos/thread/thread.h"
 #include "services/page/page_client.h"
 
@@ -138,27 +138,7 @@ static int client(uint64_t seed, uint64_t number)
 
 /* --- kills: see ledger --------------------------------------------------------------------------- */
 
-static struct fleet_now {
-	struct fleet_head head;
-	struct fleet_times times;
-	struct fleet_member member[FLEET_MEMBERS];
-	uint32_t count;
-} now;
-
-static err_t look(struct fleet_client *c)
-{
-	now.count = FLEET_MEMBERS;
-	return fleet_list(&c->rpc, &now.head, &now.times, &now.count, now.member);
-}
-
-static unsigned serving(void)
-{
-	unsigned n = 0;
-
-	for (uint32_t i = 0; i < now.count; i++)
-		n += now.member[i].state == FLEET_SERVING;
-	return n;
-}
+static struct fleet_survey now;
 
 /* Waits till two serve and nothing is under way. */
 static bool await(struct fleet_client *c)
@@ -166,9 +146,10 @@ static bool await(struct fleet_client *c)
 	cycles_t deadline = fabric_now(fabric) + PATIENCE_MS * ms;
 	err_t err;
 
-	while ((err = look(c)) || serving() < 2 || now.times.settled != now.head.version) {
+	while ((err = fleet_survey(c, &now)) || fleet_survey_serving(&now) < 2 ||
+	       now.times.settled != now.head.version) {
 		if (fabric_now(fabric) > deadline) {
-			printf("hoard: %s, %u members serve\n", error_text(err), serving());
+			printf("hoard: %s, %u members serve\n", error_text(err), fleet_survey_serving(&now));
 			return false;
 		}
 		pause_ms(1);
@@ -186,7 +167,7 @@ static bool kill_one(struct fleet_client *c, uint64_t *state)
 		return false;
 	version = now.head.version;
 	err = mon_kill(now.member[draw(state) % now.count].at.pid);
-	while (!err && !look(c) && now.head.version == version)
+	while (!err && !fleet_survey(c, &now) && now.head.version == version)
 		pause_ms(1);
 	if (err)
 		complain("kill", err);

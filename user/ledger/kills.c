@@ -11,29 +11,15 @@
 #define LONGEST_PAUSE 40  /* ms between the fleet being whole and the next kill */
 #define PATIENCE_MS 20000 /* for the fleet to be whole again */
 
-static err_t look(struct fleet_client *c, struct fleet_now *now)
-{
-	now->count = FLEET_MEMBERS;
-	return fleet_list(&c->rpc, &now->head, &now->times, &now->count, now->member);
-}
-
-static unsigned serving(const struct fleet_now *now)
-{
-	unsigned n = 0;
-
-	for (uint32_t i = 0; i < now->count; i++)
-		n += now->member[i].state == FLEET_SERVING;
-	return n;
-}
-
-bool fleet_await(struct fleet_client *c, struct fleet_now *now, unsigned members)
+bool fleet_await(struct fleet_client *c, struct fleet_survey *now, unsigned members)
 {
 	cycles_t deadline = fabric_now(fabric) + PATIENCE_MS * ms;
 	err_t err;
 
-	while ((err = look(c, now)) || serving(now) < members || now->times.settled != now->head.version) {
+	while ((err = fleet_survey(c, now)) || fleet_survey_serving(now) < members ||
+	       now->times.settled != now->head.version) {
 		if (fabric_now(fabric) > deadline) {
-			printf("ledger: %s, %u members serve\n", error_text(err), serving(now));
+			printf("ledger: %s, %u members serve\n", error_text(err), fleet_survey_serving(now));
 			return false;
 		}
 		thread_sleep_until(fabric_now(fabric) + ms / 2);
@@ -44,7 +30,7 @@ bool fleet_await(struct fleet_client *c, struct fleet_now *now, unsigned members
 /* ERR_NO_PROCESS: it had just been taken for hung, on a machine that is too busy; another is killed then. */
 static err_t kill_any(struct fleet_client *c, struct draw *d, unsigned members, uint64_t *version)
 {
-	static struct fleet_now now;
+	static struct fleet_survey now;
 
 	if (!fleet_await(c, &now, draw(d) % 4 ? members : 2))
 		return ERR_TIMEOUT;
@@ -57,7 +43,7 @@ static err_t kill_any(struct fleet_client *c, struct draw *d, unsigned members, 
 
 bool fleet_kill_one(struct fleet_client *c, struct draw *d, unsigned members)
 {
-	static struct fleet_now now;
+	static struct fleet_survey now;
 	uint64_t version;
 	err_t err;
 
@@ -69,7 +55,7 @@ bool fleet_kill_one(struct fleet_client *c, struct draw *d, unsigned members)
 		return false;
 	}
 	/* Another one may be killed when this death has become another view. */
-	while (!look(c, &now) && now.head.version == version)
+	while (!fleet_survey(c, &now) && now.head.version == version)
 		thread_sleep_until(fabric_now(fabric) + ms / 4);
 	return true;
 }

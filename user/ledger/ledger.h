@@ -4,8 +4,8 @@
  */
 #pragma once
 
-#include "libos/fleet/client.h"
 #include "libos/fleet/fleet_client.h"
+#include "libos/fleet/survey.h"
 
 #define CLIENTS_MAX 64
 #define STOP_EVERY 16     /* calls between two looks at whether to stop */
@@ -38,14 +38,7 @@ struct draw draw_of(uint64_t seed, uint64_t client);
 
 /* --- kills.c ------------------------------------------------------------------------ */
 
-struct fleet_now {
-	struct fleet_head head;
-	struct fleet_times times;
-	struct fleet_member member[FLEET_MEMBERS];
-	uint32_t count;
-};
-
 /* Waits till `members` serve and nothing is under way. */
-bool fleet_await(struct fleet_client *c, struct fleet_now *now, unsigned members);
+bool fleet_await(struct fleet_client *c, struct fleet_survey *now, unsigned members);
 /* Kills any member at some moment, mostly when `members` serve, sometimes when two do. */
 bool fleet_kill_one(struct fleet_client *c, struct draw *d, unsigned members);

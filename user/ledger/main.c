@@ -100,7 +100,7 @@ static err_t fleet_begin(const struct book *b, struct fleet_client *c, unsigned 
 static int run(const struct book *b, unsigned kills, uint64_t seed, unsigned clients, unsigned members)
 {
 	static uint64_t pid[CLIENTS_MAX];
-	static struct fleet_now now;
+	static struct fleet_survey now;
 	struct draw d = draw_of(seed, CLIENTS_MAX);
 	unsigned cores = mon_cores_up(CORES_MAX), killed = 0, wrong;
 	struct sums sums = { 0 };

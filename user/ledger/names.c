@@ -76,7 +76,7 @@ static bool call(struct rpc_client *c, uint64_t number, struct draw *d)
 /* All of this client's names at all members. */
 static bool all_are_right(struct fleet_client *c, uint64_t number)
 {
-	static struct fleet_now now;
+	static struct fleet_survey now;
 	bool right = fleet_await(c, &now, 1);
 
 	for (uint32_t i = 0; i < now.count && right; i++) {

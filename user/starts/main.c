@@ -10,8 +10,8 @@
  */
 #include "libos/core/error_text.h"
 #include "libos/core/monitor_client.h"
-#include "libos/fleet/client.h"
 #include "libos/fleet/fleet_client.h"
+#include "libos/fleet/survey.h"
 #include "libos/proc/program.h"
 #include "libos/thread/thread.h"
 
@@ -126,23 +126,13 @@ static void *listener(void *service)
 
 /* --- kills ------------------------------------------------------------------------------------------- */
 
-static struct {
-	struct fleet_head head;
-	struct fleet_times times;
-	struct fleet_member member[FLEET_MEMBERS];
-	uint32_t count;
-} now;
+static struct fleet_survey now;
 
 static unsigned serving(struct fleet_client *c)
 {
-	unsigned n = 0;
-
-	now.count = FLEET_MEMBERS;
-	if (fleet_list(&c->rpc, &now.head, &now.times, &now.count, now.member))
+	if (fleet_survey(c, &now) || now.times.settled != now.head.version)
 		return 0;
-	for (uint32_t i = 0; i < now.count; i++)
-		n += now.member[i].state == FLEET_SERVING;
-	return now.times.settled == now.head.version ? n : 0;
+	return fleet_survey_serving(&now);
 }
 
 static bool await(struct fleet_client *c, unsigned members)

@@ -188,8 +188,8 @@ static void *use_on(void *core)
 }
 
 /*
- * Serves on two cores. While the other one uses the frame of the channel without end, closes that; ends when the client
- * has been told.
+ * Serves on two cores. While the other one uses the frame of the channel without end, closes that, and waits till
+ * the client has been told. Then no use succeeds any more but one that was not counted yet: the fault ends us.
  */
 int deed_serve_close(const char *arg)
 {
@@ -200,6 +200,7 @@ int deed_serve_close(const char *arg)
 	struct thread *user;
 	uint32_t service;
 	vaddr_t frame;
+	uint64_t before;
 	int failed = cpu_join(other) || mon_export("tests.told", &service) ? 4 : serve(arg, &offer, &binding);
 
 	if (failed)
@@ -213,6 +214,9 @@ int deed_serve_close(const char *arg)
 		thread_yield();
 	if (mon_close(binding.channel) || mon_incoming(&incoming, true))
 		return 7;
+	before = uses;
+	while (uses < before + 2)
+		thread_yield();
 	mon_exit(0);
 }
 

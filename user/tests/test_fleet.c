@@ -9,8 +9,8 @@
 
 #include "libos/core/dispatcher.h"
 #include "libos/core/monitor_client.h"
-#include "libos/fleet/client.h"
 #include "libos/fleet/fleet_client.h"
+#include "libos/fleet/survey.h"
 #include "libos/thread/thread.h"
 #include "services/drill/drill_client.h"
 #include "user/tests/tap.h"
@@ -21,31 +21,14 @@
 static struct fabric *fabric;
 static struct fleet_client client;
 
-static struct {
-	struct fleet_head head;
-	struct fleet_times times;
-	struct fleet_member member[FLEET_MEMBERS];
-	uint32_t count;
-} now;
+static struct fleet_survey now;
 
 static cycles_t ms(uint64_t n) { return n * (dispatcher_tsc_hz() / 1000); }
 static uint64_t us_of(cycles_t time) { return time / (dispatcher_tsc_hz() / 1000000); }
 static void pause_ms(uint64_t n) { thread_sleep_until(fabric_now(fabric) + ms(n)); }
 
-static err_t look(void)
-{
-	now.count = FLEET_MEMBERS;
-	return fleet_list(&client.rpc, &now.head, &now.times, &now.count, now.member);
-}
-
-static unsigned serving(void)
-{
-	unsigned n = 0;
-
-	for (uint32_t i = 0; i < now.count; i++)
-		n += now.member[i].state == FLEET_SERVING;
-	return n;
-}
+static err_t look(void) { return fleet_survey(&client, &now); }
+static unsigned serving(void) { return fleet_survey_serving(&now); }
 
 static bool has(uint32_t number)
 {
