@@ -339,8 +339,8 @@ $(BUILD)/host/bench_host: $(BENCH_HOST_C) $(BENCH_HOST_H) | $(DEPS)
 
 SIM_KERNEL_C := $(filter-out kernel/core/startup.c kernel/core/elf.c,$(wildcard kernel/core/*.c)) tools/sim/island/machine.c
 SIM_MONITOR_C := $(wildcard monitor/agree/*.c monitor/caps/*.c) $(filter-out %/machine.c,$(wildcard tools/sim/island/*.c)) \
-	$(wildcard $(addprefix monitor/,request.c pending.c process_table.c outgoing.c text.c memory.c regions.c cores.c core_table.c \
-	parcels.c archive.c plan.c process.c programs.c migrate.c spawn.c members.c member_*.c)) kernel/core/elf.c \
+	$(wildcard $(addprefix monitor/,request.c pending.c process_table.c outgoing.c text.c memory.c blocks.c heirs.c regions.c cores.c core_table.c \
+	parcels.c archive.c plan.c process.c programs.c migrate.c spawn.c spawn_request.c members.c member_*.c)) kernel/core/elf.c \
 	$(addprefix libos/core/,ram.c slot.c buddy.c monitor_proto.c error_text.c)
 SIM_FLAGS = $(subst -O1,-O2,$(HOST_FLAGS))
 SIM_ISLAND_FLAGS = $(SIM_FLAGS) -fPIC -fvisibility=hidden -fno-stack-protector -fcf-protection=none
@@ -379,10 +379,11 @@ $(SIM): $(wildcard tools/sim/*.c tools/sim/*.h tools/sim/base/*.c tools/sim/base
 # Fleets: each program is one shared object, of its own sources and what it needs of the libraries.
 
 FLEETSIM := $(BUILD)/sim/fleetsim
-FLEET_LIB_C := $(addprefix libos/fabric/,channel.c wait.c wait_board.c hint.c urpc.c) libos/core/error_text.c \
-	$(filter-out libos/rpc/cap.c,$(wildcard $(addsuffix /*.c,libos/rpc libos/fleet libos/name libos/proc))) tools/sim/fleet/guest/entry.c
-FLEET_DIRS := $(patsubst %/,%,$(sort $(dir $(wildcard $(addsuffix /*.c,tools/sim/fleet/guest/* services/sample services/name \
-	services/page services/proc services/tally)))))
+FLEET_LIB_C := $(addprefix libos/fabric/,bulk.c channel.c wait.c wait_board.c hint.c urpc.c) libos/core/error_text.c libos/pipe/pipe.c \
+	$(filter-out libos/rpc/cap.c,$(wildcard $(addsuffix /*.c,libos/rpc libos/fleet libos/name libos/proc libos/ninep))) \
+	tools/sim/fleet/guest/entry.c
+FLEET_DIRS := $(patsubst %/,%,$(sort $(dir $(wildcard $(addsuffix /*.c,tools/sim/fleet/guest/* services/drill services/mem \
+	services/sample services/name services/page services/proc services/tally)))))
 FLEET_IMAGES := $(foreach d,$(FLEET_DIRS),$(BUILD)/sim/fleet/$(notdir $(d)).so)
 
 fleetsim-built: $(FLEETSIM) $(FLEET_IMAGES)

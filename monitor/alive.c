@@ -11,6 +11,8 @@
 #include "monitor/members.h"
 
 #define ALIVE_MOST_MS 3600000 /* between two words */
+#define DOUBTS 6
+#define DOUBTED_MS 2 /* of its own running */
 
 static cycles_t look_at; /* 0: nobody is looked after */
 
@@ -40,13 +42,28 @@ void alive_said(struct request *r)
 	p->alive_most = ticks(ms < ALIVE_MOST_MS ? ms : ALIVE_MOST_MS);
 	p->alive_at = ran(p);
 	p->doubted = false;
+	p->doubts = 0;
 	if (p->alive_most)
 		look_in(p->alive_most);
 }
 
-bool alive_hangs(const struct process *p, uint64_t ms)
+/*
+ * A machine that stands still for long does so, to its clock, in the midst of somebody's running. So who has run for
+ * too long is given a little more, DOUBTS times: what had no chance to say a word before has it then.
+ */
+bool alive_hangs(struct process *p, uint64_t ms)
 {
-	return !p->alive_most || ran(p) - p->alive_at >= ticks(ms < ALIVE_MOST_MS ? ms : ALIVE_MOST_MS);
+	uint64_t time = ran(p) - p->alive_at, most = ticks(ms < ALIVE_MOST_MS ? ms : ALIVE_MOST_MS);
+
+	if (!p->alive_most)
+		return true;
+	if (time < most)
+		return false;
+	if (p->doubts == DOUBTS || most < ticks(DOUBTED_MS))
+		return true;
+	p->doubts++;
+	p->alive_at += time - most + ticks(DOUBTED_MS);
+	return false;
 }
 
 static void look_after(struct process *p)

@@ -10,7 +10,6 @@
 #include "monitor/caps/caps.h"
 #include "monitor/connections.h"
 #include "libos/core/invoke.h"
-#include "libos/core/ram.h"
 #include "libos/core/slot.h"
 #include "monitor/shared_frame.h"
 
@@ -70,7 +69,7 @@ err_t connection_share_here(struct connection *server, struct connection *client
 		return ERR_OK;
 	if (client->shared_bits < PAGE_BITS || client->shared_bits > FRAME_BITS_MAX)
 		return ERR_ARGUMENT;
-	err = ram_object(CAP_FRAME, client->shared_bits, &client->frame);
+	err = block_frame(client->shared_bits, &client->frame);
 	for (unsigned i = 0; i < 2 && !err; i++) {
 		cptr_t target;
 

@@ -32,7 +32,10 @@ struct connection *connection_new(struct process *p, unsigned state)
 			continue;
 		last_id = id;
 		used++;
-		*c = (struct connection){ .id = id, .state = (uint8_t)state, .process = p->number };
+		*c = (struct connection){
+			.next = p->connections, .id = id, .state = (uint8_t)state, .process = p->number
+		};
+		p->connections = c;
 		return c;
 	}
 	return NULL;
@@ -75,15 +78,26 @@ struct connection *connection_of(struct origin who, uint64_t id)
 	return c && c->process == who.number && !c->local_done ? c : NULL;
 }
 
-struct connection *connection_next(uint32_t process, unsigned *at)
+struct connection *connection_open_of(const struct process *p)
 {
-	while (*at < CONNECTIONS_MAX) {
-		struct connection *c = &connections[(*at)++];
+	struct connection *c = p->connections;
 
-		if (c->state != CONNECTION_FREE && c->state != CONNECTION_LENT && c->process == process)
-			return c;
-	}
-	return NULL;
+	while (c && (c->local_done || c->state == CONNECTION_LENT))
+		c = c->next;
+	return c;
+}
+
+/* Out of its process's list, if a record of that is left. */
+static void connection_unlink(struct connection *c)
+{
+	struct process *p = process_table_find(&monitor.processes, c->process);
+	struct connection **at = &p->connections;
+
+	if (!p)
+		return;
+	while (*at != c)
+		at = &(*at)->next;
+	*at = c->next;
 }
 
 void connection_free(struct connection *c)
@@ -101,6 +115,7 @@ void connection_free(struct connection *c)
 	}
 	if (c->frame)
 		shared_frame_free(c->frame);
+	connection_unlink(c);
 	c->state = CONNECTION_FREE;
 	used--;
 }

@@ -482,9 +482,7 @@ void connection_close(struct request *r)
 void connections_process_gone(struct process *p)
 {
 	struct connection *c;
-	unsigned at = 0;
 
-	while ((c = connection_next(p->number, &at)))
-		if (!c->local_done)
-			local_end(c);
+	while ((c = connection_open_of(p)))
+		local_end(c);
 }

@@ -27,6 +27,7 @@ struct connection_offer {
 };
 
 struct connection {
+	struct connection *next; /* of the same process */
 	uint32_t id;
 	uint8_t state; /* enum connection_state */
 	uint8_t op;    /* connecting side: MON_CONNECT or MON_CONNECT_AT */
@@ -66,8 +67,8 @@ bool connection_frame_known(uint64_t base);
 struct connection *connection_of(struct origin who, uint64_t id);
 /* Gives back the frame, if any, and the record; both wait while other connections use the frame. */
 void connection_free(struct connection *c);
-/* The index-th record of a process that is in use, from *at on; NULL at the end. */
-struct connection *connection_next(uint32_t process, unsigned *at);
+/* One of a process that it is not done with; NULL: there is none. */
+struct connection *connection_open_of(const struct process *p);
 
 /* --- connection_caps.c: the capabilities of a connection ------------------------------- */
 

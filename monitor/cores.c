@@ -26,10 +26,10 @@ static struct core_table table;
 
 struct core_table *core_table(void) { return &table; }
 
-/* A power of two near an equal share of all memory. */
-static unsigned share_bits(unsigned cores)
+/* A power of two near an equal share of so much memory. */
+static unsigned share_bits(uint64_t bytes, unsigned cores)
 {
-	uint64_t share = monitor.info->ram_bytes / cores;
+	uint64_t share = bytes / cores;
 	unsigned bits = SHARE_BITS_MIN;
 
 	while (bits < SHARE_BITS_MAX && SIZE_OF_BITS(bits + 1) <= share)
@@ -37,13 +37,20 @@ static unsigned share_bits(unsigned cores)
 	return bits;
 }
 
-/* Less than a share when what is left is in smaller pieces. */
-static err_t share_alloc(unsigned bits, cptr_t *ram)
+static err_t share_take(unsigned bits, cptr_t *ram)
 {
-	err_t err = block_alloc(bits, ram);
+	err_t err = memory_spared(bits, MEMORY_GROWTH) ? ram_take_source(bits, ram) : ERR_NO_MEMORY;
 
-	while (err == ERR_NO_MEMORY && bits > SHARE_BITS_MIN)
-		err = block_alloc(--bits, ram);
+	return err ? block_alloc(bits, MEMORY_GROWTH, ram) : ERR_OK;
+}
+
+/* Less than a share when what is left is in smaller pieces. */
+static err_t share_alloc(unsigned *bits, cptr_t *ram)
+{
+	err_t err = share_take(*bits, ram);
+
+	while (err == ERR_NO_MEMORY && *bits > SHARE_BITS_MIN)
+		err = share_take(--*bits, ram);
 	return err;
 }
 
@@ -51,7 +58,7 @@ static err_t core_start(coreid_t core, unsigned bits)
 {
 	cptr_t ram, frame;
 	vaddr_t memory;
-	err_t err = share_alloc(bits, &ram);
+	err_t err = share_alloc(&bits, &ram);
 
 	if (err)
 		return err;
@@ -66,14 +73,14 @@ static err_t core_start(coreid_t core, unsigned bits)
 	}
 	/* A core that may yet come up keeps its memory: nobody else must get it. */
 	if (err && err != ERR_CORE_TIMEOUT)
-		ram_free(ram);
+		ram_add(ram, bits);
 	return err;
 }
 
 void cores_boot(void)
 {
 	unsigned wanted = cores_wanted(monitor.info->cmdline, monitor.info->cores);
-	unsigned bits = share_bits(wanted);
+	unsigned bits = share_bits(monitor.info->ram_bytes, wanted);
 
 	core_table_init(&table, monitor.info->cores);
 	core_table_set(&table, monitor.core, MON_CORE_UP);
@@ -90,11 +97,14 @@ void cores_boot(void)
 	}
 }
 
+/* The cores that are off yet share what is free with this one. */
 err_t core_start_later(coreid_t core)
 {
-	unsigned share = share_bits(core_table_count(&table, MON_CORE_UP) + 1);
-	err_t err = core_start(core, share);
+	uint64_t total, free;
+	err_t err;
 
+	memory_figures(&total, &free);
+	err = core_start(core, share_bits(free, core_table_count(&table, MON_CORE_OFF) + 1));
 	if (!err || err == ERR_CORE_TIMEOUT)
 		core_table_set(&table, core, err ? MON_CORE_MISSING : MON_CORE_ABSENT);
 	if (!err)

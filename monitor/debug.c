@@ -33,6 +33,7 @@ bool debug_stopped(struct process *p, const struct disp_state *s, bool told)
 	if (told)
 		disp_stop(p->slots + SLOT_DISPATCHER);
 	p->stopped = true;
+	p->shown = MON_SIGNAL_TRAP;
 	watch_process_state(p, MON_SIGNAL_TRAP);
 	return true;
 }
@@ -92,6 +93,18 @@ static err_t memory_read(struct process *p, struct request *r, uint64_t *words)
 	return ERR_OK;
 }
 
+/*
+ * Of the image that it was made of: the text of a program out of a file, which nobody shares. Its first RAM, the upper
+ * half of the block, may be a heap that a child has in common with it.
+ */
+static bool is_own(const struct process *p, uint64_t place)
+{
+	struct cap_info block;
+
+	return p->from_file && !member_spans(p) && !cap_identify(p->block, &block) &&
+	       place - block.base < SIZE_OF_BITS(p->block_bits) / 2;
+}
+
 /* All of it may be written from now on. */
 static err_t write_check(struct process *p, vaddr_t va, size_t bytes)
 {
@@ -100,7 +113,7 @@ static err_t write_check(struct process *p, vaddr_t va, size_t bytes)
 		uint64_t word, place;
 		err_t err = word_read(p, at, &word, &place);
 
-		if (!err && !(place & MAP_WRITE))
+		if (!err && !(place & MAP_WRITE) && !is_own(p, place))
 			err = text_own(p, at);
 		if (err)
 			return err;

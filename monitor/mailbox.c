@@ -9,8 +9,9 @@
 
 #include <string.h>
 
-#define MAILBOX_MAX 96    /* messages waiting for one process; what comes on top is lost to it */
-#define MAILBOXES_MAX 256 /* for all; nobody may have more than are left, so some always are */
+#define MAILBOX_MAX 320   /* messages waiting for one process; what comes on top is lost to it */
+#define MAILBOXES_MAX 768 /* for all; nobody may have more than are left, so some always are */
+_Static_assert(MAILBOX_MAX > PROCESS_MAX, "the ends of all processes of a core find room");
 
 static unsigned waiting;
 

@@ -15,6 +15,7 @@
 #include "libos/core/vspace.h"
 #include "libos/thread/thread.h"
 #include "libos/x86/context.h"
+#include "libos/x86/cpuid.h"
 #include "monitor/agree/agreement.h"
 #include "monitor/archive.h"
 #include "monitor/boot.h"
@@ -95,6 +96,7 @@ static void monitor_init(void)
 {
 	monitor.info = (const struct boot_info *)BOOT_INFO_VA;
 	monitor.core = monitor.info->core;
+	monitor.guest = cpuid_hypervisor();
 	monitor.verbose = option_given(monitor.info->cmdline, "verbose");
 	agree_init();
 	require(memory_init(), "memory");

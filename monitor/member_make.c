@@ -38,7 +38,7 @@ static err_t peers_fill(struct process *p, cptr_t block, uint64_t *number)
 err_t member_peers_make(struct process *p, uint64_t *number)
 {
 	cptr_t block;
-	err_t err = block_alloc(MEMBER_PEERS_BITS, &block);
+	err_t err = block_alloc(MEMBER_PEERS_BITS, MEMORY_START, &block);
 
 	if (err)
 		return err;
@@ -150,7 +150,7 @@ static err_t member_allocate(struct spawn *s)
 
 	if (err)
 		return err;
-	err = block_alloc(s->plan.block_bits, &s->p->block);
+	err = block_alloc(s->plan.block_bits, MEMORY_START, &s->p->block);
 	if (err)
 		process_slots_give(s->p->slots);
 	else

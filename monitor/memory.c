@@ -12,18 +12,14 @@
 #include "libos/core/slot.h"
 #include "libos/core/vspace.h"
 #include "monitor/caps/caps.h"
+#include "monitor/heirs.h"
 
 #define EXTENTS_FIRST 1024
-#define BLOCK_BITS_MAX 40
-#define SPARE_MAX 4 /* blocks of one size that are kept */
 
 static struct extent extents[EXTENTS_FIRST];
 static struct extent *extents_free;
-static cptr_t spare[BLOCK_BITS_MAX][SPARE_MAX];
-static uint8_t spares[BLOCK_BITS_MAX];
-static cptr_t slot_runs[PROCESS_MAX];
+static cptr_t slot_runs[PROCESS_MAX + ESTATES_MAX];
 static unsigned slot_runs_free;
-static uint64_t spare_bytes, total_bytes;
 
 void extent_free(struct extent *e)
 {
@@ -64,7 +60,8 @@ err_t memory_charge(struct process *p, uint64_t bytes)
 
 err_t memory_init(void)
 {
-	total_bytes = SIZE_OF_BITS(process_args()->ram_bits);
+	uint64_t total = SIZE_OF_BITS(process_args()->ram_bits);
+
 	for (uint32_t i = 0; i < monitor.info->ram_caps; i++) {
 		struct cap_info info;
 		err_t err = cap_identify(CPTR(L1_RAM, i), &info);
@@ -74,59 +71,12 @@ err_t memory_init(void)
 		err = ram_add(CPTR(L1_RAM, i), info.bits);
 		if (err)
 			return err;
-		total_bytes += SIZE_OF_BITS(info.bits);
+		total += SIZE_OF_BITS(info.bits);
 	}
+	blocks_init(total);
 	for (unsigned i = 0; i < EXTENTS_FIRST; i++)
 		extent_free(&extents[i]);
 	return ERR_OK;
-}
-
-void memory_figures(uint64_t *total, uint64_t *free)
-{
-	*total = total_bytes;
-	*free = ram_free_bytes() + spare_bytes + regions_free_bytes();
-}
-
-/* Gives the spare blocks back to the allocator, which can then put them together. */
-static void spares_release(void)
-{
-	for (unsigned bits = 0; bits < BLOCK_BITS_MAX; bits++) {
-		while (spares[bits])
-			ram_free(spare[bits][--spares[bits]]);
-	}
-	spare_bytes = 0;
-}
-
-err_t block_alloc(unsigned bits, cptr_t *block)
-{
-	err_t err;
-
-	if (bits >= BLOCK_BITS_MAX)
-		return ERR_NO_MEMORY;
-	if (spares[bits]) {
-		*block = spare[bits][--spares[bits]];
-		spare_bytes -= SIZE_OF_BITS(bits);
-		return ERR_OK;
-	}
-	err = ram_alloc(bits, block);
-	if (err == ERR_NO_MEMORY && spare_bytes) {
-		spares_release();
-		err = ram_alloc(bits, block);
-	}
-	if (err == ERR_NO_MEMORY && regions_reclaim())
-		err = ram_alloc(bits, block);
-	return err;
-}
-
-/* Nothing is made of it any more. */
-static void block_return(cptr_t block, unsigned bits)
-{
-	if (spares[bits] < SPARE_MAX) {
-		spare[bits][spares[bits]++] = block;
-		spare_bytes += SIZE_OF_BITS(bits);
-		return;
-	}
-	ram_free(block);
 }
 
 /* What is to be done when a block is free, packed: the block, its bits, 1 + index of the process that ends. */
@@ -138,7 +88,9 @@ static uint64_t freeing_pack(cptr_t block, unsigned bits, const struct process *
 void memory_freed(struct process *p)
 {
 	if (p && --p->freeing == 0) {
-		process_slots_give(p->slots);
+		if (p->slots)
+			process_slots_give(p->slots);
+		heir_end(p);
 		p->on_freed(p);
 	}
 }
@@ -232,14 +184,16 @@ static err_t extent_add(struct process *p, unsigned bits, uint32_t slot, cptr_t 
 /* `target`: where the process gets it; 0: nowhere. */
 static err_t extent_make(struct process *p, unsigned bits, uint32_t slot, cptr_t target, cptr_t *block)
 {
+	enum memory_use use;
 	err_t err;
 
 	if (bits < PAGE_BITS || bits >= BLOCK_BITS_MAX)
 		return ERR_ARGUMENT;
+	use = memory_use_of(p, bits);
 	err = memory_charge(p, SIZE_OF_BITS(bits));
 	if (err)
 		return err;
-	err = block_alloc(bits, block);
+	err = block_alloc(bits, use, block);
 	if (!err) {
 		err = target ? cap_copy(*block, target) : ERR_OK;
 		if (!err)
@@ -271,14 +225,13 @@ err_t extent_find(const struct extent *e)
 	return ERR_CAP_REMOTE;
 }
 
-static void extent_take_back(struct extent **at, struct process *p, struct process *ending)
+static void extent_take_back(struct extent **at, struct process *ending)
 {
 	struct extent *e = *at;
 	struct cap_info info;
 	err_t err = ERR_OK;
 
 	*at = e->next;
-	p->memory -= SIZE_OF_BITS(e->bits);
 	if (e->region) {
 		grant_take_back(e, ending);
 		return;
@@ -314,18 +267,149 @@ void memory_ram_free(struct request *r)
 		request_reply(r, ERR_ARGUMENT, NULL);
 		return;
 	}
-	extent_take_back(at, p, NULL);
+	p->memory -= SIZE_OF_BITS((*at)->bits);
+	extent_take_back(at, NULL);
 	request_reply(r, ERR_OK, NULL);
+}
+
+/* --- the end --------------------------------------------------------------------- */
+
+static bool slots_empty(cptr_t slots)
+{
+	struct cap_info info;
+	bool empty = true;
+
+	for (unsigned i = 0; i < PROCESS_SLOTS; i++) {
+		(void)cap_delete(slots + i);
+		empty = empty && cap_identify(slots + i, &info);
+	}
+	return empty;
+}
+
+/*
+ * Others use its memory: that stays, and only what it could do with it goes, its dispatcher and its capability space.
+ * What cannot be deleted now, since other cores share it, does so when the memory goes.
+ */
+static void memory_leave(struct process *p, struct estate *e)
+{
+	e->block = p->block;
+	e->block_bits = p->block_bits;
+	e->slots = p->slots;
+	e->extents = p->extents;
+	p->extents = NULL;
+	p->slots = 0;
+	(void)cap_revoke(e->slots + SLOT_DISPATCHER);
+	(void)cap_revoke(e->slots + SLOT_ROOT);
+	slots_empty(e->slots);
+}
+
+void estate_release(struct estate *e)
+{
+	while (e->extents)
+		extent_take_back(&e->extents, NULL);
+	block_take_back(e->block, e->block_bits, true, NULL);
+	if (slots_empty(e->slots))
+		process_slots_give(e->slots);
+	else
+		report("monitor %u: slots are lost", monitor.core);
 }
 
 void memory_forget(struct process *p, void (*freed)(struct process *p))
 {
+	struct estate *left = heirs_leave(p);
+
 	p->freeing = 1;
 	p->on_freed = freed;
+	p->memory = 0;
+	if (left)
+		memory_leave(p, left);
 	while (p->extents)
-		extent_take_back(&p->extents, p, p);
+		extent_take_back(&p->extents, p);
 	if (p->peers)
 		block_take_back(p->peers, MEMBER_PEERS_BITS, true, p);
-	block_take_back(p->block, p->block_bits, true, p);
+	if (!left)
+		block_take_back(p->block, p->block_bits, true, p);
 	memory_freed(p);
+}
+
+/* --- heirs ------------------------------------------------------------------------- */
+
+/* A child on this core of who asks, which it has made itself. */
+static struct process *heir_find(const struct process *p, uint64_t pid)
+{
+	struct process *child = process_table_find(&monitor.processes, (uint32_t)pid);
+
+	return process_alive(child) && child->pid == pid && child->maker == p->pid ? child : NULL;
+}
+
+static void heir_answer(struct process *child, err_t err)
+{
+	struct origin to = { monitor.core, child->number };
+
+	if (!child->heir_waits)
+		return;
+	child->heir_waits = false;
+	reply_to(to, MON_HEIR_WAIT, child->heir_sequence, err, NULL);
+}
+
+/* The child gets the cnode; and none of its parent's memory goes before it has ended. */
+void memory_heir(struct request *r)
+{
+	struct process *p = origin_process(r->from), *child = heir_find(p, r->m.word[0]);
+	struct cap_info info;
+	cptr_t from;
+	err_t err = child ? process_slot(p, r->m.word[1], &from) : ERR_NO_PROCESS;
+
+	if (!err)
+		err = cap_identify(from, &info);
+	if (!err && info.type != CAP_CNODE)
+		err = ERR_CAP_TYPE;
+	if (!err)
+		err = heir_add(p, child);
+	if (!err)
+		err = cap_restrict(from, process_cap(child, CPTR_L1(MON_HEIR_L1)), RIGHT_READ | RIGHT_WRITE);
+	if (!err)
+		heir_answer(child, ERR_OK);
+	request_reply(r, err, NULL);
+}
+
+void memory_heir_wait(struct request *r)
+{
+	struct process *p = origin_process(r->from),
+		       *maker = process_table_find(&monitor.processes, (uint32_t)p->maker);
+
+	if (p->above || !process_alive(maker) || maker->pid != p->maker) {
+		request_reply(r, p->above ? ERR_OK : ERR_CLOSED, NULL);
+		return;
+	}
+	heir_answer(p, ERR_AGAIN);
+	maker->awaited = true;
+	p->heir_waits = true;
+	p->heir_sequence = mon_sequence(r->m.header);
+}
+
+void memory_maker_gone(struct process *p)
+{
+	for (unsigned i = 0; p->awaited && i < PROCESS_MAX; i++) {
+		struct process *child = &monitor.processes.entry[i];
+
+		if (child->maker == p->pid && process_alive(child))
+			heir_answer(child, ERR_CLOSED);
+	}
+}
+
+/* Of which frames in these slots is there no other capability? */
+void memory_sole(struct request *r)
+{
+	struct process *p = origin_process(r->from);
+	uint64_t words[MON_PAYLOAD] = { heirs_of(p), 0 };
+
+	for (unsigned i = 0; i < MON_PAYLOAD; i++) {
+		bool sole = false;
+		cptr_t slot;
+
+		if (!process_slot(p, r->m.word[i], &slot) && !kernel_sole(TASK_KERNEL, slot, &sole) && sole)
+			words[1] |= UINT64_C(1) << i;
+	}
+	request_reply(r, ERR_OK, words);
 }

@@ -9,14 +9,15 @@
  *   main.c      start, loop                links.c     URPC to other monitors
  *   request.c   which handler, where       cores.c     booting cores, what is known of them
  *   process.c   exit, wait, kill, ps       spawn.c     making a process
- *   memory.c    RAM blocks, slots          services.c  names
+ *   memory.c    memory of processes, slots services.c  names
+ *   blocks.c    RAM blocks, what is kept back
  *   connections.c  connections                report.c    log lines and fault reports
  *   boards.c    hint boards                islands.c   stopping and starting cores
- *   regions.c   memory for the page service
+ *   regions.c   memory for the page service    heirs.c     memory that children share
  *   watch.c     who is told of an end      secret.c    secrets of mailboxes
  *   mail.c      lines for mailboxes         mailbox.c   messages to processes
  *   signals.c   signals, groups, stop      debug.c     looking into processes
- *   debug_text.c  breakpoints in programs' text
+ *   debug_text.c  breakpoints in programs' text   succession.c  exec
  */
 #pragma once
 
@@ -36,6 +37,7 @@ struct monitor {
 	const struct boot_info *info;
 	const struct archive_header *archive;
 	bool verbose; /* option `verbose`: say what is done */
+	bool guest;   /* below is a hypervisor or an emulator: a core may stand still for seconds, and live */
 	/* Something was handled after which tables and deadlines are to be looked at: now; before sleeping (main.c). */
 	bool pressing, stirred;
 	uint64_t messages; /* lines sent to and received from other monitors, LMP messages handled */
@@ -90,7 +92,7 @@ void mailbox_forget(struct process *p);
 
 /* --- outgoing.c: messages that wait for room -------------------------------------- */
 
-#define OUTGOING_MAX 512
+#define OUTGOING_MAX 1024
 #define OUTGOING_RESERVE 128 /* kept for answers */
 
 struct outgoing {
@@ -176,6 +178,30 @@ err_t power_down(unsigned how, unsigned code);
 cycles_t power_step(void);
 void power_request(struct request *r);
 
+/* --- blocks.c -------------------------------------------------------------------------- */
+
+#define BLOCK_BITS_MAX 40
+
+/* What memory is for: each leaves, of what the core has, what is kept for those before it. */
+enum memory_use {
+	MEMORY_OWN,    /* the monitor's own objects, and frames of channels: all */
+	MEMORY_START,  /* a process is made, or one that has little gets more; large frames of channels */
+	MEMORY_GROWTH, /* more for a process; regions of the page service; another core */
+};
+
+void blocks_init(uint64_t total);
+void memory_figures(uint64_t *total, uint64_t *free);
+/* Is there so much free for it, leaving what is kept for others? */
+bool memory_spared(unsigned bits, enum memory_use use);
+/* What more memory for that process counts as. */
+enum memory_use memory_use_of(const struct process *p, unsigned bits);
+/* A frame that processes share. When memory is short, what nobody needs is given up for it. ERR_NO_MEMORY. */
+err_t block_frame(unsigned bits, cptr_t *frame);
+/* A RAM block for a process; taken from those of ended processes when there is one of this size. */
+err_t block_alloc(unsigned bits, enum memory_use use, cptr_t *block);
+/* Nothing is made of it any more. */
+void block_return(cptr_t block, unsigned bits);
+
 /* --- memory.c ------------------------------------------------------------------------- */
 
 /* Slots of the monitor's own that belong to a process. */
@@ -185,13 +211,10 @@ err_t memory_init(void);
 /* The first of PROCESS_SLOTS empty slots; given back when they are empty again. */
 err_t process_slots_take(cptr_t *out);
 void process_slots_give(cptr_t slots);
-/* A RAM block for a process; taken from those of ended processes when there is one of this size. */
-err_t block_alloc(unsigned bits, cptr_t *block);
 /* Everything made of the block is deleted, on all cores; `stopped`: nobody runs what it may be mapped in. */
 void block_free(cptr_t block, unsigned bits, bool stopped);
 /* A frame of the monitor's, shared no more, that processes had: from all of them, also where several cores map it. */
 void frame_free(cptr_t frame);
-void memory_figures(uint64_t *total, uint64_t *free);
 /* More memory of a process: a block of ours, noted under a slot of its. ERR_QUOTA, ERR_NO_MEMORY. */
 err_t memory_extend(struct process *p, unsigned bits, uint32_t slot, cptr_t *block);
 /* A record of memory that a process got; NULL: no memory for it. */
@@ -205,6 +228,12 @@ err_t memory_charge(struct process *p, uint64_t bytes);
 void memory_freed(struct process *p);
 void memory_ram(struct request *r);
 void memory_ram_free(struct request *r);
+/* Of a fork: a child shares its parent's memory; how many do. */
+void memory_heir(struct request *r);
+void memory_heir_wait(struct request *r);
+/* Children that wait for what it was to give them hear that nothing comes. */
+void memory_maker_gone(struct process *p);
+void memory_sole(struct request *r);
 /* All memory of a process that does not run any more; `freed` follows when it can be used again, perhaps at once. */
 void memory_forget(struct process *p, void (*freed)(struct process *p));
 static inline cptr_t process_cap(const struct process *p, cptr_t slot) { return CPTR_IN(p->slots + SLOT_ROOT, slot); }
@@ -247,6 +276,7 @@ struct spawn_args {
 	/* The mailbox for its argument page; pid 0: none. */
 	uint64_t heir_pid, heir_secret;
 	uint32_t heir_service, heir_heap;
+	unsigned letter_bytes; /* of `text`, behind arguments and environment */
 };
 err_t process_spawn(const struct spawn_args *args, struct process **out);
 void process_end(struct process *p, unsigned cause, uint64_t status);
@@ -300,13 +330,15 @@ err_t watch_mail(struct origin who, struct process *p);
 void watch_gone(struct request *r);
 void watch_forget(struct request *r);
 void watch_process_gone(struct process *p);
+/* Who watches `from` is told that `to` has its place, and watches that. Both of this core. */
+void watch_move(struct process *from, struct process *to);
 void watch_core_gone(coreid_t core);
 
 /* --- alive.c: processes that hang ---------------------------------------------------------------------- */
 
 void alive_said(struct request *r);
-/* Has it run for so long without saying that it lives? Also who never says so. */
-bool alive_hangs(const struct process *p, uint64_t ms);
+/* Has it run for so long, and a little more, without saying that it lives? Also who never says so. */
+bool alive_hangs(struct process *p, uint64_t ms);
 void alive_step(cycles_t *next);
 
 /* --- mail.c: lines that monitors carry ---------------------------------------------------------------- */
@@ -316,6 +348,7 @@ void mail_taken(struct request *r);
 
 /* A process was stopped by a signal, or (0) goes on: who watches it is told. */
 void watch_process_state(struct process *p, unsigned signal);
+void watch_begun(struct request *r);
 void watch_state(struct request *r);
 
 /* --- signals.c ----------------------------------------------------------------------------------------- */
@@ -325,6 +358,21 @@ void signal_relate(struct request *r);
 /* Stops its members, those of other cores a moment later; `shown`: the signal that is told of. They go on. */
 void process_stop(struct process *p, unsigned shown);
 void process_continue(struct process *p);
+/* What was held for it takes effect, now, or when it goes on. */
+void signals_release(struct process *p);
+
+/* --- succession.c: a process takes another's place ------------------------------------------------------ */
+
+/*
+ * `heir`, just started, is to take the place of the process with that pid, if the check allows: ERR_NO_PROCESS;
+ * ERR_AGAIN, another is to.
+ */
+err_t succession_check(uint64_t pid);
+void succession_begin(uint64_t pid, struct process *heir);
+void succession_take(struct request *r);
+void succession_place(struct request *r);
+/* A process ends: with it who was to take its place; or it was to take another's, which stays. */
+void succession_end(struct process *p);
 
 /* --- debug.c ------------------------------------------------------------------------------------------- */
 

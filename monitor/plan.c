@@ -103,17 +103,19 @@ err_t plan_make(const struct elf_image *elf, bool all, struct plan *out)
 	return ERR_OK;
 }
 
-err_t plan_arguments(struct process_args *page, const char *text, size_t length, unsigned arguments)
+err_t plan_arguments(struct process_args *page, const char *text, size_t length, unsigned arguments, unsigned letter)
 {
-	size_t room = PAGE_SIZE - offsetof(struct process_args, text), at = 0;
+	size_t room = PAGE_SIZE - offsetof(struct process_args, text), at = 0, strings = length - letter;
 	uint64_t count = 0;
 
-	if (length == 0 || text[0] == '\0')
+	if (length <= letter || text[0] == '\0')
 		return ERR_ARGUMENT;
-	if (length > room || text[length - 1] != '\0')
+	if (length > room || text[strings - 1] != '\0')
 		return ERR_TOO_LONG;
 	memcpy(page->text, text, length);
-	while (at < length) {
+	page->text_bytes = length;
+	page->letter_bytes = letter;
+	while (at < strings) {
 		if (count == PROCESS_ARGS_MAX)
 			return ERR_TOO_LONG;
 		page->arg[count++] = (uint16_t)(offsetof(struct process_args, text) + at);

@@ -47,7 +47,7 @@ err_t plan_make(const struct elf_image *elf, bool all, struct plan *out);
 
 /*
  * Fills an argument page: argc, argv (each NUL-terminated in `text`), the environment, which is what follows the
- * first `arguments` strings (0: all are arguments), and the name.
+ * first `arguments` strings (0: all are arguments), the letter, which is the last `letter` bytes, and the name.
  * ERR_TOO_LONG, or ERR_ARGUMENT when there is no first argument, or there are not so many.
  */
-err_t plan_arguments(struct process_args *page, const char *text, size_t length, unsigned arguments);
+err_t plan_arguments(struct process_args *page, const char *text, size_t length, unsigned arguments, unsigned letter);

@@ -98,7 +98,7 @@ static void waiters_forget(struct process *gone)
 	struct pending *wait;
 	struct process *p;
 
-	for (unsigned i = 0; (p = process_table_live(&monitor.processes, i)); i++)
+	for (unsigned i = 0; gone->waits && (p = process_table_live(&monitor.processes, i)); i++)
 		waiters_drop(p, who, 0);
 	while ((wait = pending_of(&monitor.pendings, who, MON_WAIT))) {
 		struct mon_message m = { .header = mon_header(MON_UNWAIT, 0, 0, wait->sequence),
@@ -129,6 +129,7 @@ void process_forget(struct process *p)
 	connections_process_gone(p);
 	boards_process_gone(p);
 	caps_process_gone(p);
+	memory_maker_gone(p);
 }
 
 void process_gone(struct process *p)
@@ -143,6 +144,7 @@ void process_end(struct process *p, unsigned cause, uint64_t status)
 	if (monitor.verbose)
 		report("monitor %u: %s (%u.%u) ends, status %l", monitor.core, p->name, monitor.core, p->number,
 		       status);
+	succession_end(p);
 	if (member_spans(p)) {
 		member_end(p, cause, status);
 		return;
@@ -175,6 +177,8 @@ void process_wait(struct request *r)
 		request_reply(r, ERR_NO_MEMORY, NULL);
 		return;
 	}
+	if (!origin_is_monitor(r->from))
+		origin_process(r->from)->waits = true;
 	*w = (struct waiter){ .next = p->waiters, .origin = r->from, .sequence = mon_sequence(r->m.header) };
 	p->waiters = w;
 }

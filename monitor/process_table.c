@@ -42,6 +42,33 @@ static uint32_t process_number_next(struct process_table *t)
 	return best;
 }
 
+static uint16_t *ticket_chain(struct process_table *t, uint64_t ticket)
+{
+	return &t->ticket_chain[(ticket ^ ticket >> 22) % TICKET_CHAINS];
+}
+
+void process_table_name(struct process_table *t, struct process *p, uint64_t ticket)
+{
+	uint16_t *chain = ticket_chain(t, ticket);
+
+	p->ticket = ticket;
+	p->ticket_next = *chain;
+	*chain = (uint16_t)(p - t->entry + 1);
+}
+
+/* The record is for another process now. */
+static void record_clear(struct process_table *t, struct process *p)
+{
+	uint16_t *at = ticket_chain(t, p->ticket);
+
+	if (p->ticket) {
+		while (*at != p - t->entry + 1)
+			at = &t->entry[*at - 1].ticket_next;
+		*at = p->ticket_next;
+	}
+	memset(p, 0, sizeof *p);
+}
+
 struct process *process_table_new(struct process_table *t, const char *name)
 {
 	uint32_t number = process_number_next(t);
@@ -50,7 +77,7 @@ struct process *process_table_new(struct process_table *t, const char *name)
 	if (number == 0)
 		return NULL;
 	p = process_entry(t, number);
-	memset(p, 0, sizeof *p);
+	record_clear(t, p);
 	p->number = number;
 	p->state = PROCESS_LIVE;
 	strncpy(p->name, name, sizeof p->name - 1);
@@ -61,10 +88,11 @@ struct process *process_table_new(struct process_table *t, const char *name)
 
 struct process *process_table_ticket(struct process_table *t, uint64_t ticket)
 {
-	for (unsigned i = 0; i < PROCESS_MAX; i++)
-		if (t->entry[i].state != PROCESS_FREE && t->entry[i].ticket == ticket)
-			return &t->entry[i];
-	return NULL;
+	unsigned i = *ticket_chain(t, ticket);
+
+	while (i && t->entry[i - 1].ticket != ticket)
+		i = t->entry[i - 1].ticket_next;
+	return i ? &t->entry[i - 1] : NULL;
 }
 
 struct process *process_table_find(struct process_table *t, uint32_t number)
@@ -111,5 +139,5 @@ void process_table_drop(struct process_table *t, struct process *p)
 {
 	if (p->state == PROCESS_LIVE || p->state == PROCESS_ENDING)
 		t->live--;
-	memset(p, 0, sizeof *p);
+	record_clear(t, p);
 }

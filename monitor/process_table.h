@@ -13,6 +13,7 @@
 
 #define PROCESS_MAX 256      /* records; a power of two */
 #define PROCESS_KEPT 128     /* deaths that a record whose status nobody has asked for is kept longer than others */
+#define TICKET_CHAINS 64     /* a power of two */
 #define MEMBER_PEERS_BITS 15 /* block of what its members wake each other by */
 #define MEMBER_CORES 256     /* cores that a process can span */
 #define MEMBER_ROOTS 4       /* tables of top-level slots that members share, the image's not counted */
@@ -55,19 +56,34 @@ struct process {
 	bool stays;         /* is not moved: a service, or has the devices of its core */
 	bool from_file;     /* its name is not one of the boot archive */
 	bool service;       /* monitor 0 started it as a service, or a service its own program again */
+	bool begun;         /* it has said with what: `beginning` */
+	bool waits;         /* it has asked for the end of one of this core */
 	bool watches;       /* it has asked to be told of the ends of others */
 	uint32_t offered;   /* connections that it has not accepted yet */
 	uint32_t exports;   /* names that it serves */
 	uint32_t boards;    /* hint boards that it has */
 	uint32_t mails;     /* lines of mail that it has got and not taken: mail.c */
 	uint64_t status;
-	uint64_t death;  /* how many had died when it had */
-	uint64_t ticket; /* of the request that started it; 0: none */
-	uint32_t id;     /* the process service's number for it; 0: none */
+	uint64_t death;       /* how many had died when it had */
+	uint64_t ticket;      /* of the request that started it; 0: none. Set by process_table_name */
+	uint16_t ticket_next; /* 1 + index of the next in its chain; 0: none */
+	uint32_t id;          /* the process service's number for it; 0: none */
+	uint64_t maker;       /* pid of who hands it what it inherits; 0: nobody */
+	/* Its memory that children share, while some do; what it shares of its parent's: heirs.h. */
+	struct estate *estate, *above;
+	bool heir_waits; /* for what its maker gives it; the request */
+	uint32_t heir_sequence;
+	bool awaited; /* some child waits, or has waited, for what it gives */
 	/* Numbers, as POSIX has them; 0: none was said. */
 	uint32_t group, session, parent;
+	uint32_t beginning;
 	bool stopped;  /* by a signal */
-	uint64_t held; /* signals that came since */
+	uint8_t shown; /* ... which is told of; where `held` has MON_SIGNAL_STOP, which will be */
+	uint64_t held; /* signals that came since, or for who is to take its place */
+	/* monitor/succession.c; each a number, or 0 */
+	uint32_t before;         /* whose place it is to take: till then it is not to be seen */
+	uint32_t after;          /* who is to take its place */
+	uint32_t place_sequence; /* of its request to be told when it has that */
 	/* Somebody debugs it: monitor/debug.c. */
 	struct {
 		bool attached;
@@ -83,9 +99,11 @@ struct process {
 	uint64_t alive_most; /* ticks that it may run without a word: alive.c; 0: for ever */
 	uint64_t alive_at;   /* what it had run at the last */
 	bool doubted;
-	uint64_t watchers; /* who is told of its end: monitor/watch.c */
-	cptr_t block;      /* that block */
-	cptr_t slots;      /* first of PROCESS_SLOTS slots of the monitor's for it */
+	uint8_t doubts;                 /* of who asked whether it hangs */
+	uint64_t watchers;              /* who is told of its end: monitor/watch.c */
+	cptr_t block;                   /* that block */
+	cptr_t slots;                   /* first of PROCESS_SLOTS slots of the monitor's for it */
+	struct connection *connections; /* its sides: monitor/connection_table.c */
 	struct extent *extents;
 	uint64_t memory, memory_most; /* bytes in extents, and how many there may be; 0: no limit */
 	struct waiter *waiters;
@@ -111,6 +129,7 @@ struct process_table {
 	uint32_t last; /* number given out last */
 	uint32_t live;
 	uint64_t deaths;
+	uint16_t ticket_chain[TICKET_CHAINS]; /* 1 + index of the first */
 	struct process entry[PROCESS_MAX];
 };
 
@@ -119,6 +138,8 @@ struct process *process_table_new(struct process_table *t, const char *name);
 /* The live process or the record of a dead one; NULL when unknown. */
 struct process *process_table_find(struct process_table *t, uint32_t number);
 static inline bool process_alive(const struct process *p) { return p && p->state == PROCESS_LIVE; }
+/* So it is found by that ticket, which is not 0, as long as there is a record of it. */
+void process_table_name(struct process_table *t, struct process *p, uint64_t ticket);
 /* The live process that was started with that ticket, or the record of a dead one; NULL when unknown. */
 struct process *process_table_ticket(struct process_table *t, uint64_t ticket);
 /* The index-th live process in order of the table, or NULL. */

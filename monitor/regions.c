@@ -2,7 +2,7 @@
  * Regions: blocks of this core's memory that the page service hands out to its processes.
  *
  * What is where is kept here, so a member of that service loses nothing by dying.  A region has an owner, a process
- * of any core, who alone says what is granted of it; each grant is one object made of the region in a slot of
+ * of any core, who alone says what is granted of it; each object granted is made of the region in a slot of
  * the process's, with a record in the list of what the process has (struct extent).  When the process gives it back, or
  * ends, whatever others have of it is revoked; then the block waits in the region's list until the owner
  * has asked what came back.  The CPU driver refuses to make two objects of one block, whatever an owner says.
@@ -13,6 +13,7 @@
 #include "libos/core/ram.h"
 #include "libos/core/slot.h"
 #include "monitor/caps/caps.h"
+#include "monitor/heirs.h"
 #include "monitor/members.h"
 
 #define REGIONS_MAX 512
@@ -115,6 +116,8 @@ void region_make(struct request *r)
 		err = ERR_ARGUMENT;
 	else if (g == regions + REGIONS_MAX)
 		err = ERR_REGIONS;
+	else if (!memory_spared((unsigned)r->m.word[1], MEMORY_GROWTH))
+		err = ERR_NO_MEMORY;
 	else
 		err = ram_alloc((unsigned)r->m.word[1], &ram);
 	if (!err)
@@ -172,16 +175,27 @@ void region_list(struct request *r)
 
 /* --- granting --------------------------------------------------------------------------------- */
 
-/* The same was granted there before: the answer to that got lost with who had asked. */
-static err_t granted_before(const struct process *p, uint32_t slot, unsigned bits, unsigned type, uint64_t *base)
+static const struct extent *granted_in(const struct process *p, const struct extent *what, unsigned i)
 {
-	for (const struct extent *e = p->extents; e; e = e->next) {
-		if (e->slot != slot || !e->region || e->bits != bits || e->type != type)
-			continue;
-		*base = e->base;
-		return ERR_EXISTS;
+	for (const struct extent *e = p->extents; e; e = e->next)
+		if (e->slot == what->slot + i && e->region && e->bits == what->bits && e->type == what->type)
+			return e;
+	return NULL;
+}
+
+/* The same was granted there before: the answer to that got lost with who had asked. */
+static bool granted_before(const struct process *p, const struct extent *what, unsigned count, uint64_t *base)
+{
+	const struct extent *first = granted_in(p, what, 0), *e = first;
+
+	for (unsigned i = 1; i < count && e; i++) {
+		e = granted_in(p, what, i);
+		if (e && e->base != first->base + i * SIZE_OF_BITS(what->bits))
+			e = NULL;
 	}
-	return ERR_SLOT_OCCUPIED;
+	if (e)
+		*base = first->base;
+	return e;
 }
 
 static bool grant_is_whole(const struct region *g, const struct extent *e)
@@ -193,7 +207,7 @@ static bool grant_is_whole(const struct region *g, const struct extent *e)
  * Of RAM we keep a capability: what is made of it may outlive the one that the process got. A whole region is not made
  * of itself, but copied.
  */
-static err_t grant_make(const struct region *g, struct extent *e, cptr_t target)
+static err_t grant_make(const struct region *g, struct extent *e, unsigned count, cptr_t target)
 {
 	err_t err;
 
@@ -204,7 +218,7 @@ static err_t grant_make(const struct region *g, struct extent *e, cptr_t target)
 		e->ram = g->ram;
 		return cap_copy(g->ram, target);
 	}
-	err = cap_retype(g->ram, e->base - g->base, e->type, e->bits, 1, target);
+	err = cap_retype(g->ram, e->base - g->base, e->type, e->bits, count, target);
 
 	if (err || e->type != CAP_RAM)
 		return err;
@@ -218,10 +232,43 @@ static err_t grant_make(const struct region *g, struct extent *e, cptr_t target)
 	return err;
 }
 
-static err_t grant(struct process *p, struct region *g, const struct extent *what)
+static void records_free(struct extent *list)
 {
-	uint64_t bytes = SIZE_OF_BITS(what->bits);
-	struct extent *e;
+	while (list) {
+		struct extent *e = list;
+
+		list = e->next;
+		extent_free(e);
+	}
+}
+
+/* A record for each, the first of them in front; NULL: no memory. The last one's `next` is to be set. */
+static struct extent *records_make(const struct extent *what, unsigned count, struct extent **last)
+{
+	struct extent *list = NULL;
+
+	for (unsigned i = count; i-- > 0;) {
+		struct extent *e = extent_new();
+
+		if (!e) {
+			records_free(list);
+			return NULL;
+		}
+		*e = *what;
+		e->slot += i;
+		e->base += i * SIZE_OF_BITS(what->bits);
+		e->next = list;
+		if (!list)
+			*last = e;
+		list = e;
+	}
+	return list;
+}
+
+static err_t grant(struct process *p, struct region *g, const struct extent *what, unsigned count)
+{
+	uint64_t bytes = count * SIZE_OF_BITS(what->bits);
+	struct extent *e, *last;
 	cptr_t target;
 	err_t err = process_slot(p, what->slot, &target);
 
@@ -229,34 +276,32 @@ static err_t grant(struct process *p, struct region *g, const struct extent *wha
 		err = memory_charge(p, bytes);
 	if (err)
 		return err;
-	e = extent_new();
-	err = ERR_NO_MEMORY;
-	if (e) {
-		*e = *what;
-		err = grant_make(g, e, target);
-	}
+	e = records_make(what, count, &last);
+	err = e ? grant_make(g, e, count, target) : ERR_NO_MEMORY;
 	if (err) {
-		if (e)
-			extent_free(e);
+		records_free(e);
 		p->memory -= bytes;
 		return err;
 	}
-	e->next = p->extents;
+	last->next = p->extents;
 	p->extents = e;
 	g->granted += bytes;
 	free_bytes -= bytes;
 	return ERR_OK;
 }
 
-static err_t grant_check(const struct region *g, uint64_t number, uint64_t owner, const struct extent *e)
+static err_t grant_check(const struct region *g, uint64_t number, uint64_t owner, const struct extent *e,
+			 unsigned count)
 {
-	if (e->type != CAP_RAM && e->type != CAP_FRAME)
+	if ((e->type != CAP_RAM || count > 1) && e->type != CAP_FRAME)
 		return ERR_RETYPE_TYPE;
 	if (!g->ram || region_number(g) != number || e->base - g->base >= SIZE_OF_BITS(g->bits))
 		return ERR_NOT_FOUND;
 	if (g->owner != owner)
 		return ERR_DENIED;
 	if (e->bits < PAGE_BITS || e->bits > g->bits || e->base & (SIZE_OF_BITS(e->bits) - 1))
+		return ERR_RETYPE_SIZE;
+	if (count > MON_GRANT_MOST || count > (g->base + SIZE_OF_BITS(g->bits) - e->base) >> e->bits)
 		return ERR_RETYPE_SIZE;
 	return ERR_OK;
 }
@@ -272,14 +317,15 @@ void region_grant(struct request *r)
 			    .region = (uint16_t)(w[4] % REGIONS_MAX + 1) };
 	struct region *g = &regions[e.region - 1];
 	uint64_t words[MON_PAYLOAD] = { e.base };
+	unsigned count = (unsigned)(w[2] >> 48) + 1;
 	err_t err = ERR_NO_PROCESS;
 
 	if (process_alive(p) && p->pid == w[1])
-		err = grant_check(g, w[4], w[5], &e);
+		err = grant_check(g, w[4], w[5], &e, count);
 	if (!err)
-		err = grant(p, g, &e);
-	if (err == ERR_SLOT_OCCUPIED)
-		err = granted_before(p, e.slot, e.bits, e.type, &words[0]);
+		err = grant(p, g, &e, count);
+	if ((err == ERR_SLOT_OCCUPIED || err == ERR_QUOTA) && granted_before(p, &e, count, &words[0]))
+		err = ERR_EXISTS;
 	words[1] = p ? p->memory : 0;
 	request_reply(r, err, words);
 }
@@ -456,6 +502,8 @@ void region_granted(struct request *r)
 		granted_mark(leaving, g, first, words);
 		for (unsigned i = 0; i < PROCESS_MAX; i++)
 			granted_mark(monitor.processes.entry[i].extents, g, first, words);
+		for (unsigned i = 0; i < ESTATES_MAX; i++)
+			granted_mark(estate_extents(i), g, first, words);
 	}
 	request_reply(r, ERR_OK, words);
 }

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #define ANSWER_SECONDS 10
+#define ANSWER_SECONDS_GUEST 40
 
 enum { FROM_PROCESS = 1, FROM_MONITOR = 2, FROM_BOTH = 3 };
 enum answerer { HERE, CORE_IN_WORD0, PID_IN_WORD0, FIRST_CORE, FIRST_CORE_OR_HERE };
@@ -100,6 +101,12 @@ static const struct handler handlers[MON_OPS] = {
 	[MON_RELATE] = { signal_relate, FROM_BOTH, CORE_IN_WORD0, false, true, false },
 	[MON_DEBUG] = { debug_request, FROM_BOTH, CORE_IN_WORD0, false, true, false },
 	[MON_STATE] = { watch_state, FROM_MONITOR, HERE, true, false, false },
+	[MON_BEGUN] = { watch_begun, FROM_PROCESS, HERE, true, false, false },
+	[MON_SUCCEED] = { succession_take, FROM_BOTH, PID_IN_WORD0, false, true, false },
+	[MON_PLACE] = { succession_place, FROM_PROCESS, HERE, false, false, false },
+	[MON_HEIR] = { memory_heir, FROM_PROCESS, HERE, false, false, false },
+	[MON_HEIR_WAIT] = { memory_heir_wait, FROM_PROCESS, HERE, false, false, false },
+	[MON_SOLE] = { memory_sole, FROM_PROCESS, HERE, false, false, false },
 	[MON_OPEN] = { connection_open, FROM_MONITOR, HERE, false, false, false },
 };
 
@@ -140,7 +147,10 @@ void request_reply(const struct request *r, err_t err, const uint64_t *words)
 	reply_to(r->from, mon_op(r->m.header), mon_sequence(r->m.header), err, words);
 }
 
-cycles_t request_deadline(void) { return context_now() + ANSWER_SECONDS * monitor.info->tsc_hz; }
+cycles_t request_deadline(void)
+{
+	return context_now() + (monitor.guest ? ANSWER_SECONDS_GUEST : ANSWER_SECONDS) * monitor.info->tsc_hz;
+}
 
 /* The usual end of a forwarded request: whoever asked gets what came. */
 static void reply_relay(struct pending *p, const struct mon_message *reply)

@@ -11,7 +11,7 @@ err_t shared_frame_make(unsigned bits, cptr_t *frame, paddr_t *base)
 {
 	struct cap_info info;
 	cptr_t cap;
-	err_t err = ram_object(CAP_FRAME, bits, &cap);
+	err_t err = block_frame(bits, &cap);
 
 	if (err)
 		return err;

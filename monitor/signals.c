@@ -3,15 +3,21 @@
  *
  * A signal is a message to the process, whose libOS does with it what the program has asked for. Three are the
  * monitor's: one ends the process, one stops its dispatcher, one has it go on. Of what comes to a stopped process a bit
- * for each signal is kept till then. Of one that spans cores, its home tells the other members' monitors.
+ * for each signal is kept till then, and of what comes to one whose place another is about to take (succession.c) for
+ * that one. Of one that spans cores, its home tells the other members' monitors.
  *
  * Groups, sessions and parents are numbers that the processes tell; the monitor only keeps them.
  */
 #include "libos/core/invoke.h"
 #include "monitor/member_jobs.h"
 
+#define BIT(signal) (UINT64_C(1) << (signal))
+
 static bool meant(const struct process *p, unsigned to, uint64_t who, uint32_t sender)
 {
+	/* Where one has not got its place yet, who has it is meant. */
+	if (p->before && to != MON_TO_PID)
+		return false;
 	switch (to) {
 	case MON_TO_PID:
 		return p->pid == who;
@@ -48,8 +54,25 @@ void process_stop(struct process *p, unsigned shown)
 	if (p->stopped || disp_stop(p->slots + SLOT_DISPATCHER))
 		return;
 	p->stopped = true;
+	p->shown = (uint8_t)(shown ? shown : MON_SIGNAL_STOP);
 	members_halt(p, true);
-	watch_process_state(p, shown ? shown : MON_SIGNAL_STOP);
+	watch_process_state(p, p->shown);
+}
+
+void signals_release(struct process *p)
+{
+	uint64_t held = p->held & ~BIT(MON_SIGNAL_STOP);
+
+	if (p->stopped)
+		return;
+	if (p->held & BIT(MON_SIGNAL_STOP)) {
+		p->held = held;
+		process_stop(p, p->shown);
+		return;
+	}
+	p->held = 0;
+	for (; held; held &= held - 1)
+		signal_send(p, (uint64_t)__builtin_ctzll(held) << 8, 0, 0);
 }
 
 void process_continue(struct process *p)
@@ -57,13 +80,31 @@ void process_continue(struct process *p)
 	if (!p->stopped)
 		return;
 	p->stopped = false;
-	for (unsigned signal = 1; p->held && signal < MON_SIGNALS; signal++)
-		if (p->held >> signal & 1)
-			signal_send(p, (uint64_t)signal << 8, 0, 0);
-	p->held = 0;
+	if (!p->after)
+		signals_release(p);
 	members_halt(p, false);
 	watch_process_state(p, 0);
 	debug_continue(p);
+}
+
+/* As in a libOS, a stop and the going on are not both pending. */
+static void signal_hold(struct process *p, unsigned signal)
+{
+	if (signal == MON_SIGNAL_CONTINUE)
+		p->held &= ~MON_SIGNAL_STOPPERS;
+	else if (MON_SIGNAL_STOPPERS & BIT(signal))
+		p->held &= ~BIT(MON_SIGNAL_CONTINUE);
+	p->held |= BIT(signal);
+}
+
+/* For who is to take its place; a debugger may have stopped it meanwhile. */
+static void signal_hand_on(struct process *p, unsigned signal, unsigned shown)
+{
+	if (signal == MON_SIGNAL_CONTINUE)
+		process_continue(p);
+	if (signal == MON_SIGNAL_STOP)
+		p->shown = (uint8_t)shown;
+	signal_hold(p, signal);
 }
 
 static void signal_take(struct process *p, const struct request *r)
@@ -71,6 +112,10 @@ static void signal_take(struct process *p, const struct request *r)
 	uint64_t what = r->m.word[1] & ~UINT64_C(0xff);
 	unsigned signal = (what >> 8) % MON_SIGNALS;
 
+	if (p->after && signal && signal != MON_SIGNAL_KILL) {
+		signal_hand_on(p, signal, (unsigned)r->m.word[3] % MON_SIGNALS);
+		return;
+	}
 	switch (signal) {
 	case 0:
 		break;
@@ -86,7 +131,7 @@ static void signal_take(struct process *p, const struct request *r)
 		break;
 	default:
 		if (p->stopped)
-			p->held |= UINT64_C(1) << signal;
+			p->held |= BIT(signal);
 		else
 			signal_send(p, what, r->m.word[3], r->m.word[4]);
 	}
@@ -146,11 +191,11 @@ void signal_relate(struct request *r)
 		request_reply(r, ERR_NO_PROCESS, NULL);
 		return;
 	}
-	if (set & 1)
+	if (set & MON_SET_GROUP || (set & MON_SET_MISSING && !p->group))
 		p->group = (uint32_t)r->m.word[3];
-	if (set & 2)
+	if (set & MON_SET_SESSION || (set & MON_SET_MISSING && !p->session))
 		p->session = (uint32_t)(r->m.word[3] >> 32);
-	if (set & 4)
+	if (set & MON_SET_PARENT)
 		p->parent = (uint32_t)r->m.word[4];
 	words[0] = p->pid;
 	words[1] = p->group | (uint64_t)p->session << 32;

@@ -178,8 +178,11 @@ static err_t spawn_segments(struct spawn *s)
 
 		if (err)
 			return err;
-		if (own)
+		if (own) {
+			s->data = g->address & ~(vaddr_t)(PAGE_SIZE - 1);
+			s->data_page = data;
 			data += pages;
+		}
 	}
 	return ERR_OK;
 }
@@ -291,6 +294,9 @@ static err_t fill_arguments(struct spawn *s, struct process_args *a, const struc
 	a->image_end = elf->end;
 	a->stack_top = s->plan.stack_top;
 	a->stack_bytes = (uint64_t)s->plan.stack_pages * PAGE_SIZE;
+	a->data = s->data;
+	a->data_offset = s->data_page * PAGE_SIZE;
+	a->stack_offset = (1 + (uint64_t)s->plan.data_pages) * PAGE_SIZE;
 	if (elf->has_tls) {
 		a->tls_image = elf->tls.address;
 		a->tls_file = elf->tls.file_bytes;
@@ -306,7 +312,7 @@ static err_t fill_arguments(struct spawn *s, struct process_args *a, const struc
 	a->heir_secret = args->heir_secret;
 	a->heir_service = args->heir_service;
 	a->heir_heap = args->heir_heap;
-	return plan_arguments(a, args->text, args->length, args->arguments);
+	return plan_arguments(a, args->text, args->length, args->arguments, args->letter_bytes);
 }
 
 /* Of a program in the archive. */
@@ -388,7 +394,7 @@ err_t spawn_setup(struct spawn *s)
 
 static err_t spawn_build(struct spawn *s, const struct spawn_args *args)
 {
-	err_t err = block_alloc(s->plan.block_bits, &s->p->block);
+	err_t err = block_alloc(s->plan.block_bits, MEMORY_START, &s->p->block);
 
 	if (err)
 		return err;
@@ -436,8 +442,10 @@ static err_t spawn_named(struct spawn *s, const struct spawn_args *args, struct 
 	if (!s->p)
 		return ERR_NO_MEMORY;
 	s->p->pid = (uint64_t)monitor.core << 32 | s->p->number;
-	s->p->ticket = args->ticket;
+	if (args->ticket)
+		process_table_name(&monitor.processes, s->p, args->ticket);
 	s->p->id = args->id;
+	s->p->maker = args->heir_pid;
 	s->p->service = args->service;
 	s->p->from_file = !s->entry;
 	s->p->stays = args->service || args->devices;
@@ -480,42 +488,4 @@ err_t process_spawn(const struct spawn_args *args, struct process **out)
 		return ERR_NOT_FOUND;
 	err = spawn_open(&s);
 	return err ? err : spawn_named(&s, args, out);
-}
-
-void process_spawn_right(struct request *r, const struct text *text)
-{
-	const struct process *p = origin_process(r->from);
-
-	r->m.word[3] &= ~UINT64_C(1);
-	r->m.word[3] |= p->service && text && !strcmp(p->name, text->data);
-}
-
-void process_spawn_request(struct request *r)
-{
-	struct text *text = text_take(&monitor.texts, r->from);
-	uint64_t words[MON_PAYLOAD] = { 0 };
-	struct spawn_args args;
-	struct process *p;
-	err_t err;
-
-	if (!text || text->overflow) {
-		request_reply(r, text ? ERR_TOO_LONG : ERR_ARGUMENT, NULL);
-		return;
-	}
-	args = (struct spawn_args){ .text = text->data,
-				    .length = text->length,
-				    .arguments = (uint8_t)(r->m.word[2] >> 32),
-				    .heir_heap = (uint32_t)(r->m.word[2] >> 40),
-				    .id = (uint32_t)r->m.word[2],
-				    .ticket = r->m.word[1],
-				    .service = r->m.word[3] & 1,
-				    .program = (uint32_t)r->m.word[3] >> 1,
-				    .heir_pid = r->m.word[4],
-				    .heir_secret = r->m.word[5],
-				    .heir_service = (uint32_t)(r->m.word[3] >> 32) };
-	p = args.ticket ? process_table_ticket(&monitor.processes, args.ticket) : NULL;
-	err = p ? ERR_OK : process_spawn(&args, &p);
-	if (!err)
-		words[0] = p->pid;
-	request_reply(r, err, words);
 }

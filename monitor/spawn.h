@@ -27,6 +27,8 @@ struct spawn {
 	cptr_t next;   /* free slot of the process's task cnode */
 	cptr_t tables; /* first PTABLE1 there */
 	cptr_t image;  /* frame there */
+	vaddr_t data;  /* the last of the segments in it, and its first page there */
+	uint64_t data_page;
 };
 
 /* A slot of the process's space; of the monitor's. */

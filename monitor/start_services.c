@@ -6,7 +6,8 @@
  * there are enough of them, for programs start at the other end; drivers start where the devices are.  `name`
  * comes first, then the rest, then the first program, each when those before have announced themselves or have
  * ended: they ask for each other.  A fleet lives on by itself; one whose name nobody has any more, since all its
- * members are dead, is started again, and waits longer each time if it does not last.
+ * members are dead, is started again, and waits longer each time if it does not last.  On a busy machine a start
+ * takes long: there is one at a time, and only who has had START_MS for it is ended, and followed by another.
  */
 #include "libos/core/error_text.h"
 #include "libos/x86/context.h"
@@ -22,7 +23,7 @@
 #define SERVICES_MAX 16
 #define AGAIN_FIRST_MS 10 /* from the last member's death to the first new one; doubled each time */
 #define AGAIN_DOUBLED 9   /* times at most */
-#define START_MS 5000     /* it has so long to announce itself */
+#define START_MS 60000    /* it has so long to announce itself */
 #define LASTED_MS 10000   /* who has answered so long starts from the first pause again */
 
 /* They get the first core's ports and interrupts, and end at once when their device is not there. */
@@ -30,12 +31,14 @@ static const char *const drivers[] = { "host", "gdb" };
 
 static struct started {
 	const char *name;
-	uint32_t number; /* its process here; 0: it is elsewhere */
+	uint64_t pid;    /* of the last start; 0: not known yet */
+	uint64_t serial; /* of the last start */
 	bool ended;
 	bool announced;  /* it has been there */
+	bool again;      /* it has been started again, and neither announced itself since nor ended */
 	unsigned starts; /* again, in a row */
 	cycles_t since;  /* of the last start */
-	cycles_t due;    /* of the next; 0: its name is there */
+	cycles_t due;    /* of the next, or of who takes too long; 0: its name is there, or is to be looked for */
 } services[SERVICES_MAX];
 static unsigned started;
 static bool name_went; /* whose, is to be looked for */
@@ -43,32 +46,56 @@ static bool name_went; /* whose, is to be looked for */
 static char names[BOOT_CMDLINE];
 static size_t names_length, at; /* words of `names`, each with its NUL; the next to be started */
 
+static void ended(struct started *s)
+{
+	s->ended = true;
+	if (s->again) {
+		s->again = false;
+		s->due = 0;
+		name_went = true;
+	}
+}
+
+/* What is asked about the process that was started last. An answer about one before it is of no use. */
+static uint64_t question(const struct started *s) { return s->serial * SERVICES_MAX + (uint64_t)(s - services); }
+
+static struct started *asked_about(uint64_t question)
+{
+	struct started *s = &services[question % SERVICES_MAX];
+
+	return s->serial == question / SERVICES_MAX ? s : NULL;
+}
+
 static void service_ended(struct pending *p, const struct mon_message *reply)
 {
+	struct started *s = asked_about(p->context);
+
 	(void)reply;
-	services[p->context].ended = true;
+	if (s)
+		ended(s);
 }
 
 /* Hears of the end of one on another core. */
 static void service_await(struct started *s, uint64_t pid)
 {
 	struct mon_message m = { .header = mon_header(MON_WAIT, 0, 0, 0), .word = { pid } };
-	struct pending pending = { .origin = { monitor.core, 0 },
-				   .done = service_ended,
-				   .context = (uint64_t)(s - services) };
+	struct pending pending = { .origin = { monitor.core, 0 }, .done = service_ended, .context = question(s) };
 
+	s->pid = pid;
 	if (request_forward((coreid_t)(pid >> 32), &m, NULL, &pending))
-		s->ended = true;
+		ended(s);
 }
 
 static void service_started(struct pending *p, const struct mon_message *reply)
 {
-	struct started *s = &services[p->context];
+	struct started *s = asked_about(p->context);
 	err_t err = (err_t)mon_aux(reply->header);
 
+	if (!s)
+		return;
 	if (err) {
 		report("cannot start %s: %s", s->name, error_text(err));
-		s->ended = true;
+		ended(s);
 	} else {
 		service_await(s, reply->word[0]);
 	}
@@ -77,7 +104,8 @@ static void service_started(struct pending *p, const struct mon_message *reply)
 void services_process_gone(const struct process *p)
 {
 	for (unsigned i = 0; i < started; i++)
-		services[i].ended |= services[i].number && p->number == services[i].number;
+		if (services[i].pid && p->pid == services[i].pid)
+			ended(&services[i]);
 }
 
 static bool is_driver(const struct started *s)
@@ -104,7 +132,7 @@ static err_t start_here(struct started *s)
 	err_t err = process_spawn(&args, &p);
 
 	if (!err)
-		s->number = p->number;
+		s->pid = p->pid;
 	return err;
 }
 
@@ -115,7 +143,7 @@ static err_t start_there(coreid_t core, struct started *s)
 	struct pending pending = { .origin = { monitor.core, 0 },
 				   .done = service_started,
 				   .deadline = request_deadline(),
-				   .context = (uint64_t)(s - services) };
+				   .context = question(s) };
 
 	memcpy(text.data, s->name, text.length);
 	return request_forward(core, &m, &text, &pending);
@@ -126,13 +154,15 @@ static void service_start(struct started *s)
 	coreid_t core = place(s);
 	err_t err;
 
-	s->number = 0;
+	s->pid = 0;
+	s->serial++;
+	s->ended = false;
 	s->since = context_now();
 	err = core == monitor.core ? start_here(s) : start_there(core, s);
 	if (!err)
 		return;
 	report("cannot start %s: %s", s->name, error_text(err));
-	s->ended = true;
+	ended(s);
 }
 
 void services_start(void)
@@ -201,21 +231,57 @@ static cycles_t due_first(struct started *s, cycles_t now)
 	return now + (ticks(AGAIN_FIRST_MS) << s->starts);
 }
 
+static void service_again(struct started *s)
+{
+	report("%s has died out, and is started again", s->name);
+	s->starts += s->starts < AGAIN_DOUBLED;
+	s->again = true;
+	s->due = context_now() + ticks(START_MS);
+	service_start(s);
+}
+
+static void killed(struct pending *p, const struct mon_message *reply)
+{
+	(void)p;
+	(void)reply;
+}
+
+/* Its end is told like any other; should that take long, it is tried again. */
+static void service_end(struct started *s)
+{
+	struct mon_message m = { .header = mon_header(MON_KILL, 0, 0, 0), .word = { s->pid } };
+	struct pending pending = { .origin = { monitor.core, 0 }, .done = killed };
+	coreid_t core = (coreid_t)(s->pid >> 32);
+	struct process *p = core == monitor.core ? process_table_find(&monitor.processes, (uint32_t)s->pid) : NULL;
+
+	report("%s takes too long to start, and is ended", s->name);
+	s->due = context_now() + ticks(START_MS);
+	if (core != monitor.core)
+		request_forward(core, &m, NULL, &pending);
+	else if (process_alive(p))
+		process_end(p, MON_KILLED, ERR_KILLED);
+}
+
 /* True: it is there, or never was. */
 static bool service_look(struct started *s, cycles_t now)
 {
 	if (!s->announced || is_there(s)) {
 		s->due = 0;
+		s->again = false;
 		return true;
 	}
 	if (!s->due)
 		s->due = due_first(s, now);
 	if (now >= s->due) {
-		report("%s has died out, and is started again", s->name);
-		s->starts += s->starts < AGAIN_DOUBLED;
-		service_start(s);
-		s->due = now + ticks(START_MS);
+		if (!s->again)
+			service_again(s);
+		else if (s->pid)
+			service_end(s);
+		else
+			s->due = now + ticks(START_MS);
 	}
+	if (!s->due) /* the start has failed at once */
+		s->due = due_first(s, now);
 	return false;
 }
 

@@ -91,7 +91,7 @@ err_t driver_update(void)
 	err_t err = image_open(&image);
 
 	if (!err)
-		err = block_alloc(IMAGE_BITS, &block);
+		err = block_alloc(IMAGE_BITS, MEMORY_START, &block);
 	if (err)
 		return err;
 	err = block_write(block, &image);

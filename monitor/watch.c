@@ -22,16 +22,28 @@ static struct watcher {
  * The bit of who watches, made if need be; WATCHERS_MAX when there is none left. Mail, which asks with every line, gets
  * the first that is free, others the last: so it is found soon, and those that only others may have are taken first.
  */
+static unsigned watcher_free(bool mail)
+{
+	if (mail) {
+		for (unsigned i = 0; i < WATCHERS_MAIL; i++)
+			if (!watchers[i].who.number)
+				return i;
+		return WATCHERS_MAX;
+	}
+	for (unsigned i = WATCHERS_MAX; i-- > 0;)
+		if (!watchers[i].who.number)
+			return i;
+	return WATCHERS_MAX;
+}
+
 static unsigned watcher_bit(struct origin who, bool mail)
 {
-	unsigned bit = WATCHERS_MAX;
+	unsigned bit;
 
-	for (unsigned i = 0; i < WATCHERS_MAX; i++) {
+	for (unsigned i = 0; i < WATCHERS_MAX; i++)
 		if (origin_same(watchers[i].who, who))
 			return i;
-		if (!watchers[i].who.number && (!mail || (bit == WATCHERS_MAX && i < WATCHERS_MAIL)))
-			bit = i;
-	}
+	bit = watcher_free(mail);
 	if (bit < WATCHERS_MAX)
 		watchers[bit].who = who;
 	return bit;
@@ -63,6 +75,35 @@ static err_t watch_here(struct origin who, uint64_t pid)
 	return process_alive(p) && p->pid == pid ? watch_set(who, p, false) : ERR_NO_PROCESS;
 }
 
+static void watcher_tell(struct origin who, struct mon_message *m);
+
+static struct mon_message begun_message(const struct process *p)
+{
+	return (struct mon_message){ .header = mon_header(MON_STATE, 0, 0, 0),
+				     .word = { p->pid, MON_STATE_BEGUN | p->beginning } };
+}
+
+static struct mon_message state_message(const struct process *p, unsigned signal)
+{
+	return (struct mon_message){ .header = mon_header(MON_STATE, 0, 0, 0), .word = { p->pid, signal } };
+}
+
+/* Who comes late hears what the others have heard, though it be over. */
+static void late_tell(struct origin who, uint64_t pid)
+{
+	const struct process *p = process_table_find(&monitor.processes, (uint32_t)pid);
+	struct mon_message m;
+
+	if (!p || p->pid != pid)
+		return;
+	m = begun_message(p);
+	if (p->begun)
+		watcher_tell(who, &m);
+	m = state_message(p, p->shown);
+	if (process_alive(p) && p->stopped)
+		watcher_tell(who, &m);
+}
+
 /* From a process, w0 = pid; from its monitor with its number in w1. */
 void watch_request(struct request *r)
 {
@@ -86,7 +127,9 @@ void watch_request(struct request *r)
 			return;
 		}
 	}
-	request_reply(r, who.number ? watch_here(who, r->m.word[0]) : ERR_MESSAGE, NULL);
+	err = who.number ? watch_here(who, r->m.word[0]) : ERR_MESSAGE;
+	request_reply(r, err, NULL);
+	late_tell(who, r->m.word[0]);
 }
 
 /* --- telling ------------------------------------------------------------------------- */
@@ -108,24 +151,41 @@ static void watcher_tell(struct origin who, struct mon_message *m)
 
 static void watchers_tell(const struct process *p, struct mon_message *m)
 {
-	for (unsigned bit = 0; p->watchers >> bit && bit < WATCHERS_MAX; bit++)
-		if (p->watchers >> bit & 1)
-			watcher_tell(watchers[bit].who, m);
+	for (uint64_t left = p->watchers; left; left &= left - 1)
+		watcher_tell(watchers[__builtin_ctzll(left)].who, m);
 }
 
-static void gone_tell(const struct process *gone)
+static void gone_tell(const struct process *gone, unsigned cause, uint64_t status)
 {
 	uint64_t member = (uint64_t)monitor.core << 32 | gone->number;
 	struct mon_message m = { .header = mon_header(MON_GONE, 0, 0, 0),
-				 .word = { gone->pid, gone->cause, gone->status, 0, member } };
+				 .word = { gone->pid, cause, status, 0, member } };
 
 	watchers_tell(gone, &m);
 }
 
+void watch_move(struct process *from, struct process *to)
+{
+	gone_tell(from, MON_EXITED, MON_REPLACED | to->pid);
+	to->watchers |= from->watchers;
+	from->watchers = 0;
+}
+
 void watch_process_state(struct process *p, unsigned signal)
 {
-	struct mon_message m = { .header = mon_header(MON_STATE, 0, 0, 0), .word = { p->pid, signal } };
+	struct mon_message m = state_message(p, signal);
 
+	watchers_tell(p, &m);
+}
+
+void watch_begun(struct request *r)
+{
+	struct process *p = origin_process(r->from);
+	struct mon_message m;
+
+	p->begun = true;
+	p->beginning = (uint32_t)r->m.word[0];
+	m = begun_message(p);
 	watchers_tell(p, &m);
 }
 
@@ -144,7 +204,7 @@ void watch_process_gone(struct process *p)
 	struct mon_message m = { .header = mon_header(MON_UNWATCH, 0, 0, 0), .word = { p->number } };
 	struct origin self = { monitor.core, p->number };
 
-	gone_tell(p);
+	gone_tell(p, p->cause, p->status);
 	p->watchers = 0;
 	if (!p->watches)
 		return;

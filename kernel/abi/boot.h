@@ -69,6 +69,9 @@ struct process_args {
 	vaddr_t image_end; /* first page above the program's segments */
 	vaddr_t stack_top; /* of the first thread; spawn maps it */
 	uint64_t stack_bytes;
+	/* In the frame whose first page this is: the last segment, which begins at `data`; the stack's lowest byte. */
+	vaddr_t data;
+	uint64_t data_offset, stack_offset;
 	vaddr_t tls_image; /* PT_TLS: address, bytes of file, bytes of memory, alignment */
 	uint64_t tls_file;
 	uint64_t tls_size;
@@ -80,7 +83,9 @@ struct process_args {
 	uint64_t service;                /* not 0: others wait for it, so for memory it asks nobody but its monitor */
 	/* The mailbox where its parent hands it the rest (libos/posix/inherit.h); pid 0: nobody. */
 	uint64_t heir_pid, heir_secret, heir_service;
-	uint64_t heir_heap;             /* of a fork's child: chunks of the heap that are its parent's; 0: none */
+	uint64_t text_bytes;   /* of `text` */
+	uint64_t letter_bytes; /* of those, the last: what its parent hands it if it needs no mailbox; 0: none */
+	uint64_t heir_heap;    /* of a fork's child: chunks of the heap that are its parent's; 0: none */
 	uint16_t arg[PROCESS_ARGS_MAX]; /* offsets from this struct's start to NUL-terminated text */
 	char text[];
 };

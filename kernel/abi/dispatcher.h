@@ -18,12 +18,14 @@
 #include "types.h"
 
 enum save_area { SAVE_ENABLED, SAVE_DISABLED, SAVE_FAULT, SAVE_AREAS };
+#define RESUME_DISABLED SAVE_AREAS /* for sys_resume: SAVE_FAULT, but disabled mode stays */
 
 /* Bits of `events`. The CPU driver sets them, the libOS clears them with one instruction. */
 enum {
 	EVENT_NOTIFY = 1,  /* bits in `notify` */
 	EVENT_MESSAGE = 2, /* bits in `messages`: endpoints whose ring holds something */
-	EVENT_TIMEOUT = 4  /* the deadline of SYS_WAIT has passed */
+	EVENT_TIMEOUT = 4, /* the deadline of SYS_WAIT has passed */
+	EVENT_OWN = 8      /* the libOS's own: the CPU driver never sets it */
 };
 
 #define DISPATCHER_FPU_BYTES 2816 /* x87, SSE, AVX, AVX-512 in standard format, rounded up */
@@ -47,6 +49,12 @@ struct dispatcher_page {
 	uint64_t fpu_bytes; /* of fpu that are used */
 	uint64_t fpu_mask;  /* XCR0, or 0 when the processor has only FXSAVE */
 	uint64_t libos[2];  /* the libOS's own: no one else reads them */
+	/*
+	 * A page fault in disabled mode: entry, and a stack of its own; 0: there is none, and the dispatcher stops.
+	 * Entered as upcall_fault is. The CPU driver clears the entry, the libOS sets it again before it goes on by
+	 * RESUME_DISABLED.
+	 */
+	uint64_t upcall_within, within_stack;
 	struct regs save[SAVE_AREAS];
 	uint64_t save_fs[SAVE_AREAS]; /* fs base, thread-local storage */
 	/* FPU state that goes with SAVE_ENABLED or SAVE_DISABLED, then with SAVE_FAULT. */

@@ -70,7 +70,8 @@
 	X(60, QUOTA, "memory quota is used up")                                \
 	X(61, REGIONS, "too many regions of that core's memory")               \
 	X(62, MAILBOX_FULL, "mailbox is full: its owner does not read")        \
-	X(63, PROCESSES, "too many processes")
+	X(63, PROCESSES, "too many processes")                                 \
+	X(64, HEIRS, "too many processes share memory with their children")
 
 enum error_code {
 #define ERROR_ENUM(code, name, text) ERR_##name = code,

@@ -276,12 +276,25 @@ void cap_unstick(struct cap *c)
 	doomed_begin(c);
 }
 
+/* Past slots that are empty already, as far as work is left; NULL: those were the last. */
+static struct cap *doomed_next(struct cap *c)
+{
+	struct cap *end = c + (cap_size(c) >> CAP_SLOT_BITS), *first = c + DOOMED_SLOT(c), *s = first;
+	struct cap *last = work < end - first ? first + (work > 0 ? work : 0) : end;
+
+	while (s < last && cap_empty(s))
+		s++;
+	work -= (int)(s - first);
+	DOOMED_SLOT(c) = (uint64_t)(s - c);
+	return s < end ? s : NULL;
+}
+
 /* Empties the slots of the first doomed cnode. */
 static err_t doomed_empty(struct cap *c)
 {
-	uint64_t count = cap_size(c) >> CAP_SLOT_BITS;
+	struct cap *s;
 
-	for (struct cap *s = c + DOOMED_SLOT(c); DOOMED_SLOT(c) < count; s++) {
+	while ((s = doomed_next(c))) {
 		uint64_t held = cap_held;
 		err_t err;
 

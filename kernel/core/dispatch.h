@@ -59,6 +59,7 @@ struct dispatcher {
 	struct dispatcher *sleep_next, *sleep_prev; /* list of sleepers by deadline */
 	uint64_t fault_vector, fault_error, fault_rip, fault_address;
 	cycles_t cycles, since; /* run in all; start of the present turn */
+	cycles_t left;          /* of its slice, when it was preempted; else 0 */
 	bool debugged;          /* breakpoints and single steps stop it */
 	/* FPU state that goes with SAVE_DISABLED: that of SAVE_ENABLED may still be in the page. */
 	_Alignas(64) uint8_t fpu_disabled[DISPATCHER_FPU_BYTES];

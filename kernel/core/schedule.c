@@ -3,10 +3,12 @@
  *
  * Round robin: the queue is a ring of those that can run, in order, current
  * first.  A turn ends after a slice only when somebody else waits for one, so the
- * timer is off while at most one dispatcher is runnable and none sleeps.  Timer
- * deadlines are set early rather than moved: an interrupt that comes before
- * anything is due just sets the next one.  A message that switches at once (lmp.c)
- * hands on the rest of the slice, so that two that talk do not starve a third.
+ * timer is off while at most one dispatcher is runnable and none sleeps.  Who is
+ * preempted has the rest of its slice later: a whole one would starve who waits
+ * behind it while others wake more often than that.  Timer deadlines are set early
+ * rather than moved: an interrupt that comes before anything is due just sets the
+ * next one.  A message that switches at once (lmp.c) hands on the rest of the
+ * slice, so that two that talk do not starve a third.
  * Where islands share the processor (island.c), each has it for such a slice too.
  */
 #include "dispatch.h"
@@ -241,6 +243,11 @@ void schedule(void)
 	if (d != current) {
 		current = d;
 		slice_end = now + slice;
+		if (d->left) {
+			slice_end = now + d->left;
+			d->left = 0;
+			timer_update();
+		}
 		switch_spaces(d);
 	}
 	dispatcher_continue();
@@ -300,6 +307,9 @@ void schedule_interrupted(void)
 		return;
 	}
 	if (preempt) {
+		cycles_t now = arch_now();
+
+		current->left = slice_end > now ? slice_end - now : 1;
 		dispatcher_save();
 		schedule();
 	}

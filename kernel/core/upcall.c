@@ -53,13 +53,16 @@ static void regs_load(enum save_area area, const void *fpu)
 }
 
 /* Nothing of who ran before is left in the registers; the way out makes the entry's address harmless. */
+static void __attribute__((noreturn)) upcall_on(vaddr_t stack, vaddr_t entry, uint64_t a, uint64_t b)
+{
+	current->page->disabled = 1;
+	arch_user_fresh(current->page_va);
+	arch_upcall(entry, stack, a, b);
+}
+
 static void __attribute__((noreturn)) upcall(vaddr_t entry, uint64_t a, uint64_t b)
 {
-	struct dispatcher_page *p = current->page;
-
-	p->disabled = 1;
-	arch_user_fresh(current->page_va);
-	arch_upcall(entry, p->upcall_stack, a, b);
+	upcall_on(current->page->upcall_stack, entry, a, b);
 }
 
 void dispatcher_continue(void)
@@ -92,10 +95,12 @@ struct sys_result sys_resume(uint64_t area)
 
 	if (area == SAVE_ENABLED)
 		regs_load(SAVE_ENABLED, p->fpu);
-	else if (area == SAVE_FAULT)
+	else if (area == SAVE_FAULT || area == RESUME_DISABLED)
 		regs_load(SAVE_FAULT, p->fpu_fault);
 	else
 		return SYS_ERROR(ERR_ARGUMENT);
+	if (area == RESUME_DISABLED)
+		arch_return(true);
 	p->disabled = 0;
 	/* An event that came since the libOS last looked interrupts at once. */
 	if (p->events) {
@@ -125,12 +130,18 @@ void kernel_exception(unsigned vector, uint64_t error, vaddr_t address)
 {
 	struct dispatcher_page *p = current->page;
 	bool fault = vector == ARCH_VECTOR_PAGE_FAULT;
-	vaddr_t entry = fault ? p->upcall_fault : p->upcall_trap;
+	vaddr_t entry = fault ? p->upcall_fault : p->upcall_trap, within = 0;
 
 	if (current->debugged && (vector == ARCH_VECTOR_DEBUG || vector == ARCH_VECTOR_BREAKPOINT))
 		dispatcher_fault(vector, error, address);
-	if (p->disabled || entry == 0)
+	if (fault && p->disabled) {
+		within = *(volatile uint64_t *)&p->upcall_within;
+		p->upcall_within = 0;
+	}
+	if (!within && (p->disabled || entry == 0))
 		dispatcher_fault(vector, error, address);
 	regs_save(SAVE_FAULT, p->fpu_fault);
+	if (within)
+		upcall_on(p->within_stack, within, address, error);
 	upcall(entry, fault ? address : vector, error);
 }

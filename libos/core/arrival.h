@@ -43,5 +43,7 @@ void vspace_self_init_member(struct vspace_node *nodes);
 /* Feeds the allocators' own pools of nodes when they run low. Holds no lock. */
 void ram_tend(void);
 void vspace_tend(void);
+/* Waits until no other thread of this core does the latter. */
+void vspace_settle(void);
 /* Does the calling thread hold our address space's mutex? Then nothing can be mapped. */
 bool vspace_is_locked(void);

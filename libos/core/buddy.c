@@ -13,10 +13,13 @@ void buddy_init(struct buddy *b) { *b = (struct buddy){ 0 }; }
 
 void buddy_feed(struct buddy *b, struct buddy_node *nodes, unsigned count)
 {
-	for (unsigned i = 0; i < count; i++) {
-		nodes[i].next = b->pool;
-		b->pool = &nodes[i];
+	/* Those of an earlier feed that are left are few, or none. */
+	for (; b->fresh_count; b->fresh_count--) {
+		b->fresh->next = b->pool;
+		b->pool = b->fresh++;
 	}
+	b->fresh = nodes;
+	b->fresh_count = count;
 	b->pool_count += count;
 }
 
@@ -26,8 +29,11 @@ static struct buddy_node *node_take(struct buddy *b)
 
 	if (n) {
 		b->pool = n->next;
-		b->pool_count--;
+	} else if (b->fresh_count) {
+		n = b->fresh++;
+		b->fresh_count--;
 	}
+	b->pool_count -= n != NULL;
 	return n;
 }
 
@@ -218,5 +224,34 @@ bool buddy_alloc(struct buddy *b, unsigned bits, uint64_t *base, uint64_t *tag)
 	if (!found || b->pool_count + 1 < found - bits)
 		return false;
 	split(b, found, bits, base, tag);
+	return true;
+}
+
+/* What leads to the free block that has that one in it; NULL: there is none. */
+static struct buddy_node **holder_find(struct buddy *b, uint64_t base, unsigned bits, unsigned *found)
+{
+	struct buddy_node **at;
+
+	for (*found = bits; *found <= b->largest; ++*found)
+		for (at = &b->free[order_of(*found)]; *at; at = &(*at)->next)
+			if ((*at)->base == (base & ~(SIZE_OF_BITS(*found) - 1)))
+				return at;
+	return NULL;
+}
+
+bool buddy_claim(struct buddy *b, uint64_t base, unsigned bits)
+{
+	unsigned found;
+	struct buddy_node **at = holder_find(b, base, bits, &found), *n = at ? *at : NULL;
+	uint64_t tag;
+
+	if (!n || b->pool_count + 1 < found - bits)
+		return false;
+	tag = n->tag;
+	*at = n->next;
+	b->free_bytes -= SIZE_OF_BITS(found);
+	node_give(b, n);
+	while (found-- > bits)
+		block_put(b, node_take(b), (base & ~(SIZE_OF_BITS(found) - 1)) ^ SIZE_OF_BITS(found), found, tag);
 	return true;
 }

@@ -26,10 +26,12 @@ struct buddy_node {
 
 struct buddy {
 	struct buddy_node *free[BUDDY_ORDERS];
-	struct buddy_node *pool; /* unused nodes */
-	uint32_t pool_count;
-	uint32_t largest; /* bits of the largest block ever given: merging stops there */
-	bool from_top;    /* of a block that is split the upper part is taken, else the lower */
+	struct buddy_node *pool;  /* unused nodes */
+	struct buddy_node *fresh; /* ... and such as never were used, one behind the other */
+	uint32_t fresh_count;
+	uint32_t pool_count; /* of both */
+	uint32_t largest;    /* bits of the largest block ever given: merging stops there */
+	bool from_top;       /* of a block that is split the upper part is taken, else the lower */
 	uint64_t free_bytes;
 };
 
@@ -40,6 +42,8 @@ void buddy_feed(struct buddy *b, struct buddy_node *nodes, unsigned count);
 bool buddy_add(struct buddy *b, uint64_t base, uint64_t bytes, uint64_t tag);
 /* Takes a block of 1 << bits. False when there is none or the pool has fewer than BUDDY_RESERVE nodes. */
 bool buddy_alloc(struct buddy *b, unsigned bits, uint64_t *base, uint64_t *tag);
+/* Takes that very block. False when it is not free as part of one block, or the pool has too few nodes. */
+bool buddy_claim(struct buddy *b, uint64_t base, unsigned bits);
 /* Gives a block back. False when the pool is empty: the block is lost. */
 bool buddy_release(struct buddy *b, uint64_t base, unsigned bits, uint64_t tag);
 /* Bytes that are free in blocks of 1 << bits and more. */

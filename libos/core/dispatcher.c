@@ -8,6 +8,7 @@
 #include "libos/core/dispatcher.h"
 
 #include "libos/core/arrival.h"
+#include "libos/core/fault.h"
 #include "libos/core/invoke.h"
 #include "libos/core/local.h"
 #include "libos/core/monitor_proto.h"
@@ -78,6 +79,8 @@ static void events_dispatch(void)
 		message_dispatch(context_take(&page->messages));
 	if (events & EVENT_TIMEOUT)
 		thread_timeout();
+	if (events & EVENT_OWN)
+		fault_share->settle();
 }
 
 void dispatcher_run(uint64_t events)

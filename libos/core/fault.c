@@ -3,8 +3,9 @@
  *
  * The upcall comes on the upcall stack in disabled mode.  Bringing memory to the
  * heap takes locks and may ask the monitor, so the faulting thread does it itself:
- * its registers are put on its own stack, below the red zone, and it goes on in
- * fault_serve, enabled, which ends by loading them again.  Others may divert a thread in the same way.
+ * its registers are put on its own stack, below the red zone or below where it left that for another stack, and it
+ * goes on in fault_serve, enabled, which ends by loading them again.  Others may divert a thread in the same way, on
+ * the stack that it is on.
  */
 #include "libos/core/fault.h"
 
@@ -16,15 +17,8 @@
 #define RED_ZONE 128
 #define FAULT_ROOM 4096 /* stack that fault_serve may need */
 #define PF_PRESENT 1
+#define PF_WRITE 2
 #define PF_VECTOR 14
-
-struct fault_frame {
-	vaddr_t address;
-	void (*fn)(void); /* what it is diverted to; NULL: to bring memory to the address */
-	struct regs regs;
-	uint64_t fs;
-	_Alignas(64) uint64_t fpu[];
-};
 
 /* With nobody to tell, the CPU driver at least notes that we have stopped. */
 static void __attribute__((noreturn)) fault_stop(const struct fault_info *info)
@@ -51,7 +45,7 @@ static void __attribute__((noreturn)) report(uint64_t vector, uint64_t error, va
 }
 
 /* In disabled mode. */
-static void __attribute__((noreturn)) frame_load(const struct fault_frame *f)
+static void __attribute__((noreturn)) frame_load(const struct thread_saved *f)
 {
 	struct dispatcher_page *page = dispatcher_page();
 
@@ -63,57 +57,106 @@ static void __attribute__((noreturn)) frame_load(const struct fault_frame *f)
 
 static void __attribute__((noreturn)) fault_serve(void *arg)
 {
-	struct fault_frame *f = arg;
+	struct thread_saved *f = arg;
 	err_t err;
 
 	dispatcher_enable();
-	err = heap_populate(f->address);
+	err = f->fault.error ? fault_share->serve(f->fault.address) : heap_populate(f->fault.address);
 	dispatcher_disable();
 	if (err)
-		report(PF_VECTOR, 0, f->address, &f->regs);
+		report(PF_VECTOR, f->fault.error, f->fault.address, &f->regs);
 	frame_load(f);
 }
 
 static void __attribute__((noreturn)) divert_serve(void *arg)
 {
-	const struct fault_frame *f = arg;
+	struct thread_saved *f = arg;
 
 	dispatcher_enable();
-	f->fn();
+	f->fn(f);
 	dispatcher_disable();
+	thread_current()->left_at = f->left_at;
+	thread_current()->other = f->other;
 	frame_load(f);
 }
 
-/* Where the frame goes on the thread's stack; 0 when that has no room. */
-static vaddr_t frame_place(const struct thread *t, vaddr_t rsp, uint64_t fpu_bytes)
+void thread_continue(const struct thread_saved *s)
 {
-	vaddr_t place = (rsp - RED_ZONE - sizeof(struct fault_frame) - fpu_bytes) & ~UINT64_C(63);
-
-	return rsp <= t->stack_top && place >= t->stack_low + FAULT_ROOM && place < rsp ? place : 0;
+	dispatcher_disable();
+	frame_load(s);
 }
 
-/* Puts what is saved in that area into a frame on the thread's stack; NULL: there is no room. */
-static struct fault_frame *frame_save(struct thread *t, unsigned area)
+/* Where the frame goes below `rsp` on that stack; 0 when there is no room, or that is somewhere else. */
+static vaddr_t frame_place(struct thread_stack on, vaddr_t rsp)
+{
+	uint64_t bytes = sizeof(struct thread_saved) + dispatcher_page()->fpu_bytes;
+	vaddr_t place = (rsp - RED_ZONE - bytes) & ~UINT64_C(63);
+
+	return rsp <= on.top && place >= on.low + FAULT_ROOM && place < rsp ? place : 0;
+}
+
+static vaddr_t place_own(const struct thread *t, vaddr_t rsp)
+{
+	return frame_place((struct thread_stack){ t->stack_low, t->stack_top }, rsp);
+}
+
+/* On the stack that it is on, if we know that: what it is diverted to may leave by a jump and come back later. */
+static vaddr_t place_here(const struct thread *t, vaddr_t rsp)
+{
+	return thread_owns_stack(t, rsp) ? place_own(t, rsp) : frame_place(t->other, rsp);
+}
+
+/* For bringing memory: on its own stack, even if it has left that, for others may have little room. */
+static vaddr_t place_roomy(const struct thread *t, vaddr_t rsp)
+{
+	vaddr_t place = place_own(t, thread_owns_stack(t, rsp) ? rsp : t->left_at);
+
+	return place ? place : place_here(t, rsp);
+}
+
+const struct fault_share *fault_share;
+
+/* What is there may be written to: a fault in the midst of that would be saved where we copy from. */
+static bool shared_part(vaddr_t at) { return !fault_share || !fault_share->holds(at) || fault_share->within(at); }
+
+/* Puts what is saved in that area into a frame; NULL: it has no place. */
+static struct thread_saved *frame_save(const struct thread *t, vaddr_t place, unsigned area)
 {
 	struct dispatcher_page *page = dispatcher_page();
-	vaddr_t place = t ? frame_place(t, page->save[area].rsp, page->fpu_bytes) : 0;
-	struct fault_frame *f = (struct fault_frame *)place;
+	struct thread_saved *f = (struct thread_saved *)place;
 
-	if (!f)
+	if (!f || !shared_part(place) || !shared_part((vaddr_t)f->fpu + page->fpu_bytes))
 		return NULL;
 	f->regs = page->save[area];
 	f->fs = page->save_fs[area];
+	f->left_at = t->left_at;
+	f->other = t->other;
 	context_copy(f->fpu, area == SAVE_FAULT ? page->fpu_fault : page->fpu, page->fpu_bytes);
 	return f;
 }
 
-void thread_divert(struct thread *t, unsigned area, void (*fn)(void))
+void thread_divert(struct thread *t, unsigned area, const struct thread_stack *on, void (*fn)(struct thread_saved *s))
 {
-	struct fault_frame *f = frame_save(t, area);
+	vaddr_t rsp = dispatcher_page()->save[area].rsp;
+	struct thread_saved *f = frame_save(t, on ? frame_place(*on, on->top) : place_here(t, rsp), area);
 
 	if (!f)
 		return;
+	if (on)
+		thread_stack_change(t, rsp, on->top, *on);
 	f->fn = fn;
+	context_set_thread_pointer(t);
+	context_call(divert_serve, f, (vaddr_t)f);
+}
+
+void thread_divert_fault(struct thread *t, const struct fault_info *info, void (*mend)(struct thread_saved *s))
+{
+	struct thread_saved *f = frame_save(t, place_roomy(t, info->rsp), SAVE_FAULT);
+
+	if (!f)
+		return;
+	f->fn = mend;
+	f->fault = *info;
 	context_set_thread_pointer(t);
 	context_call(divert_serve, f, (vaddr_t)f);
 }
@@ -133,17 +176,36 @@ static void __attribute__((noreturn)) give_up(uint64_t vector, uint64_t error, v
 	report(vector, error, address, r);
 }
 
+void fault_within_begin(vaddr_t stack)
+{
+	dispatcher_page()->within_stack = stack;
+	dispatcher_page()->upcall_within = (uint64_t)upcall_within;
+}
+
+static bool writes_present(uint64_t error) { return error & PF_PRESENT && error & PF_WRITE; }
+
+/* Of code in disabled mode, which goes on there. */
+void dispatcher_within(vaddr_t address, uint64_t error)
+{
+	if (!writes_present(error) || !fault_share->within(address))
+		report(PF_VECTOR, error, address, &dispatcher_page()->save[SAVE_FAULT]);
+	dispatcher_page()->upcall_within = (uint64_t)upcall_within;
+	sys_resume(RESUME_DISABLED);
+}
+
 void dispatcher_fault(vaddr_t address, uint64_t error)
 {
+	bool shared = fault_share && writes_present(error) && fault_share->holds(address);
 	struct thread *t = thread_current();
-	struct fault_frame *f;
+	struct thread_saved *f;
 
-	if ((error & PF_PRESENT) || !heap_holds(address))
+	if (!shared && ((error & PF_PRESENT) || !heap_holds(address)))
 		give_up(PF_VECTOR, error, address);
-	f = frame_save(t, SAVE_FAULT);
+	f = t ? frame_save(t, place_roomy(t, dispatcher_page()->save[SAVE_FAULT].rsp), SAVE_FAULT) : NULL;
 	if (!f)
-		report(PF_VECTOR, error, address, &dispatcher_page()->save[SAVE_FAULT]);
-	f->address = address;
+		give_up(PF_VECTOR, error, address);
+	f->fault.address = address;
+	f->fault.error = shared ? error : 0;
 	context_set_thread_pointer(t);
 	context_call(fault_serve, f, (vaddr_t)f);
 }

@@ -23,6 +23,13 @@ err_t mon_call(unsigned op, struct mon_message *m);
 err_t mon_ram_alloc(unsigned bits, cptr_t slot);
 /* Gives back a capability got by mon_ram_alloc; whatever was made of it is deleted. */
 err_t mon_ram_free(cptr_t slot);
+/*
+ * That process on this core, a child of this one, gets the cnode in that slot, as MON_HEIR_L1 of its root, and none of
+ * this process's memory goes before it and its heirs have ended. ERR_NO_PROCESS, ERR_HEIRS.
+ */
+err_t mon_heir(uint64_t pid, cptr_t cnode);
+/* Waits till the parent has given this process that. ERR_CLOSED: it never will. */
+err_t mon_heir_wait(void);
 
 /* --- memory of a core: for the page service; ERR_DENIED to who is no service --------------- */
 
@@ -55,14 +62,15 @@ struct mon_grant {
 	cptr_t slot;   /* of the process's member on that core */
 	unsigned type; /* CAP_RAM, CAP_FRAME */
 	unsigned bits;
+	unsigned more;   /* frames that follow the first in memory, each in the slot that follows */
 	paddr_t base;    /* in the region */
 	uint32_t number; /* the region's */
 };
 /*
- * Makes an object of exactly that block in a slot of a process. ERR_EXISTS: a block of that type and size was
- * granted into that slot before, *there says which. ERR_SLOT_OCCUPIED: there is something else. ERR_RETYPE_OVERLAP:
- * somebody still has something of the block. ERR_QUOTA, ERR_NO_PROCESS; ERR_NOT_FOUND, ERR_DENIED: the region
- * is gone, or another's.
+ * Makes an object of exactly that block in a slot of a process; or as many frames, all or none. ERR_EXISTS: blocks of
+ * that type and size were granted into these slots before, *there says where. ERR_SLOT_OCCUPIED: there is something
+ * else. ERR_RETYPE_OVERLAP: somebody still has something of the block. ERR_QUOTA, ERR_NO_PROCESS; ERR_NOT_FOUND,
+ * ERR_DENIED: the region is gone, or another's.
  */
 err_t mon_grant(coreid_t core, uint64_t pid, const struct mon_grant *g, paddr_t *there);
 
@@ -91,6 +99,8 @@ uint64_t process_self_pid(void);
 coreid_t process_self_core(void);
 /* The process service's number for it; 0: it was started without. */
 uint32_t process_self_id(void);
+/* How long this process has run on this core. */
+uint64_t process_self_cycles(void);
 
 /* --- processes --------------------------------------------------------------- */
 
@@ -113,8 +123,11 @@ struct mon_start {
 	uint32_t id;             /* the process service's number for it; 0: none */
 	struct mon_address heir; /* in its argument page; pid 0: none */
 	uint32_t heir_heap;      /* likewise, up to 24 bits */
-	uint32_t program;        /* by mon_program, sent by the process `heir.pid`; 0: argv[0] of the boot archive */
-	uint64_t ticket; /* however often it is asked for with the same on that core, it starts once; 0: each time */
+	const void *letter;      /* likewise; strings and it have room in MON_TEXT_MAX */
+	unsigned letter_bytes;
+	bool succeeds;    /* it is to take the place of this process, whose pid is heir.pid: mon_succeed */
+	uint32_t program; /* by mon_program, sent by the process `heir.pid`; 0: argv[0] of the boot archive */
+	uint64_t ticket;  /* however often it is asked for with the same on that core, it starts once; 0: each time */
 };
 err_t mon_start(coreid_t core, const struct mon_start *s, uint64_t *pid);
 /* Sends a frame with a program to a core, to be started there next; its number. Needs RIGHT_READ. */
@@ -129,7 +142,7 @@ err_t mon_wait(uint64_t pid, unsigned *cause, uint64_t *status);
 err_t mon_kill(uint64_t pid);
 /*
  * The same to one that hangs: it says that it lives (mon_alive), and has run for so many ms since it did. ERR_AGAIN: it
- * has not; it may be waiting for its processor.
+ * has not, and may be waiting for its processor; or it is given a little more, and is to be asked about again soon.
  */
 err_t mon_kill_hung(uint64_t pid, unsigned ms);
 /*
@@ -142,6 +155,15 @@ void mon_alive(unsigned ms);
  * the monitors have no room for it, or the other one is slow.
  */
 err_t mon_watch(uint64_t pid);
+/* For those that watch this process, now or later: their mon_watcher.begun gets the word. Once. */
+void mon_begun(uint32_t word);
+/*
+ * The process `pid`, started with `succeeds`, takes this one's place, and gets the signals of that set too: all
+ * in one step, in which this one ends. Returns only when it cannot. ERR_NO_PROCESS: it has ended.
+ */
+err_t mon_succeed(uint64_t pid, uint64_t pending);
+/* Of a process that was started so, in place of mon_begun: the same, and returns when it has the place. */
+void mon_place(void);
 /*
  * Somebody in this process who wants to know of ends. `gone` is called, in the dispatcher's scheduler (must not block),
  * for every process that anybody here watches, and with number 0 in the pid for all those of a core that is lost.
@@ -151,6 +173,8 @@ struct mon_watcher {
 	void (*gone)(struct mon_watcher *w, uint64_t pid, unsigned cause, uint64_t status);
 	/* A signal has stopped it; 0: it goes on. NULL: that does not matter here. */
 	void (*state)(struct mon_watcher *w, uint64_t pid, unsigned signal);
+	/* What it said by mon_begun; NULL: likewise. */
+	void (*begun)(struct mon_watcher *w, uint64_t pid, uint32_t word);
 };
 void mon_watcher_add(struct mon_watcher *w);
 /* Signals; 0 asks whether there is anybody. `core`: whose processes are meant. */
@@ -173,9 +197,9 @@ struct mon_relation {
 	uint64_t pid;
 	uint32_t number, group, session, parent; /* 0: none */
 };
-enum { MON_SET_GROUP = 1, MON_SET_SESSION = 2, MON_SET_PARENT = 4 };
 /*
- * Looks a process of a core up by pid or number, and sets what is named by bits; *r is how it is then. ERR_NO_PROCESS.
+ * Looks a process of a core up by pid or number, and sets what is named by bits of enum mon_relation_set; *r is how it
+ * is then. ERR_NO_PROCESS.
  */
 err_t mon_relate(coreid_t core, enum mon_signal_to by, uint64_t who, unsigned set, struct mon_relation *r);
 /* The index-th process of a core; ERR_NOT_FOUND past the last. */
@@ -189,6 +213,8 @@ void mon_fault_report(unsigned vector, uint64_t error, vaddr_t address, vaddr_t 
 
 /* What a core's monitor says of it; ERR_CORE_ID past the last core of the machine. */
 err_t mon_core(coreid_t core, struct mon_core *out);
+/* The same by one question: without interrupts and memory. */
+err_t mon_core_brief(coreid_t core, struct mon_core *out);
 /* How many cores, from 0 on without a gap, are up; 1 to `most`. */
 coreid_t mon_cores_up(coreid_t most);
 /* One figure of a core's CPU driver, enum kernel_stat. */

@@ -13,11 +13,11 @@ static CORE_LOCAL char log_text[MON_TEXT_MAX];
 static CORE_LOCAL uint32_t log_length;
 static void (*log_handler)(const char *text, size_t length);
 
-err_t mon_core(coreid_t core, struct mon_core *out)
+static err_t core_parts(coreid_t core, unsigned parts, struct mon_core *out)
 {
 	struct mon_core c = { 0 };
 
-	for (unsigned part = 0; part < MON_CORE_PARTS; part++) {
+	for (unsigned part = 0; part < parts; part++) {
 		struct mon_message m = { .word = { core, part } };
 		err_t err = mon_call(MON_CORE, &m);
 
@@ -30,6 +30,9 @@ err_t mon_core(coreid_t core, struct mon_core *out)
 	*out = c;
 	return ERR_OK;
 }
+
+err_t mon_core(coreid_t core, struct mon_core *out) { return core_parts(core, MON_CORE_PARTS, out); }
+err_t mon_core_brief(coreid_t core, struct mon_core *out) { return core_parts(core, 1, out); }
 
 coreid_t mon_cores_up(coreid_t most)
 {

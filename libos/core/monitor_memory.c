@@ -20,6 +20,20 @@ err_t mon_ram_free(cptr_t slot)
 	return mon_call(MON_RAM_FREE, &m);
 }
 
+err_t mon_heir(uint64_t pid, cptr_t cnode)
+{
+	struct mon_message m = { .word = { pid, cnode } };
+
+	return mon_call(MON_HEIR, &m);
+}
+
+err_t mon_heir_wait(void)
+{
+	struct mon_message m = { .word = { 0 } };
+
+	return mon_call(MON_HEIR_WAIT, &m);
+}
+
 /* --- memory of a core, for the page service ------------------------------------------ */
 
 err_t mon_region(coreid_t core, unsigned bits, struct mon_region *out)
@@ -66,8 +80,10 @@ err_t mon_regions(coreid_t core, unsigned from, struct mon_region *out)
 err_t mon_grant(coreid_t core, uint64_t pid, const struct mon_grant *g, paddr_t *there)
 {
 	struct mon_message m = {
-		.word = { core, pid, (uint32_t)g->slot | (uint64_t)g->bits << 32 | (uint64_t)g->type << 40, g->base,
-			  g->number },
+		.word = { core, pid,
+			  (uint32_t)g->slot | (uint64_t)g->bits << 32 | (uint64_t)g->type << 40 |
+				  (uint64_t)g->more << 48,
+			  g->base, g->number },
 	};
 	err_t err = mon_call(MON_GRANT, &m);
 

@@ -30,8 +30,12 @@ void gone_arrived(const struct mon_message *m)
 void state_arrived(const struct mon_message *m)
 {
 	for (struct mon_watcher *w = watchers; w; w = w->next)
-		if (w->state)
+		if (m->word[1] & MON_STATE_BEGUN) {
+			if (w->begun)
+				w->begun(w, m->word[0], (uint32_t)m->word[1]);
+		} else if (w->state) {
 			w->state(w, m->word[0], (unsigned)m->word[1]);
+		}
 }
 
 void signal_arrived(const struct mon_message *m)
@@ -49,15 +53,21 @@ void signal_arrived(const struct mon_message *m)
 
 /* --- processes --------------------------------------------------------------------- */
 
-void mon_exit(uint64_t status)
+static void __attribute__((noreturn)) end_await(void)
 {
-	struct mon_message m = { .header = mon_header(MON_EXIT, 0, 0, 0), .word = { status } };
 	struct thread_queue never = { NULL, NULL };
 
-	mon_request_send(&m, NULL, 0);
 	dispatcher_disable();
 	for (;;)
 		thread_block(&never, 0);
+}
+
+void mon_exit(uint64_t status)
+{
+	struct mon_message m = { .header = mon_header(MON_EXIT, 0, 0, 0), .word = { status } };
+
+	mon_request_send(&m, NULL, 0);
+	end_await();
 }
 
 void mon_exit_disabled(uint64_t status)
@@ -84,10 +94,11 @@ static bool strings_join(char *out, size_t size, size_t *at, const char *const *
 
 err_t mon_start(coreid_t core, const struct mon_start *s, uint64_t *pid)
 {
-	struct mon_message m = {
-		.word = { core, s->ticket, s->id | (uint64_t)s->argc << 32 | (uint64_t)s->heir_heap << 40,
-			  (uint64_t)s->heir.service << 32 | s->program << 1, s->heir.pid, s->heir.secret }
-	};
+	struct mon_message m = { .word = { core, s->ticket,
+					   s->id | (uint64_t)s->argc << 32 | (uint64_t)s->heir_heap << 40 |
+						   (s->succeeds ? MON_SPAWN_SUCCEEDS : 0),
+					   (uint64_t)s->heir.service << 32 | s->letter_bytes << 16 | s->program << 1,
+					   s->heir.pid, s->heir.secret } };
 	char text[MON_TEXT_MAX];
 	size_t length = 0;
 	err_t err;
@@ -95,8 +106,10 @@ err_t mon_start(coreid_t core, const struct mon_start *s, uint64_t *pid)
 	if (s->argc < 1 || s->argc + s->envc > PROCESS_ARGS_MAX)
 		return ERR_ARGUMENT;
 	if (!strings_join(text, sizeof text, &length, s->argv, s->argc) ||
-	    !strings_join(text, sizeof text, &length, s->envp, s->envc))
+	    !strings_join(text, sizeof text, &length, s->envp, s->envc) || s->letter_bytes > sizeof text - length)
 		return ERR_TOO_LONG;
+	memcpy(text + length, s->letter, s->letter_bytes);
+	length += s->letter_bytes;
 	err = mon_call_text(MON_SPAWN, &m, text, length);
 	if (!err && pid)
 		*pid = m.word[0];
@@ -166,6 +179,31 @@ err_t mon_watch(uint64_t pid)
 		thread_sleep_until(context_now() + dispatcher_tsc_hz() / 1000);
 	}
 	return err;
+}
+
+void mon_begun(uint32_t word)
+{
+	const struct mon_message m = { .header = mon_header(MON_BEGUN, 0, 0, 0), .word = { word } };
+
+	mon_request_send(&m, NULL, 0);
+}
+
+err_t mon_succeed(uint64_t pid, uint64_t pending)
+{
+	struct mon_message m = { .word = { pid, pending } };
+
+	err_t err = mon_call(MON_SUCCEED, &m);
+
+	if (err)
+		return err;
+	end_await();
+}
+
+void mon_place(void)
+{
+	struct mon_message m = { 0 };
+
+	(void)mon_call(MON_PLACE, &m); /* it has no reason to fail */
 }
 
 void mon_watcher_add(struct mon_watcher *w)
@@ -259,3 +297,11 @@ void mon_fault_report(unsigned vector, uint64_t error, vaddr_t address, vaddr_t 
 uint64_t process_self_pid(void) { return process_args()->pid; }
 coreid_t process_self_core(void) { return dispatcher_core(); }
 uint32_t process_self_id(void) { return (uint32_t)process_args()->id; }
+
+uint64_t process_self_cycles(void)
+{
+	struct disp_state state = { 0 };
+
+	disp_inspect(TASK_DISPATCHER, &state);
+	return state.cycles;
+}

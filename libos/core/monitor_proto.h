@@ -31,6 +31,7 @@
  */
 #define MON_PEERS_L1 63
 #define MON_PEERS_BIT 63
+#define MON_HEIR_L1 62           /* slot of the root: what a fork's child shares of its parent's */
 #define MON_BADGE (~UINT64_C(0)) /* of the monitor's messages at endpoint 0 */
 
 struct mon_message {
@@ -58,11 +59,12 @@ enum mon_op {
 	MON_EXIT,     /* no reply. w0 = status */
 	MON_RAM,      /* w0 = bits, w1 = slot -> the slot holds a RAM capability */
 	MON_RAM_FREE, /* w0 = slot of a capability got by MON_RAM; all of it is taken back */
-	/* text: arguments and environment, NUL-terminated each. w0 = core, w1 = ticket or 0: asked again, it is started
-	   once; w2 = the process service's number for it, or 0 | arguments << 32 (0: no environment) | heir_heap << 40;
-	   w3 = between monitors: it is a service | number of a program by MON_PROGRAM << 1, which w4 sent (0: the
-	   boot archive's of that name) | service << 32, w4 = pid, w5 = secret of the mailbox that it finds
-	   in its argument page, pid 0: none -> w0 = pid */
+	/* text: arguments and environment, NUL-terminated each, and a letter. w0 = core, w1 = ticket or 0: asked again,
+	   it is started once; w2 = the process service's number for it, or 0 | arguments << 32 (0: no environment) |
+	   MON_SPAWN_SUCCEEDS | heir_heap << 40; w3 = between monitors: it is a service | number of a program by
+	   MON_PROGRAM << 1, which w4 sent (0: the boot archive's of that name) | bytes of the letter << 16 |
+	   service << 32, w4 = pid, w5 = secret of the mailbox that it finds in its argument page, pid 0: none
+	   -> w0 = pid */
 	MON_SPAWN,
 	MON_WAIT, /* w0 = pid -> w0 = enum mon_cause, w1 = status. Answered when it ends */
 	/* w0 = pid. w1 = 0, or: only if it has run for so many ms without MON_ALIVE, or never says that; else
@@ -149,8 +151,9 @@ enum mon_op {
 	/* w1 = place: the first one there or behind it -> w0 = base, w1 = bits | number << 32, the number's lower half
 	   being its place, w2 = pid of the owner, w3 = bytes granted */
 	MON_REGIONS,
-	/* w1 = pid, w2 = slot there | bits << 32 | type << 40, w3 = base, w4 = the region's number -> w0 = base,
-	   w1 = bytes that the process has. ERR_EXISTS: the same has been granted there before, w0 = base */
+	/* w1 = pid, w2 = slot there | bits << 32 | type << 40 | frames that follow << 48, w3 = base,
+	   w4 = the region's number -> w0 = base, w1 = bytes that the process has. ERR_EXISTS: the same has been
+	   granted there before, w0 = base */
 	MON_GRANT,
 	MON_GRANTED,  /* w1 = base of a region, w2 = page -> w0 to w3: a bit for each from there on that is granted */
 	MON_RETURNED, /* w1 = base of a region -> w0 to w5: up to 6 of base | bits that came back, 0: none; each once */
@@ -176,11 +179,11 @@ enum mon_op {
 	 */
 	MON_SIGNAL,
 	/* w0 = core, w1 = enum mon_signal_to (pid or number), w2 = who, w3 = group | session << 32, w4 = parent,
-	   w5 = bits: 1: set group, 2: session, 4: parent -> w0 = pid, w1 = group | session << 32,
+	   w5 = bits of enum mon_relation_set -> w0 = pid, w1 = group | session << 32,
 	   w2 = parent | number << 32 */
 	MON_RELATE,
-	/* to a process that watches, unasked: w0 = pid, w1 = signal that stopped it, or 0: it goes on. Between
-	   monitors w3 = number of the process that watches */
+	/* to a process that watches, unasked: w0 = pid, w1 = signal that stopped it, or 0: it goes on, or
+	   MON_STATE_BEGUN | word of MON_BEGUN. Between monitors w3 = number of the process that watches */
 	MON_STATE,
 	/*
 	 * A look at a process, by who debugs it, or shows it. w0 = core whose member is meant, w1 = pid,
@@ -190,6 +193,19 @@ enum mon_op {
 	/* from a process. w0 = core, w1 = slot: a frame that holds a program, for the next start by this process there
 	   -> w0 = its number, for MON_SPAWN */
 	MON_PROGRAM,
+	/* from a process; no reply. w0 = 32 bits for who watches it, now or later: it has taken its letter */
+	MON_BEGUN,
+	/* from a process, of a fork. w0 = pid of a child of its on this core, w1 = slot of a cnode, which that gets at
+	   MON_HEIR_L1: none of its memory goes before that child and its heirs have ended. ERR_HEIRS */
+	MON_HEIR,
+	MON_HEIR_WAIT, /* from such a child: answered when it has that. ERR_CLOSED: its maker is not here any more */
+	/*
+	 * from a process that has started another with MON_SPAWN_SUCCEEDS. w0 = that one's pid, w1 = signals that are
+	 * pending here: it takes this one's place in one step, and this one ends; answered only when it cannot
+	 */
+	MON_SUCCEED,
+	MON_PLACE, /* from a process that has taken what it inherits: answered when it has its place */
+	MON_SOLE, /* w0 to w5 = slots, or 0 -> w0 = heirs that live, w1 = a bit for each that has no other capability */
 	MON_OPS
 };
 
@@ -219,8 +235,20 @@ struct mon_debug_state {
 /* Whom a signal is for: a pid; the process service's number; all of a group; all that have numbers but the sender. */
 enum mon_signal_to { MON_TO_PID, MON_TO_NUMBER, MON_TO_GROUP, MON_TO_ALL };
 
+/* The last: group and session, each if it has none yet. */
+enum mon_relation_set { MON_SET_GROUP = 1, MON_SET_SESSION = 2, MON_SET_PARENT = 4, MON_SET_MISSING = 8 };
+
+/* Who is started so takes the place of who starts it, `heir.pid`, on that one's core: monitor/succession.c. */
+#define MON_SPAWN_SUCCEEDS (UINT64_C(1) << 39)
+/* Status, as watchers and waiters see it, of a process whose place another has: with that one's pid. */
+#define MON_REPLACED (UINT64_C(1) << 63)
+
+#define MON_STATE_BEGUN (UINT64_C(1) << 32)
+
 /* Signals that monitors heed themselves; the value of a stop is the signal that is told of, if not 0. */
 enum { MON_SIGNAL_TRAP = 5, MON_SIGNAL_KILL = 9, MON_SIGNAL_STOP = 17, MON_SIGNAL_CONTINUE = 19, MON_SIGNALS = 64 };
+/* Those that stop a process, if it does not say otherwise: 17, 18, 21, 22. */
+#define MON_SIGNAL_STOPPERS UINT64_C(0x660000)
 
 /*
  * Shared: others may have the name too, and who looks it up gets the nearest. Unnamed: w0 and w1 mean nothing.
@@ -229,6 +257,7 @@ enum { MON_SIGNAL_TRAP = 5, MON_SIGNAL_KILL = 9, MON_SIGNAL_STOP = 17, MON_SIGNA
 enum mon_export_flags { MON_EXPORT_SHARED = 1, MON_EXPORT_UNNAMED = 2, MON_EXPORT_FURTHER = 4 };
 
 #define MON_GRANTED_PAGES 256 /* that an answer to MON_GRANTED tells of */
+#define MON_GRANT_MOST 16     /* frames that are granted at once */
 
 enum mon_round_kind { MON_ROUND_ONE_PHASE, MON_ROUND_TWO_PHASE };
 /* How a round travels: monitor/agree/dissemination.h. */

@@ -43,6 +43,8 @@ static CORE_LOCAL struct buddy_node ram_nodes[RAM_NODES_FIRST];
 static CORE_LOCAL struct mutex lock;
 static CORE_LOCAL cptr_t spare_slot; /* for the next source: asking must not need slots */
 
+bool ram_is_locked(void) { return mutex_held(&lock); }
+
 uint64_t ram_free_bytes(void) { return buddy.free_bytes; }
 
 /* A place for one more source; SOURCES_MAX: there is none. */
@@ -193,6 +195,24 @@ static bool source_back(unsigned i, unsigned bits)
 	return true;
 }
 
+err_t ram_take_source(unsigned bits, cptr_t *out)
+{
+	err_t err = ERR_NOT_FOUND;
+
+	mutex_lock(&lock);
+	for (unsigned i = source_count; err && i-- > 0;) {
+		struct source *s = &sources[i];
+
+		if (s->bits != bits || !buddy_claim(&buddy, s->base, bits))
+			continue;
+		*out = s->cap;
+		s->bits = 0;
+		err = ERR_OK;
+	}
+	mutex_unlock(&lock);
+	return err;
+}
+
 err_t ram_reserve(uint64_t bytes, unsigned bits)
 {
 	err_t err = 0;
@@ -270,6 +290,25 @@ err_t ram_object_at(unsigned type, unsigned bits, cptr_t slot)
 	mutex_lock(&lock);
 	err = object_make(type, bits, slot);
 	mutex_unlock(&lock);
+	return err;
+}
+
+err_t ram_set_aside(unsigned bits, cptr_t *source, uint64_t *offset)
+{
+	uint64_t place;
+	paddr_t base;
+	err_t err;
+
+	core_stay();
+	ram_tend();
+	mutex_lock(&lock);
+	err = block_take(bits, bits, &base, &place);
+	if (!err) {
+		*source = sources[place].cap;
+		*offset = base - sources[place].base;
+	}
+	mutex_unlock(&lock);
+	core_go();
 	return err;
 }
 

@@ -19,6 +19,8 @@ err_t ram_alloc(unsigned bits, cptr_t *out);
 err_t ram_object(unsigned type, unsigned bits, cptr_t *out);
 /* The same, into a slot of the caller's. */
 err_t ram_object_at(unsigned type, unsigned bits, cptr_t slot);
+/* A block of which the caller makes one object itself, out of *source at *offset; ram_free is for that. */
+err_t ram_set_aside(unsigned bits, cptr_t *source, uint64_t *offset);
 /*
  * Destroys an object that one of the above made, with all its copies and
  * descendants, and takes slot and memory back. ERR_CAP_REMOTE while another
@@ -36,6 +38,13 @@ err_t ram_add(cptr_t ram, unsigned bits);
 err_t ram_add_from(cptr_t ram, unsigned bits, uint64_t used);
 /* Asks the monitor till so many bytes are free in blocks of 1 << bits and more. ERR_NO_MEMORY. */
 err_t ram_reserve(uint64_t bytes, unsigned bits);
+/* Does the calling thread hold this allocator's mutex? Then it asks for memory just now, perhaps. */
+bool ram_is_locked(void);
+/*
+ * A source of 1 << bits bytes of which nothing is in use, itself: it is ours no more, till ram_add. RAM made of RAM is
+ * smaller than its source, so ram_alloc has none as large. ERR_NOT_FOUND.
+ */
+err_t ram_take_source(unsigned bits, cptr_t *out);
 /* Bytes that are free now. */
 uint64_t ram_free_bytes(void);
 

@@ -37,8 +37,8 @@ static void cnode_add(uint32_t l1, unsigned first)
 
 	cnodes[n].l1 = l1;
 	cnodes[n].count = L2_SLOTS - first;
-	for (unsigned i = first; i < L2_SLOTS; i++)
-		cnodes[n].free[i / 64] |= UINT64_C(1) << i % 64;
+	for (unsigned w = 0; w < WORDS; w++)
+		cnodes[n].free[w] = first >= 64 * (w + 1) ? 0 : ~UINT64_C(0) << (first > 64 * w ? first - 64 * w : 0);
 	free_total += cnodes[n].count;
 }
 
@@ -49,9 +49,9 @@ void slot_init(cptr_t first)
 	l1_next = l1_end = L1_FREE;
 	if (!cap_identify(TASK_ROOT_CNODE, &root))
 		l1_end = UINT32_C(1) << (root.bits - CAP_SLOT_BITS);
-	/* The last slot of a process's root is its monitor's, for the peers. */
+	/* The last slots of a process's root are its monitor's, for the peers, and for what its parent shares. */
 	if (l1_end == MON_PEERS_L1 + 1)
-		l1_end--;
+		l1_end = MON_HEIR_L1;
 	cnode_add(L1_TASK, (unsigned)first);
 }
 
@@ -139,6 +139,23 @@ static void grow(void)
 		cnode_make();
 		mutex_unlock(&grow_lock);
 	}
+	core_go();
+}
+
+uint64_t slots_left(void)
+{
+	uint64_t cnodes_left = l1_end - l1_next;
+
+	if (cnodes_left > CNODES_MAX - cnode_count)
+		cnodes_left = CNODES_MAX - cnode_count;
+	return free_total + cnodes_left * L2_SLOTS;
+}
+
+void slots_settle(void)
+{
+	core_stay();
+	mutex_lock(&grow_lock);
+	mutex_unlock(&grow_lock);
 	core_go();
 }
 

@@ -8,6 +8,7 @@
 #include "libos/core/span.h"
 
 #include "libos/core/arrival.h"
+#include "libos/core/fault.h"
 #include "libos/core/invoke.h"
 #include "libos/core/monitor_client.h"
 #include "libos/core/vspace_map.h"
@@ -111,7 +112,9 @@ err_t cpu_add(coreid_t core)
 		return ERR_CORE_ID;
 	if (cpu_present(core))
 		return ERR_EXISTS;
-	err = vspace_share();
+	err = process_spans || !fault_share ? ERR_OK : fault_share->end();
+	if (!err)
+		err = vspace_share();
 	if (!err)
 		err = start_make();
 	if (!err)

@@ -30,29 +30,38 @@ static bool places_take(unsigned bits, vaddr_t *low)
 	return true;
 }
 
+err_t stack_map_again(uint64_t bits, vaddr_t low)
+{
+	cptr_t frame;
+	err_t err;
+
+	core_stay();
+	err = frame_alloc((unsigned)bits, &frame);
+	if (!err) {
+		err = vspace_map_at(low, frame, SIZE_OF_BITS(bits), 0, MAP_READ | MAP_WRITE);
+		if (err)
+			ram_free(frame);
+	}
+	core_go();
+	return err;
+}
+
 err_t stack_map(unsigned bits, vaddr_t *top)
 {
 	vaddr_t low;
-	cptr_t frame;
 	err_t err;
 
 	if (bits < STACK_BITS || bits > STACK_BITS_MAX)
 		return ERR_ARGUMENT;
-	core_stay();
-	err = frame_alloc(bits, &frame);
-	if (err) {
-		core_go();
-		return err;
-	}
-	err = places_take(bits, &low) ? vspace_map_at(low, frame, SIZE_OF_BITS(bits), 0, MAP_READ | MAP_WRITE)
-				      : ERR_NO_MEMORY;
-	if (err)
-		ram_free(frame);
-	else
+	err = places_take(bits, &low) ? stack_map_again(bits, low) : ERR_NO_MEMORY;
+	if (!err)
 		*top = low + SIZE_OF_BITS(bits);
-	core_go();
 	return err;
 }
+
+uint64_t stack_places(void) { return mem_load64(&count); }
+
+void stack_places_take(uint64_t places) { count = places < STACKS_MAX ? places : STACKS_MAX; }
 
 bool stack_guard_holds(vaddr_t va)
 {

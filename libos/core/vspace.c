@@ -20,33 +20,50 @@
 
 #define ENTRIES 512
 
-static CORE_LOCAL struct vspace_node *pool; /* changed in disabled mode */
-static CORE_LOCAL unsigned pool_count;
+static CORE_LOCAL struct vspace_node *pool;         /* changed in disabled mode */
+static CORE_LOCAL struct vspace_node *fresh;        /* those that never were used, one behind the other */
+static CORE_LOCAL unsigned fresh_count, pool_count; /* of all */
 
 /* Our own space's mappings, of all cores; a bucket's lock is taken when there is more than one. */
 static struct vspace_node *own_mappings[VSPACE_BUCKETS];
 static uint32_t own_locks[VSPACE_BUCKETS];
 
-#define LOOKS 64 /* at a lock before others may run */
+#define LOOKS 64     /* at a lock before others may run */
+#define NODES_KEPT 8 /* for whoever feeds the pool, which takes a few: without any it could never be fed */
+
+CORE_LOCAL struct thread *vspace_tender;
 
 /* --- nodes --------------------------------------------------------------------- */
 
 void vspace_nodes_feed(struct vspace_node *nodes, unsigned count)
 {
-	for (unsigned i = 0; i < count; i++)
-		vspace_node_give(&nodes[i]);
+	dispatcher_disable();
+	/* Those of an earlier feed that are left are few, or none. */
+	for (; fresh_count; fresh_count--) {
+		fresh->next = pool;
+		pool = fresh++;
+	}
+	fresh = nodes;
+	fresh_count = count;
+	pool_count += count;
+	dispatcher_enable();
 }
 
 struct vspace_node *vspace_node_take(void)
 {
-	struct vspace_node *n;
+	struct vspace_node *n = NULL;
 
 	dispatcher_disable();
-	n = pool;
-	if (n) {
-		pool = n->next;
-		pool_count--;
+	if (pool_count > NODES_KEPT || vspace_tender == thread_current()) {
+		n = pool;
+		if (n) {
+			pool = n->next;
+		} else if (fresh_count) {
+			n = fresh++;
+			fresh_count--;
+		}
 	}
+	pool_count -= n != NULL;
 	dispatcher_enable();
 	return n;
 }
@@ -211,6 +228,7 @@ static err_t piece_map(struct vspace_node *n, cptr_t frame, cptr_t table, uint64
 	n->core = dispatcher_core();
 	n->copy = false;
 	n->place_bits = 0;
+	n->share = 0;
 	if (direct)
 		err = frame_map(frame, table, index, (unsigned)n->pages, (unsigned)first, flags);
 	if (err != ERR_MAP_MAPPED)
@@ -318,6 +336,15 @@ bool vspace_mapping_is(struct vspace *v, vaddr_t va)
 		;
 	bucket_unlock(v, hash);
 	return n != NULL;
+}
+
+struct vspace_node *vspace_mapping_at(vaddr_t va)
+{
+	struct vspace_node *n = own_mappings[mapping_hash(va)];
+
+	while (n && n->key != va)
+		n = n->next;
+	return n;
 }
 
 static bool piece_find_in(struct vspace *v, unsigned hash, vaddr_t va, struct vspace_node *out)

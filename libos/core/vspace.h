@@ -21,6 +21,7 @@
 #define LIBOS_STACKS_VA (LIBOS_VA + UINT64_C(0x1000000000)) /* 64 GiB on: stacks of threads */
 #define LIBOS_AREA_VA (LIBOS_VA + UINT64_C(0x4000000000))   /* 256 GiB on: frames at an address of our choice */
 #define LIBOS_AREA_BITS 36
+#define LIBOS_REGIONS_VA (LIBOS_AREA_VA + UINT64_C(0x1000000000)) /* ... what a fork's child has where it was */
 
 #define VSPACE_BUCKETS 64
 
@@ -57,6 +58,12 @@ bool vspace_begins(vaddr_t va);
 /* Addresses without memory: 1 << bits bytes, aligned to their size. */
 err_t vspace_reserve(unsigned bits, vaddr_t *out);
 void vspace_release(vaddr_t va, unsigned bits);
+/*
+ * The same, of a range of its own in which the libOS has nothing else; and such addresses as another process has. A
+ * process that has given addresses back may not get them by claiming.
+ */
+err_t vspace_reserve_region(unsigned bits, vaddr_t *out);
+err_t vspace_claim_region(vaddr_t va, unsigned bits);
 /* A frame of zeroed memory of 1 << bits bytes; ram_free gives it back. */
 err_t frame_alloc(unsigned bits, cptr_t *out);
 /* Both at once, readable and writable; `frame` may be NULL. */
@@ -82,12 +89,18 @@ void vspace_destroy(struct vspace *v);
  * Pages appear when they are touched.
  */
 vaddr_t heap_extend(int64_t bytes);
-/* The heap begins with so many chunks that somebody else lays out; before anything is in it. */
+/*
+ * The heap begins with so many chunks whose memory somebody else brings; before anything is in it. So many of them
+ * will have it as others do, when they are touched.
+ */
 void heap_begin(uint64_t chunks);
+void heap_lacks(uint64_t chunks);
 /* Chunks up to its end. */
 uint64_t heap_chunks(void);
 /* The memory of the n-th chunk, as far as the heap goes; false: none has come to it. */
 bool heap_chunk(uint64_t n, vaddr_t *at, uint64_t *bytes);
+/* Bytes of the heap that have memory. */
+uint64_t heap_populated(void);
 /* Is it an address in the heap that may be touched? */
 bool heap_holds(vaddr_t va);
 /* Brings memory to a heap address: 0, ERR_NO_MEMORY, or ERR_ARGUMENT outside the heap. */
@@ -100,5 +113,10 @@ err_t heap_populate(vaddr_t va);
 
 /* A stack of 1 << bits bytes with its guard; `top` is its upper end. ERR_ARGUMENT, ERR_NO_MEMORY. */
 err_t stack_map(unsigned bits, vaddr_t *top);
+/* The same at the addresses of a stack that another process has: its memory begins at `low`. */
+err_t stack_map_again(uint64_t bits, vaddr_t low);
+/* Places for stacks that have been taken; so many count as taken. */
+uint64_t stack_places(void);
+void stack_places_take(uint64_t places);
 /* Does an address lie in a stack's guard? */
 bool stack_guard_holds(vaddr_t va);

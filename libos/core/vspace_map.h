@@ -18,8 +18,11 @@ struct vspace_node {
 	uint32_t core;
 	bool copy;          /* mapping: the capability is ours */
 	uint8_t place_bits; /* mapping: its addresses are of the area, and go back; 0: they are the caller's */
+	uint8_t share;      /* mapping: enum cow_share */
 };
 
+/* Who feeds the pool of nodes, and may take the last of them; NULL: nobody. A core's own. */
+extern CORE_LOCAL struct thread *vspace_tender;
 /* The pool of nodes: put some in; how many there are. */
 void vspace_nodes_feed(struct vspace_node *nodes, unsigned count);
 unsigned vspace_nodes_left(void);
@@ -32,6 +35,8 @@ bool vspace_mapping_is(struct vspace *v, vaddr_t va);
 /* Takes the mapping that begins at va out of the space; the caller removes it. NULL: none does. */
 struct vspace_node *vspace_mapping_take(struct vspace *v, vaddr_t va);
 void vspace_mapping_remove(struct vspace_node *n);
+/* The mapping that begins at va, itself. Only in a process on one core; not removed by others meanwhile. */
+struct vspace_node *vspace_mapping_at(vaddr_t va);
 /* A copy of the piece of a mapping that holds va; false: none does. */
 bool vspace_piece_find(struct vspace *v, vaddr_t va, struct vspace_node *out);
 

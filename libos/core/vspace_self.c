@@ -15,8 +15,8 @@
 #include "libos/core/vspace_map.h"
 #include "libos/thread/control.h"
 
-#define NODES_FIRST 64
-#define NODES_LOW 16 /* feeding the pool itself takes a few */
+#define NODES_FIRST 96
+#define NODES_LOW 40 /* for who maps while the pool is fed; the last few are for feeding it */
 #define AREA_NODES 128
 
 CORE_LOCAL struct vspace vspace_self;
@@ -24,35 +24,43 @@ CORE_LOCAL struct vspace vspace_self;
 static struct vspace_node first_nodes[NODES_FIRST];
 static struct buddy area;
 static struct buddy_node area_nodes[AREA_NODES];
+static struct buddy regions; /* used by few: it has nodes when it is first used */
 static struct mutex area_lock = MUTEX_INIT;
 
 /* --- nodes ---------------------------------------------------------------------- */
 
 bool vspace_is_locked(void) { return mutex_held(&vspace_self.lock); }
 
-static void area_feed(void *page)
+static void area_feed(struct buddy *b, void *page)
 {
 	mutex_lock(&area_lock);
-	buddy_feed(&area, page, PAGE_SIZE / sizeof(struct buddy_node));
+	buddy_feed(b, page, PAGE_SIZE / sizeof(struct buddy_node));
 	mutex_unlock(&area_lock);
+}
+
+void vspace_settle(void)
+{
+	core_stay();
+	while (*(struct thread *volatile *)&vspace_tender)
+		dispatcher_yield();
+	core_go();
 }
 
 void vspace_tend(void)
 {
-	static CORE_LOCAL bool tending;
 	vaddr_t page;
 
 	if (process_spans)
 		vspace_shared_tidy();
 
-	if ((vspace_nodes_left() >= NODES_LOW && area.pool_count >= BUDDY_RESERVE) || tending)
+	if ((vspace_nodes_left() >= NODES_LOW && area.pool_count >= BUDDY_RESERVE) || vspace_tender)
 		return;
-	tending = true;
+	vspace_tender = thread_current();
 	if (vspace_nodes_left() < NODES_LOW && !frame_alloc_map(PAGE_BITS, NULL, &page))
 		vspace_nodes_feed((struct vspace_node *)page, PAGE_SIZE / sizeof(struct vspace_node));
 	if (area.pool_count < BUDDY_RESERVE && !frame_alloc_map(PAGE_BITS, NULL, &page))
-		area_feed((void *)page);
-	tending = false;
+		area_feed(&area, (void *)page);
+	vspace_tender = NULL;
 }
 
 /* --- addresses, mappings ------------------------------------------------------------ */
@@ -72,7 +80,7 @@ void vspace_self_init_member(struct vspace_node *nodes)
 	vspace_init(&vspace_self, TASK_VSPACE);
 }
 
-err_t vspace_reserve(unsigned bits, vaddr_t *out)
+static err_t reserve(struct buddy *b, unsigned bits, vaddr_t *out)
 {
 	uint64_t tag;
 	bool taken;
@@ -80,15 +88,55 @@ err_t vspace_reserve(unsigned bits, vaddr_t *out)
 	if (bits < PAGE_BITS)
 		bits = PAGE_BITS;
 	mutex_lock(&area_lock);
-	taken = buddy_alloc(&area, bits, out, &tag);
+	taken = buddy_alloc(b, bits, out, &tag);
 	mutex_unlock(&area_lock);
 	return taken ? 0 : ERR_NO_MEMORY;
+}
+
+err_t vspace_reserve(unsigned bits, vaddr_t *out) { return reserve(&area, bits, out); }
+
+static err_t regions_tend(void)
+{
+	vaddr_t page;
+	err_t err;
+
+	if (regions.pool_count >= BUDDY_RESERVE)
+		return ERR_OK;
+	err = frame_alloc_map(PAGE_BITS, NULL, &page);
+	if (err)
+		return err;
+	area_feed(&regions, (void *)page);
+	mutex_lock(&area_lock);
+	if (!regions.largest)
+		buddy_add(&regions, LIBOS_REGIONS_VA, SIZE_OF_BITS(LIBOS_AREA_BITS), 0);
+	mutex_unlock(&area_lock);
+	return ERR_OK;
+}
+
+err_t vspace_reserve_region(unsigned bits, vaddr_t *out)
+{
+	err_t err = regions_tend();
+
+	return err ? err : reserve(&regions, bits, out);
+}
+
+err_t vspace_claim_region(vaddr_t va, unsigned bits)
+{
+	err_t err = regions_tend();
+	bool taken;
+
+	if (err)
+		return err;
+	mutex_lock(&area_lock);
+	taken = buddy_claim(&regions, va, bits);
+	mutex_unlock(&area_lock);
+	return taken ? ERR_OK : ERR_NO_MEMORY;
 }
 
 void vspace_release(vaddr_t va, unsigned bits)
 {
 	mutex_lock(&area_lock);
-	buddy_release(&area, va, bits < PAGE_BITS ? PAGE_BITS : bits, 0);
+	buddy_release(va < LIBOS_REGIONS_VA ? &area : &regions, va, bits < PAGE_BITS ? PAGE_BITS : bits, 0);
 	mutex_unlock(&area_lock);
 }
 

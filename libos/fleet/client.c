@@ -25,7 +25,7 @@ static uint64_t ticks_of_ms(void)
 	struct mon_core core;
 
 	if (!ticks)
-		ticks = mon_core(process_self_core(), &core) || !core.tsc_hz ? 1000000 : core.tsc_hz / 1000;
+		ticks = mon_core_brief(process_self_core(), &core) || !core.tsc_hz ? 1000000 : core.tsc_hz / 1000;
 	return ticks;
 }
 

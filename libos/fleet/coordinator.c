@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define WATCH_BEFORE 3 /* a member watches so many before it, and the coordinator */
 #define JOIN_MS 5000   /* a newcomer has so long to join */
@@ -253,7 +254,7 @@ static bool start_one(struct fleet_self *s, struct fleet_newcomer *n)
 {
 	const struct mailbox *at = &s->fleet->at;
 	char member[24], parent[64];
-	const char *argv[] = { s->fleet->ops->name, member, parent };
+	const char *argv[3 + FLEET_ARGUMENTS] = { s->fleet->ops->name, member, parent };
 	coreid_t core = place_choose(s, s->dismissing && s->near != CORES_MAX ? s->near : s->fleet->caller);
 
 	if (core == CORES_MAX)
@@ -263,7 +264,8 @@ static bool start_one(struct fleet_self *s, struct fleet_newcomer *n)
 	*n = (struct fleet_newcomer){ .number = s->next, .core = core };
 	n->deadline = fabric_now(s->fleet->fabric) + JOIN_MS * s->ms;
 	n->used = true; /* before it can join */
-	if (mon_spawn(core, 3, argv, &n->pid)) {
+	memcpy(argv + 3, s->argument, (size_t)s->arguments * sizeof *argv);
+	if (mon_spawn(core, 3 + s->arguments, argv, &n->pid)) {
 		n->used = false;
 		return false;
 	}

@@ -28,8 +28,8 @@ static bool drifts(struct fleet_self *s, struct fleet_drift *d, const struct fle
 	return false;
 }
 
-/* True: it goes. */
-static bool move(struct fleet_self *s, struct fleet_drift *d, uint32_t number, coreid_t core, cycles_t now)
+/* It goes, if there is a better place. */
+static void move(struct fleet_self *s, struct fleet_drift *d, uint32_t number, coreid_t core)
 {
 	uint32_t near = d->near;
 	coreid_t to = place_choose(s, near);
@@ -38,21 +38,48 @@ static bool move(struct fleet_self *s, struct fleet_drift *d, uint32_t number, c
 	/* Those were calls: is it all as it was? */
 	if (!better || s->dismissing || !view_get(&s->fleet->view, number)) {
 		d->vain += !better && d->vain < VAIN_MOST;
-		d->since = now;
-		return false;
+		d->since = fabric_now(s->fleet->fabric);
+		return;
 	}
 	s->dismissed = number;
 	s->near = near;
 	s->dismissing = true;
 	event_signal(&s->work);
-	return true;
+}
+
+/* A thread of its own asks: a dozen answers of monitors may take as many turns of the processor. */
+static void *mover(void *self)
+{
+	struct fleet_self *s = self;
+	uint32_t number = s->drifter;
+	const struct fleet_member *m = view_get(&s->fleet->view, number);
+	struct fleet_peer *p = number == s->fleet->number ? NULL : peer_of(s, number);
+
+	if (p)
+		p->users++;
+	if (m && (p || number == s->fleet->number))
+		move(s, p ? &p->drift : &s->drift, number, mailbox_core(&m->at));
+	if (p)
+		p->users--;
+	s->drifting = false;
+	return NULL;
+}
+
+static void move_begin(struct fleet_self *s, uint32_t number)
+{
+	struct thread *thread;
+
+	s->drifter = number;
+	s->drifting = !thread_create(&thread, mover, s);
+	if (s->drifting)
+		thread_detach(thread);
 }
 
 static bool at_rest(const struct fleet_self *s)
 {
 	const struct fleet_view *v = &s->fleet->view;
 
-	return !s->dismissing && v->count == v->head.wanted && view_count(v, FLEET_SERVING) == v->count;
+	return !s->dismissing && !s->drifting && v->count == v->head.wanted && view_count(v, FLEET_SERVING) == v->count;
 }
 
 void drift_look(struct fleet_self *s, cycles_t now)
@@ -67,18 +94,10 @@ void drift_look(struct fleet_self *s, cycles_t now)
 		struct fleet_peer *p = m.number == f->number ? NULL : peer_of(s, m.number);
 		struct fleet_drift *d = p ? &p->drift : &s->drift;
 		struct fleet_pulse pulse = p ? p->told : pulse_own(s);
-		bool moves;
 
 		if (m.number != f->number && !p)
 			continue;
-		if (!drifts(s, d, &pulse, mailbox_core(&m.at), now))
-			continue;
-		if (p)
-			p->users++;
-		moves = move(s, d, m.number, mailbox_core(&m.at), now);
-		if (p)
-			p->users--;
-		if (moves)
-			return;
+		if (drifts(s, d, &pulse, mailbox_core(&m.at), now))
+			move_begin(s, m.number);
 	}
 }

@@ -75,9 +75,11 @@ struct fleet {
 extern const struct fleet_policy fleet_policy_default;
 
 /*
- * Runs a member: program NAME without arguments starts a fleet, NAME member=N parent=MAILBOX joins one. Returns
- * the exit status when the member has left, or could not join.
+ * Runs a member: program NAME starts a fleet, NAME member=N parent=MAILBOX joins one. Other arguments, up to
+ * FLEET_ARGUMENTS, are the service's own; all members get those of the first one. Returns the exit status when the
+ * member has left, or could not join.
  */
+#define FLEET_ARGUMENTS 4
 int fleet_main(int argc, char **argv, const struct fleet_ops *ops);
 
 /*

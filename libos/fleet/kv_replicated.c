@@ -1,30 +1,10 @@
 /*
- * Two-phase commit among the members of a fleet. See kv_replicated.h.
- *
- * Messages, answered when they are done:
- *   SUBMIT   to the coordinator of that view: a write       -> the write's error
- *   PREPARE  sequence, tag, change                          -> ERR_OK, or why not
- *   COMMIT   sequence                                       -> ERR_OK
- *   ABORT    sequence: it was refused                       -> ERR_OK
- *   CLEAR    sequence, tags: a new member's state follows   LOAD  a piece of it    LOADED  that was all
- *   HAS      nothing                                        -> ERR_OK: it has state
+ * Two-phase commit among the members of a fleet: the coordinator's part, and writing. See kv_replicated.h.
  */
-#include "libos/fleet/kv_replicated.h"
+#include "libos/fleet/kv_replica.h"
 
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { KV_SUBMIT, KV_PREPARE, KV_COMMIT, KV_ABORT, KV_CLEAR, KV_LOAD, KV_LOADED, KV_HAS };
-
-struct kv_head {
-	uint64_t sequence; /* SUBMIT: version of the view */
-	struct kv_tag tag;
-};
-
-_Static_assert(sizeof(struct kv_head) + KV_CHANGE_MAX <= FLEET_WORDS, "a change goes in one message");
-_Static_assert(offsetof(struct kv_change, data) == sizeof(struct kv_head), "a change is sent as it lies");
-_Static_assert(sizeof(struct kv_head) + KV_TAGS * sizeof(struct kv_tag) <= FLEET_WORDS, "so do the tags");
 
 static err_t tell(struct kv_replicated *kv, uint32_t number, uint32_t what, const void *data, size_t bytes)
 {
@@ -37,38 +17,6 @@ static void kv_lock(struct kv_replicated *kv)
 		return;
 	rpc_release(&kv->fleet->server);
 	mutex_lock(&kv->lock);
-}
-
-/* --- tags ----------------------------------------------------------------------------- */
-
-static bool tag_given(const struct kv_tag *tag) { return tag->who || tag->which; }
-
-bool kv_seen(const struct kv_replicated *kv, const struct kv_tag *tag)
-{
-	for (uint32_t i = 0; i < KV_TAGS && tag_given(tag); i++)
-		if (kv->tags[i].who == tag->who && kv->tags[i].which == tag->which)
-			return true;
-	return false;
-}
-
-/* The oldest goes: of the same writer, if he has his share. What is free is older than all. */
-static void tag_add(struct kv_replicated *kv, const struct kv_tag *tag, uint64_t sequence)
-{
-	struct kv_tag *oldest = kv->tags, *own = NULL;
-	unsigned same = 0;
-
-	for (struct kv_tag *t = kv->tags; t < kv->tags + KV_TAGS; t++) {
-		if (t->when < oldest->when)
-			oldest = t;
-		if (!t->when || t->who != tag->who)
-			continue;
-		same++;
-		if (!own || t->when < own->when)
-			own = t;
-	}
-	if (same >= KV_TAGS_OF_ONE)
-		oldest = own;
-	*oldest = (struct kv_tag){ .who = tag->who, .which = tag->which, .when = sequence };
 }
 
 /* --- outcomes ------------------------------------------------------------------------- */
@@ -88,58 +36,13 @@ static const struct kv_outcome *outcome_find(struct kv_replicated *kv, const str
 
 	for (unsigned i = 0; i < OUTCOME_WAYS; i++)
 		if (o[i].tag.who == tag->who && o[i].tag.which == tag->which)
-			return tag_given(tag) ? &o[i] : NULL;
+			return kv_tag_given(tag) ? &o[i] : NULL;
 	return NULL;
 }
 
 static void outcome_add(struct kv_replicated *kv, const struct kv_tag *tag, err_t err)
 {
 	outcome_places(kv, tag)[kv->outcomes++ % OUTCOME_WAYS] = (struct kv_outcome){ *tag, err };
-}
-
-/* --- one replica ------------------------------------------------------------------------ */
-
-static void change_set(struct kv_change *c, uint64_t sequence, const struct kv_tag *tag, const void *data, size_t bytes)
-{
-	c->sequence = sequence;
-	c->tag = *tag;
-	c->bytes = (uint32_t)bytes;
-	memcpy(c->data, data, bytes);
-}
-
-/* What was done already is agreed to once more: the coordinator has changed meanwhile. */
-static err_t prepare(struct kv_replicated *kv, const struct kv_head *h, const void *data, size_t bytes)
-{
-	err_t err;
-
-	if (!kv->loaded)
-		return ERR_MESSAGE;
-	if (h->sequence <= kv->sequence)
-		return ERR_OK;
-	if (h->sequence != kv->sequence + 1 || bytes > KV_CHANGE_MAX)
-		return ERR_MESSAGE;
-	kv->prepared.sequence = 0;
-	err = kv->ops->check(kv->store, data, bytes);
-	if (!err)
-		change_set(&kv->prepared, h->sequence, &h->tag, data, bytes);
-	return err;
-}
-
-static err_t commit(struct kv_replicated *kv, uint64_t sequence)
-{
-	if (!kv->loaded)
-		return ERR_MESSAGE;
-	if (sequence <= kv->sequence)
-		return ERR_OK;
-	if (kv->prepared.sequence != sequence || sequence != kv->sequence + 1)
-		return ERR_MESSAGE;
-	kv->ops->apply(kv->store, sequence, kv->prepared.data, kv->prepared.bytes);
-	kv->sequence = sequence;
-	kv->last = kv->prepared;
-	kv->prepared.sequence = 0;
-	if (tag_given(&kv->last.tag))
-		tag_add(kv, &kv->last.tag, sequence);
-	return ERR_OK;
 }
 
 /* --- the coordinator -------------------------------------------------------------------- */
@@ -206,14 +109,14 @@ static err_t write_here(struct kv_replicated *kv, const struct kv_tag *tag, cons
 
 	if (known || kv_seen(kv, tag))
 		return known ? known->err : ERR_OK;
-	err = prepare(kv, &head, change, bytes);
+	err = kv_prepare(kv, &head, change, bytes);
 	if (!err)
 		err = tell_prepare(kv, &kv->prepared);
 	if (err) {
 		kv->prepared.sequence = 0;
 		tell_all(kv, KV_ABORT, &head.sequence, sizeof head.sequence);
 	} else {
-		commit(kv, head.sequence);
+		kv_commit(kv, head.sequence);
 		tell_commit(kv, head.sequence);
 		kv->writes++;
 	}
@@ -232,7 +135,7 @@ static void recover(struct kv_replicated *kv)
 	if (c->sequence == kv->sequence + 1 && !tell_prepare(kv, c)) {
 		uint64_t sequence = c->sequence;
 
-		commit(kv, sequence);
+		kv_commit(kv, sequence);
 		tell_commit(kv, sequence);
 	}
 	kv->prepared.sequence = 0;
@@ -318,7 +221,7 @@ static bool newcomer(const struct kv_replicated *kv, uint32_t after, uint32_t *o
 	return false;
 }
 
-static bool coordinates(const struct kv_replicated *kv)
+bool kv_coordinates(const struct kv_replicated *kv)
 {
 	const struct fleet_member *c = view_coordinator(&kv->fleet->view);
 
@@ -336,7 +239,7 @@ static void hand_over_all(struct kv_replicated *kv)
 
 void kv_changed(struct kv_replicated *kv)
 {
-	if (!coordinates(kv)) {
+	if (!kv_coordinates(kv)) {
 		kv->leading = false;
 		return;
 	}
@@ -346,116 +249,6 @@ void kv_changed(struct kv_replicated *kv)
 	replicas_prune(kv);
 	hand_over_all(kv);
 	mutex_unlock(&kv->lock);
-}
-
-/* --- messages ------------------------------------------------------------------------------- */
-
-static err_t told_submit(struct kv_replicated *kv, const unsigned char *data, size_t bytes)
-{
-	struct kv_head head;
-
-	if (bytes < sizeof head)
-		return ERR_MESSAGE;
-	memcpy(&head, data, sizeof head);
-	/* Who made a view is the last but one to go over to it. */
-	fleet_wait_view(kv->fleet, head.sequence);
-	if (!coordinates(kv))
-		return ERR_AGAIN;
-	return kv_write(kv, &head.tag, data + sizeof head, bytes - sizeof head);
-}
-
-static err_t told_prepare(struct kv_replicated *kv, const unsigned char *data, size_t bytes)
-{
-	struct kv_head head;
-
-	if (bytes < sizeof head)
-		return ERR_MESSAGE;
-	memcpy(&head, data, sizeof head);
-	return prepare(kv, &head, data + sizeof head, bytes - sizeof head);
-}
-
-static err_t told_clear(struct kv_replicated *kv, const unsigned char *data, size_t bytes)
-{
-	struct kv_head head;
-	err_t err;
-
-	if (bytes != sizeof head + sizeof kv->tags || kv->loaded)
-		return ERR_MESSAGE;
-	memcpy(&head, data, sizeof head);
-	err = kv->ops->clear(kv->store, head.sequence);
-	if (err)
-		return err;
-	memcpy(kv->tags, data + sizeof head, sizeof kv->tags);
-	kv->sequence = head.sequence;
-	kv->prepared.sequence = kv->last.sequence = 0;
-	return ERR_OK;
-}
-
-static err_t told_sequence(const void *data, size_t bytes, uint64_t *sequence)
-{
-	if (bytes != sizeof *sequence)
-		return ERR_MESSAGE;
-	memcpy(sequence, data, bytes);
-	return ERR_OK;
-}
-
-/*
- * Numbers of coordinators grow. What an earlier one has sent may be read after words of its successor's; a newcomer
- * does not know yet who speaks.
- */
-static bool speaks_late(struct kv_replicated *kv, uint32_t from, uint32_t what)
-{
-	if (what == KV_SUBMIT || from == UINT32_MAX)
-		return false;
-	if (from < kv->leader)
-		return true;
-	kv->leader = from;
-	return false;
-}
-
-static err_t told(void *arg, uint32_t from, uint32_t what, const void *data, size_t bytes, void *answer,
-		  size_t *answered)
-{
-	struct kv_replicated *kv = arg;
-	uint64_t sequence = 0;
-	size_t room = *answered;
-	err_t err;
-
-	*answered = 0;
-	if (speaks_late(kv, from, what))
-		return ERR_DENIED;
-	switch (what) {
-	case KV_SUBMIT:
-		err = told_submit(kv, data, bytes);
-		if (err == ERR_AGAIN || room < sizeof err)
-			return err;
-		/* What became of the change is no error of the message's. */
-		memcpy(answer, &err, sizeof err);
-		*answered = sizeof err;
-		return ERR_OK;
-	case KV_PREPARE:
-		return told_prepare(kv, data, bytes);
-	case KV_COMMIT:
-		err = told_sequence(data, bytes, &sequence);
-		return err ? err : commit(kv, sequence);
-	case KV_ABORT:
-		err = told_sequence(data, bytes, &sequence);
-		if (!err && kv->prepared.sequence == sequence)
-			kv->prepared.sequence = 0;
-		return err;
-	case KV_CLEAR:
-		return told_clear(kv, data, bytes);
-	case KV_LOAD:
-		return kv->loaded ? ERR_MESSAGE : kv->ops->load(kv->store, data, bytes);
-	case KV_LOADED:
-		err = told_sequence(data, bytes, &sequence);
-		kv->loaded = !err && sequence == kv->sequence;
-		return kv->loaded ? ERR_OK : ERR_MESSAGE;
-	case KV_HAS:
-		return kv->loaded ? ERR_OK : ERR_MESSAGE;
-	default:
-		return ERR_UNSUPPORTED;
-	}
 }
 
 /* --- writing, start -------------------------------------------------------------------------- */
@@ -517,12 +310,12 @@ void kv_init(struct kv_replicated *kv, struct fleet *f, const struct kv_store *o
 	kv->ops = ops;
 	kv->store = store;
 	mutex_init(&kv->lock, false);
-	fleet_listen(f, FLEET_PORT_REPLICA, told, kv);
+	fleet_listen(f, FLEET_PORT_REPLICA, kv_told, kv);
 }
 
 err_t kv_start(struct kv_replicated *kv)
 {
-	if (coordinates(kv))
+	if (kv_coordinates(kv))
 		kv->loaded = kv->leading = true;
 	return kv->loaded ? ERR_OK : ERR_CLOSED;
 }

@@ -182,7 +182,15 @@ struct parent {
 	bool given;
 };
 
-static bool argument_parse(const char *arg, struct parent *p)
+static bool own_argument(struct fleet_self *s, const char *arg)
+{
+	if (s->arguments == FLEET_ARGUMENTS)
+		return false;
+	s->argument[s->arguments++] = arg;
+	return true;
+}
+
+static bool argument_parse(struct fleet_self *s, const char *arg, struct parent *p)
 {
 	char *end;
 
@@ -191,7 +199,7 @@ static bool argument_parse(const char *arg, struct parent *p)
 		return end != arg + 7 && !*end;
 	}
 	if (strncmp(arg, "parent=", 7) != 0)
-		return true; /* the service's own */
+		return own_argument(s, arg);
 	p->at.pid = strtoull(arg + 7, &end, 16);
 	p->at.service = *end == ':' ? (uint32_t)strtoul(end + 1, &end, 16) : 0;
 	p->at.secret = *end == ':' ? strtoull(end + 1, &end, 16) : 0;
@@ -205,7 +213,7 @@ static err_t self_make(struct fleet *f, struct fleet_self *s)
 	err_t err = fabric_here(&f->fabric);
 
 	if (!err)
-		err = mon_core(process_self_core(), &core);
+		err = mon_core_brief(process_self_core(), &core);
 	s->fleet = f;
 	f->self = s;
 	if (!err && f->ops->init)
@@ -219,7 +227,6 @@ static err_t self_make(struct fleet *f, struct fleet_self *s)
 	if (err)
 		return err;
 	s->ms = core.tsc_hz / 1000;
-	s->ps_index = UINT32_MAX;
 	mutex_init(&s->lock, false);
 	cond_init(&s->changed);
 	event_init(&s->work);
@@ -349,7 +356,7 @@ int fleet_main(int argc, char **argv, const struct fleet_ops *ops)
 	err_t err = s && f ? ERR_OK : ERR_NO_MEMORY;
 
 	for (int i = 1; i < argc && !err; i++)
-		err = argument_parse(argv[i], &b.parent) ? ERR_OK : ERR_ARGUMENT;
+		err = argument_parse(s, argv[i], &b.parent) ? ERR_OK : ERR_ARGUMENT;
 	if (!err) {
 		f->ops = ops;
 		err = self_make(f, s);

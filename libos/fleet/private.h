@@ -67,8 +67,10 @@ struct fleet_self {
 
 	/* the view */
 	uint64_t settled;
-	bool installing; /* callbacks run for it */
-	uint64_t parent; /* pid of who started us; 0: nobody */
+	bool installing;                       /* callbacks run for it */
+	uint64_t parent;                       /* pid of who started us; 0: nobody */
+	const char *argument[FLEET_ARGUMENTS]; /* the service's own, for newcomers */
+	int arguments;
 	bool serving, ending;
 	const char *failed; /* what went wrong, when the member ends for that */
 
@@ -100,12 +102,14 @@ struct fleet_self {
 	/* drift.c */
 	struct fleet_drift drift;
 	cycles_t drift_at;
+	uint32_t drifter; /* the member for which a place is looked for */
+	bool drifting;    /* ... by a thread */
 
 	/* load */
 	struct fleet_scale scale;
 	cycles_t load_at;
 	uint64_t load_cycles;
-	uint32_t load, ps_index;
+	uint32_t load;
 	uint32_t mean; /* of all members, as the coordinator said last */
 
 	/* balance.c */

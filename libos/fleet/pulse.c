@@ -7,7 +7,7 @@
  * on. A tick that comes late counts for little, since a machine that stood still has not been waiting; but where all
  * come late, who is silent for many of them is hung, too. The pulse itself waits for nobody: who has no room
  * for its heartbeat has missed it.  Before a silent one is fenced its monitor is asked whether it has run since it
- * said that it lives, which each member does with each look at its load: who waits for its processor is let be.
+ * said that it lives, which each member does with each tick: who waits for its processor is let be.
  * Who has not run and is silent for much longer is fenced in any case: it has stopped.
  *
  * A second one is fenced only when a view without the first is settled, lest what both had is lost; or when it is
@@ -20,31 +20,13 @@
 
 /* --- load ------------------------------------------------------------------------------------- */
 
-/* This process in its monitor's list. */
-static err_t own_process(struct fleet_self *s, struct mon_process *out)
-{
-	coreid_t core = process_self_core();
-	uint64_t pid = s->fleet->at.pid;
-	err_t err = mon_ps(core, s->ps_index, out);
-
-	if (!err && out->pid == pid)
-		return ERR_OK;
-	for (s->ps_index = 0; !(err = mon_ps(core, s->ps_index, out)); s->ps_index++)
-		if (out->pid == pid)
-			return ERR_OK;
-	return err;
-}
-
+/* Of the time since the last look, in thousandths, that it has run. */
 static uint32_t share_run(struct fleet_self *s, cycles_t now)
 {
 	cycles_t time = now - s->load_at;
-	struct mon_process p;
-	uint64_t ran;
+	uint64_t cycles = process_self_cycles(), ran = cycles - s->load_cycles;
 
-	if (!time || own_process(s, &p))
-		return s->load;
-	ran = p.cycles - s->load_cycles;
-	s->load_cycles = p.cycles;
+	s->load_cycles = cycles;
 	return ran >= time ? 1000 : (uint32_t)(ran * 1000 / time);
 }
 
@@ -109,7 +91,9 @@ static void scale(struct fleet_self *s, cycles_t now)
 
 #define STUCK 4    /* times its patience */
 #define STOPPED 25 /* ... */
-#define RAN_MS 60  /* that a silent one has run: then it hangs; with many clients it may say nothing for 40 */
+#define RAN_MS 60  /* that a silent one has run: then it hangs, if it says nothing while its monitor doubts it */
+#define ASK_MS 3   /* between two questions whether it does */
+#define ASKS 14    /* ... then others have their turn */
 #define IN_TIME 16 /* what a tick in time counts, in late ones */
 
 static uint32_t patience_of(const struct fleet_self *s) { return s->fleet->view.head.policy.patience * IN_TIME; }
@@ -130,6 +114,25 @@ static bool has_stopped(const struct fleet_self *s, const struct fleet_peer *p)
 	return p->missed >= STOPPED * patience_of(s) || (2 * rank - 1) * s->rank_doubts >= STOPPED;
 }
 
+/* Nothing has come of it since there were so many heartbeats. */
+static bool is_silent(const struct fleet_self *s, const struct fleet_peer *p, uint64_t beats)
+{
+	return !p->dead && (s->coordinator ? p->missed >= patience_of(s) : s->beats == beats);
+}
+
+static bool hangs(struct fleet_self *s, struct fleet_peer *p)
+{
+	struct fabric *f = s->fleet->fabric;
+	uint64_t beats = s->beats;
+
+	for (unsigned asks = 0; asks < ASKS && is_silent(s, p, beats); asks++) {
+		if (peer_fence_hung(s, p, has_stopped(s, p) ? 0 : RAN_MS))
+			return true;
+		thread_sleep_until(fabric_now(f) + ASK_MS * s->ms);
+	}
+	return false;
+}
+
 static void *inquest(void *peer)
 {
 	struct fleet_peer *p = peer;
@@ -137,7 +140,7 @@ static void *inquest(void *peer)
 	cycles_t seen = fabric_now(s->fleet->fabric);
 	uint64_t version = s->fleet->view.head.version;
 
-	if (!p->dead && peer_fence_hung(s, p, has_stopped(s, p) ? 0 : RAN_MS)) {
+	if (hangs(s, p)) {
 		s->mourned = version;
 		s->times.seen = seen;
 		event_signal(&s->work);

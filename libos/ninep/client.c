@@ -288,14 +288,14 @@ unsigned ninep_flush(struct ninep_request *r)
 /* The longest payload that goes in the message itself. */
 static uint32_t inline_most(const struct ninep_client *c)
 {
-	uint32_t most = c->link.msize < c->link.in_lines ? c->link.msize : c->link.in_lines;
+	uint32_t most = c->link.msize - NINEP_IO_HEAD, here = c->link.in_lines - NINEP_PAYLOAD_HEAD;
 
-	return most - NINEP_PAYLOAD_HEAD;
+	return most < here ? most : here;
 }
 
 void ninep_lend(struct ninep_client *c, struct ninep_request *r, uint32_t *count)
 {
-	uint32_t most = c->link.msize - NINEP_PAYLOAD_HEAD;
+	uint32_t most = c->link.msize - NINEP_IO_HEAD;
 
 	r->lent = *count > NINEP_SHORT && !ninep_buffer_take(c, &r->buffer);
 	r->kept = false;

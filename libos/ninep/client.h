@@ -203,6 +203,10 @@ unsigned ninep_ring(struct ninep_client *c, uint32_t fid, uint64_t notification,
 unsigned ninep_peer(struct ninep_client *c, uint32_t fid, uint32_t number, uint64_t *ticket);
 /* The server is to wake these: it does not answer. */
 void ninep_poke(struct ninep_client *c, uint32_t fid, uint64_t sleepers);
+/* A ticket for the memory that has the byte at `offset` (NINEP_MAP_*). EOPNOTSUPP: this server gives none. */
+unsigned ninep_map(struct ninep_client *c, uint32_t fid, uint64_t offset, uint32_t how, struct ninep_mapping *out);
+/* What was stored there, between those bytes, is as safe as what was written. */
+unsigned ninep_settle(struct ninep_client *c, uint32_t fid, uint64_t offset, uint64_t count);
 /* A FIFO or a device, by the format in `mode`. */
 unsigned ninep_mknod(struct ninep_client *c, uint32_t dir, const char *name, uint32_t mode, uint64_t rdev);
 unsigned ninep_statfs(struct ninep_client *c, uint32_t fid, struct ninep_space *s);

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #define GETATTR_BASIC 0x7ffu
-#define UNLINK_DIRECTORY 0x200u
 #define NO_UID UINT32_MAX
 
 uint32_t ninep_fid_take(struct ninep_client *c) { return c->spares ? c->spare[--c->spares] : c->fids++; }
@@ -421,83 +420,5 @@ unsigned ninep_ready(struct ninep_client *c, uint32_t fid, uint32_t *events)
 	r.m.tready.events = *events;
 	error = ninep_request(c, &r);
 	*events = error ? 0 : r.m.rready.events;
-	return error;
-}
-
-/* --- directories ----------------------------------------------------------------------------------- */
-
-unsigned ninep_mkdir(struct ninep_client *c, uint32_t dir, const char *name, uint32_t mode)
-{
-	struct ninep_request r = { .m.type = NINEP_TMKDIR };
-
-	r.m.tmkdir.fid = dir;
-	r.m.tmkdir.name = ninep_text(name);
-	r.m.tmkdir.mode = mode;
-	return ninep_request(c, &r);
-}
-
-unsigned ninep_mknod(struct ninep_client *c, uint32_t dir, const char *name, uint32_t mode, uint64_t rdev)
-{
-	struct ninep_request r = { .m.type = NINEP_TMKNOD };
-
-	r.m.tmknod.fid = dir;
-	r.m.tmknod.name = ninep_text(name);
-	r.m.tmknod.mode = mode;
-	r.m.tmknod.major = (uint32_t)(rdev >> 8);
-	r.m.tmknod.minor = (uint32_t)(rdev & 0xff);
-	return ninep_request(c, &r);
-}
-
-unsigned ninep_symlink(struct ninep_client *c, uint32_t dir, const char *name, const char *target)
-{
-	struct ninep_request r = { .m.type = NINEP_TSYMLINK };
-
-	r.m.tsymlink.fid = dir;
-	r.m.tsymlink.name = ninep_text(name);
-	r.m.tsymlink.target = ninep_text(target);
-	return ninep_request(c, &r);
-}
-
-unsigned ninep_link(struct ninep_client *c, uint32_t dir, const char *name, uint32_t fid)
-{
-	struct ninep_request r = { .m.type = NINEP_TLINK };
-
-	r.m.tlink.dirfid = dir;
-	r.m.tlink.fid = fid;
-	r.m.tlink.name = ninep_text(name);
-	return ninep_request(c, &r);
-}
-
-unsigned ninep_unlink(struct ninep_client *c, uint32_t dir, const char *name, bool directory)
-{
-	struct ninep_request r = { .m.type = NINEP_TUNLINKAT };
-
-	r.m.tunlinkat.fid = dir;
-	r.m.tunlinkat.name = ninep_text(name);
-	r.m.tunlinkat.flags = directory ? UNLINK_DIRECTORY : 0;
-	return ninep_request(c, &r);
-}
-
-unsigned ninep_rename(struct ninep_client *c, uint32_t dir, const char *name, uint32_t newdir, const char *newname)
-{
-	struct ninep_request r = { .m.type = NINEP_TRENAMEAT };
-
-	r.m.trenameat.fid = dir;
-	r.m.trenameat.name = ninep_text(name);
-	r.m.trenameat.newdirfid = newdir;
-	r.m.trenameat.newname = ninep_text(newname);
-	return ninep_request(c, &r);
-}
-
-unsigned ninep_readlink(struct ninep_client *c, uint32_t fid, char *into, size_t room)
-{
-	struct ninep_request r = { .m.type = NINEP_TREADLINK, .into = into };
-	unsigned error;
-
-	r.room = room < NINEP_TARGET_MAX ? (uint32_t)room - 1 : NINEP_TARGET_MAX - 1;
-	r.m.treadlink.fid = fid;
-	error = ninep_request(c, &r);
-	if (!error)
-		into[r.m.rreadlink.target.length] = 0;
 	return error;
 }

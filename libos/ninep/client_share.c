@@ -95,3 +95,29 @@ void ninep_poke(struct ninep_client *c, uint32_t fid, uint64_t sleepers)
 	if (!c->broken)
 		(void)c->link.ops->send(&c->link, &m, NULL);
 }
+
+/* --- files that are mapped --------------------------------------------------------------------------------- */
+
+unsigned ninep_map(struct ninep_client *c, uint32_t fid, uint64_t offset, uint32_t how, struct ninep_mapping *out)
+{
+	struct ninep_request r = { .m.type = NINEP_TMAP };
+	unsigned error;
+
+	r.m.tmap.fid = fid;
+	r.m.tmap.offset = offset;
+	r.m.tmap.how = how;
+	error = c->ours ? ninep_request(c, &r) : NINEP_EOPNOTSUPP;
+	if (!error)
+		*out = (struct ninep_mapping){ r.m.rmap.ticket, r.m.rmap.size };
+	return error;
+}
+
+unsigned ninep_settle(struct ninep_client *c, uint32_t fid, uint64_t offset, uint64_t count)
+{
+	struct ninep_request r = { .m.type = NINEP_TSETTLE };
+
+	r.m.tsettle.fid = fid;
+	r.m.tsettle.offset = offset;
+	r.m.tsettle.count = count;
+	return c->ours ? ninep_request(c, &r) : NINEP_EOPNOTSUPP;
+}

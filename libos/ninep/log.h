@@ -112,5 +112,7 @@ void ninep_shadows_end(struct ninep_server *s, uint64_t pid);
 void ninep_answered_free(struct ninep_connection *n);
 /* Keeps a message for its tag. Without memory none is kept: false. */
 bool ninep_answer_keep(struct ninep_connection *n, const struct ninep_message *m, enum ninep_dialect dialect);
+/* NULL: there is none. */
+struct ninep_connection *ninep_shadow_find(struct ninep_server *s, uint64_t number);
 struct ninep_connection *ninep_shadow_make(struct ninep_server *s, uint64_t number);
 void ninep_shadow_free(struct ninep_connection *n);

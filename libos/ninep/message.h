@@ -4,9 +4,9 @@
  * 9P2000 (Plan 9's manual, section 5) and 9P2000.L (diod's protocol.md, Linux's v9fs), and
  * ours: Tready, answered when one of those events holds for an open file; Tpass, Ttake, Tseek, Tflags for open
  * files that several clients share (share.c); Twalkopen and Twalkattr, a walk with what mostly follows it, and Tdrop, a
- * clunk that is not answered; Tsession, which goes on with what a client had at a server that has died: between those
- * who have agreed on version NINEP_OURS. On the
- * wire a message is size[4] type[1] tag[2] and its fields, all little-endian, a text
+ * clunk that is not answered; Tsession, which goes on with what a client had at a server that has died; Tmap, for the
+ * memory that has a file's bytes, and Tsettle, for what was stored there: between those who have agreed on version
+ * NINEP_OURS. On the wire a message is size[4] type[1] tag[2] and its fields, all little-endian, a text
  * length[2] and its bytes. NINEP_MESSAGES names every field once: from it come the structs, the
  * encoder and the decoder (codec.c). Nothing is allocated or copied: texts, payloads and stat
  * records point into the message they came in, and are not to be used after it.
@@ -25,6 +25,7 @@
 #define NINEP_NO_TAG 0xffffu
 #define NINEP_NO_FID 0xffffffffu
 #define NINEP_PAYLOAD_HEAD 23 /* the longest header before a payload: Twrite's */
+#define NINEP_IO_HEAD 24      /* ... that clients leave room for: others' servers refuse a longer payload (IOHDRSZ) */
 #define NINEP_MSIZE_LEAST 4096
 #define NINEP_OURS "9P2000.L.skerry"           /* others take it for 9P2000.L */
 #define NINEP_OURS_KEPT "9P2000.L.skerry.kept" /* ... from a server that keeps sessions (log.h) */
@@ -155,6 +156,10 @@ struct ninep_qids {
 	  F(rgetlock, U32, proc_id) F(rgetlock, TEXT, client_id)) \
 	M(60, TSESSION, tsession, F(tsession, U64, high) F(tsession, U64, low) F(tsession, DATA, fids)) \
 	M(61, RSESSION, rsession, F(rsession, U64, high) F(rsession, U64, low)) \
+	M(62, TMAP, tmap, F(tmap, U32, fid) F(tmap, U64, offset) F(tmap, U32, how)) \
+	M(63, RMAP, rmap, F(rmap, U64, ticket) F(rmap, U64, size)) \
+	M(64, TSETTLE, tsettle, F(tsettle, U32, fid) F(tsettle, U64, offset) F(tsettle, U64, count)) \
+	M(65, RSETTLE, rsettle, ) \
 	M(70, TLINK, tlink, F(tlink, U32, dirfid) F(tlink, U32, fid) F(tlink, TEXT, name)) \
 	M(71, RLINK, rlink, ) \
 	M(72, TMKDIR, tmkdir, F(tmkdir, U32, fid) F(tmkdir, TEXT, name) F(tmkdir, U32, mode) \

@@ -10,7 +10,7 @@
 
 /* --- shadows ---------------------------------------------------------------------------------------- */
 
-static struct ninep_connection *shadow_find(struct ninep_server *s, uint64_t number)
+struct ninep_connection *ninep_shadow_find(struct ninep_server *s, uint64_t number)
 {
 	struct ninep_connection **at = &s->shadows, *n;
 
@@ -300,7 +300,7 @@ unsigned ninep_replay(struct ninep_replay *p, const struct ninep_record *r, cons
 
 	if (r->kind == NINEP_RECORD_WHOLE)
 		return whole(p, r);
-	n = shadow_find(p->server, r->connection);
+	n = ninep_shadow_find(p->server, r->connection);
 	if (r->kind == NINEP_RECORD_END) {
 		if (n)
 			ninep_shadow_free(n);

@@ -8,7 +8,7 @@ ninep_serve_t ninep_serve_remove, ninep_serve_walk, ninep_serve_lopen, ninep_ser
 ninep_serve_t ninep_serve_create, ninep_serve_readdir, ninep_serve_read, ninep_serve_write, ninep_serve_getattr;
 ninep_serve_t ninep_serve_setattr, ninep_serve_stat, ninep_serve_wstat, ninep_serve_statfs, ninep_serve_xattrwalk;
 ninep_serve_t ninep_serve_ready, ninep_serve_pass, ninep_serve_take, ninep_serve_seek, ninep_serve_flags;
-ninep_serve_t ninep_serve_ring, ninep_serve_peer, ninep_serve_poke;
+ninep_serve_t ninep_serve_ring, ninep_serve_peer, ninep_serve_poke, ninep_serve_map, ninep_serve_settle;
 ninep_serve_t ninep_serve_walkopen, ninep_serve_walkattr, ninep_serve_drop, ninep_serve_session;
 
 /* A file's qid, as its attributes say. */

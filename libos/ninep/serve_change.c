@@ -135,7 +135,7 @@ static unsigned serve_readlink(struct ninep_call *c)
 
 	if (!h || !h->readlink)
 		return h ? NINEP_EINVAL : NINEP_EBADF;
-	error = h->readlink(&f->file, room, &length);
+	error = h->readlink(c, &f->file, room, &length);
 	c->out.rreadlink.target = (struct ninep_text){ room, (uint16_t)length };
 	return error;
 }
@@ -146,6 +146,9 @@ static unsigned serve_fsync(struct ninep_call *c)
 
 	if (!f || !f->open)
 		return NINEP_EBADF;
+	c->fid = f->fid;
+	if (ninep_handlers_of(&f->file)->settle && c->from->server)
+		return ninep_handlers_of(&f->file)->settle(c, &f->file, 0, UINT64_MAX);
 	return ninep_handlers_of(&f->file)->sync ? ninep_handlers_of(&f->file)->sync(&f->file) : 0;
 }
 
@@ -233,6 +236,8 @@ ninep_serve_t *ninep_serve_of(unsigned type)
 		[NINEP_TRING] = ninep_serve_ring,
 		[NINEP_TPEER] = ninep_serve_peer,
 		[NINEP_TPOKE] = ninep_serve_poke,
+		[NINEP_TMAP] = ninep_serve_map,
+		[NINEP_TSETTLE] = ninep_serve_settle,
 		[NINEP_TWALKOPEN] = ninep_serve_walkopen,
 		[NINEP_TWALKATTR] = ninep_serve_walkattr,
 		[NINEP_TSESSION] = ninep_serve_session,

@@ -11,6 +11,7 @@
  */
 #pragma once
 
+#include "libos/ninep/head.h"
 #include "libos/ninep/link.h"
 
 #define NINEP_NAME_MAX 255
@@ -74,14 +75,6 @@ struct ninep_file {
 	void *open;   /* the handlers', from open to close */
 };
 
-struct ninep_attr {
-	uint32_t mode, uid, gid, version;
-	uint64_t path, nlink, size, mtime, mtime_nsec;
-	uint64_t atime, atime_nsec, ctime, ctime_nsec; /* ctime 0: both are as mtime */
-	uint64_t rdev;
-	uint64_t used; /* bytes that it takes; of a file with holes less than its size. 0: as many as its size */
-};
-
 struct ninep_space {
 	uint64_t blocks, free, files, files_free;
 	uint32_t type, block; /* bytes */
@@ -106,6 +99,18 @@ struct ninep_ring {
 	uint64_t ticket; /* for the memory */
 	uint32_t serial; /* who it is there; never 0, and never used again */
 	bool direct;     /* its notification was taken: others wake it by that */
+};
+
+/* How a file is to be mapped: Tmap's. */
+#define NINEP_MAP_READ 1u
+#define NINEP_MAP_WRITE 2u
+#define NINEP_MAP_HEAD 4u   /* not its bytes but its head: head.h */
+#define NINEP_MAP_TREE 8u   /* of any file: the head of its tree */
+#define NINEP_MAP_STORE 16u /* to write, and to mark that; with NINEP_MAP_HEAD: the marks */
+
+struct ninep_mapping {
+	uint64_t ticket; /* for a frame; 0: that is beyond the end */
+	uint64_t size;   /* of the file */
 };
 
 /* All may be NULL. They return 0 or an error. */
@@ -136,7 +141,8 @@ struct ninep_handlers {
 	unsigned (*remove)(const struct ninep_file *dir, struct ninep_text name, bool directory);
 	unsigned (*rename)(const struct ninep_file *dir, struct ninep_text name, const struct ninep_file *newdir,
 			   struct ninep_text newname);
-	unsigned (*readlink)(const struct ninep_file *f, char *into, uint32_t *length);
+	/* NINEP_TARGET_MAX bytes at most. */
+	unsigned (*readlink)(struct ninep_call *c, const struct ninep_file *f, char *into, uint32_t *length);
 	/* `valid` (Tsetattr's bits) says which of a's mode, uid, gid, size, mtime are to be set. */
 	unsigned (*setattr)(const struct ninep_file *f, uint32_t valid, const struct ninep_attr *a);
 	unsigned (*sync)(const struct ninep_file *f);
@@ -159,6 +165,14 @@ struct ninep_handlers {
 	void (*poke)(const struct ninep_file *f, uint64_t sleepers);
 	/* A fid that was open is closed. */
 	void (*left)(const struct ninep_connection *n, const struct ninep_file *f, uint32_t fid);
+	/*
+	 * Memory with the bytes of an open file: a ticket for the frame of 1 << NINEP_EXTENT_BITS bytes, at a multiple
+	 * of that, in which the one at `offset` is. What `how` asks for the fid may do.
+	 */
+	unsigned (*map)(struct ninep_call *c, const struct ninep_file *f, uint64_t offset, uint32_t how,
+			struct ninep_mapping *out);
+	/* ... what was stored there is as lasting as what was written. Without it Tfsync calls `sync`. */
+	unsigned (*settle)(struct ninep_call *c, const struct ninep_file *f, uint64_t offset, uint64_t count);
 	/* Which of NINEP_APPEND and NINEP_NONBLOCK an open file has from now on. */
 	unsigned (*flags)(struct ninep_file *f, uint32_t flags);
 	unsigned (*space)(const struct ninep_file *f, struct ninep_space *s);

@@ -13,6 +13,7 @@
 
 #include "libos/posix/errno.h"
 #include "libos/posix/fd.h"
+#include "libos/posix/kept.h"
 #include "libos/posix/place.h"
 
 /* A directory where something is to be changed, with the name of it. */
@@ -122,8 +123,10 @@ int mkfifo(const char *path, mode_t mode) { return mkfifoat(AT_FDCWD, path, mode
 static int remove_at(int at, const char *path, bool directory)
 {
 	struct change c;
-	int error = change_begin(&c, at, path);
+	int error;
 
+	kept_clear();
+	error = change_begin(&c, at, path);
 	if (error) {
 		if (error == EROFS && !exists(at, path))
 			error = ENOENT;
@@ -215,8 +218,10 @@ int renameat(int at, const char *path, int newat, const char *newpath)
 	struct change from, to;
 	struct ninep_client *c;
 	uint32_t back;
-	int error = two_parents(at, path, newat, newpath, &from, &to);
+	int error;
 
+	kept_clear();
+	error = two_parents(at, path, newat, newpath, &from, &to);
 	if (error)
 		return errno_fail(error);
 	error = slash_checked(at, path, from.dir || to.dir);

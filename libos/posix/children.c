@@ -28,8 +28,9 @@ struct child {
 	struct child *next;
 	struct program program;
 	pid_t number, group;
-	bool unwatched; /* it has become another process, which is to be watched */
-	bool known;     /* to the program: its start has returned */
+	bool known;    /* to the program: its start has returned, and it may be waited for */
+	unsigned said; /* bits: enum child_word */
+	int refused;   /* why it has taken nothing */
 	bool ended;
 	bool changed; /* stopped, or goes on, and nobody has been told */
 	int status;   /* as wait gives it, of both */
@@ -102,32 +103,48 @@ static bool change(uint64_t pid, bool ended, int status)
 	return c != NULL;
 }
 
-static void watch_again(uint64_t unused);
-
-/* It goes on as another process. Who waits for children sees to that if the errand thread is at something else. */
+/* It goes on as another process, and is watched as that. */
 static void replaced(uint64_t pid, uint64_t by)
 {
 	wait_lock(&waiting);
 	for (struct child *c = children; c; c = c->next)
-		if (c->program.pid == pid && !c->ended) {
+		if (c->program.pid == pid && !c->ended)
 			c->program.pid = by;
-			c->unwatched = true;
-		}
 	wait_unlock(&waiting);
-	if (!errand_raise(watch_again, 0))
-		while (thread_wake(&waiting))
-			;
+}
+
+static void refused(uint64_t pid, int error)
+{
+	wait_lock(&waiting);
+	for (struct child *c = children; c; c = c->next)
+		if (c->program.pid == pid)
+			c->refused = error;
+	wait_unlock(&waiting);
 }
 
 /* With number 0: all of that core. */
 static void gone(struct mon_watcher *w, uint64_t pid, unsigned cause, uint64_t status)
 {
 	(void)w;
-	if (cause == MON_EXITED && status & EXIT_REPLACED) {
-		replaced(pid, status & ~EXIT_REPLACED);
+	if (cause == MON_EXITED && status & MON_REPLACED) {
+		replaced(pid, status & ~MON_REPLACED);
 		return;
 	}
+	if (cause == MON_EXITED && status & EXIT_UNBORN)
+		refused(pid, (int)(status & 0xff));
 	while (change(pid, true, status_of(cause, status)) && !(uint32_t)pid)
+		;
+}
+
+static void begun(struct mon_watcher *w, uint64_t pid, uint32_t word)
+{
+	(void)w;
+	wait_lock(&waiting);
+	for (struct child *c = children; c; c = c->next)
+		if (c->program.pid == pid)
+			c->said |= 1u << word % 32;
+	wait_unlock(&waiting);
+	while (thread_wake(&waiting))
 		;
 }
 
@@ -139,29 +156,38 @@ static void state(struct mon_watcher *w, uint64_t pid, unsigned signal)
 
 /* --- the table ------------------------------------------------------------------------------------ */
 
-/* Takes it out; NULL: it is not there. In disabled mode. */
-static struct child *take(uint64_t pid)
+/* In disabled mode. By its number: it may become another process, with another pid. */
+static struct child *of_number(pid_t number)
 {
-	struct child **at = &children, *c;
+	struct child *c = children;
 
-	while (*at && (*at)->program.pid != pid)
+	while (c && c->number != number)
+		c = c->next;
+	return c;
+}
+
+/* Takes it out. In disabled mode. */
+static struct child *take(struct child *c)
+{
+	struct child **at = &children;
+
+	while (*at && *at != c)
 		at = &(*at)->next;
-	c = *at;
-	if (c)
+	if (*at)
 		*at = c->next;
 	return c;
 }
 
-void child_known(uint64_t pid)
+void child_known(pid_t number)
 {
-	struct child copy = { 0 };
+	struct child copy = { 0 }, *c;
 
 	table_lock();
-	for (struct child *c = children; c; c = c->next)
-		if (c->program.pid == pid) {
-			c->known = true;
-			copy = *c;
-		}
+	c = of_number(number);
+	if (c) {
+		c->known = true;
+		copy = *c;
+	}
 	wait_unlock(&waiting);
 	/* It may have been quicker. */
 	if (copy.ended)
@@ -169,58 +195,35 @@ void child_known(uint64_t pid)
 	dispatcher_enable();
 }
 
-void child_drop(uint64_t pid)
+void child_drop(pid_t number)
 {
 	struct child *c;
 
 	table_lock();
-	c = take(pid);
+	c = take(of_number(number));
 	table_unlock();
 	free(c);
 }
 
-/* Ended before it was watched: its monitor knows how. */
-static void ended_before(uint64_t pid)
-{
-	unsigned cause = MON_KILLED;
-	uint64_t status = 0;
-
-	mon_wait(pid, &cause, &status);
-	dispatcher_disable();
-	gone(NULL, pid, cause, status);
-	dispatcher_enable();
-}
-
+/* What has ended before it was watched its monitor tells how; if as another process, that is watched. */
 static err_t watch(uint64_t pid)
 {
-	err_t err = mon_watch(pid);
+	unsigned cause;
+	uint64_t status;
+	err_t err;
 
-	if (err != ERR_NO_PROCESS)
-		return err;
-	ended_before(pid);
-	return ERR_OK;
-}
-
-/* The children that have become others: the monitors do not know yet whom to tell of those. */
-static void watch_again(uint64_t unused)
-{
-	struct child *c;
-	uint64_t pid;
-
-	(void)unused;
-	do {
-		table_lock();
-		c = children;
-		while (c && !c->unwatched)
-			c = c->next;
-		if (c) {
-			c->unwatched = false;
-			pid = c->program.pid;
-		}
-		table_unlock();
-		if (c && watch(pid))
-			ended_before(pid);
-	} while (c);
+	while ((err = mon_watch(pid)) == ERR_NO_PROCESS) {
+		cause = MON_KILLED;
+		status = 0;
+		mon_wait(pid, &cause, &status);
+		dispatcher_disable();
+		gone(NULL, pid, cause, status);
+		dispatcher_enable();
+		if (cause != MON_EXITED || !(status & MON_REPLACED))
+			return ERR_OK;
+		pid = status & ~MON_REPLACED;
+	}
+	return err;
 }
 
 static err_t enter(struct child *c)
@@ -230,6 +233,7 @@ static err_t enter(struct child *c)
 	if (!watcher.gone) {
 		watcher.gone = gone;
 		watcher.state = state;
+		watcher.begun = begun;
 		mon_watcher_add(&watcher);
 	}
 	table_lock();
@@ -239,7 +243,7 @@ static err_t enter(struct child *c)
 	return watch(pid);
 }
 
-err_t child_add(const struct program *p)
+err_t child_add(const struct program *p, pid_t group)
 {
 	struct child *c = calloc(1, sizeof *c);
 	err_t err;
@@ -248,23 +252,37 @@ err_t child_add(const struct program *p)
 		return ERR_NO_MEMORY;
 	c->program = *p;
 	c->number = process_number(p->id, p->pid);
-	c->group = getpgrp();
+	c->group = group;
 	err = enter(c);
 	if (err)
-		child_drop(p->pid);
+		child_drop(process_number(p->id, p->pid));
 	return err;
 }
 
-bool child_ended(uint64_t pid)
+bool child_ended(pid_t number)
 {
-	bool ended = true;
+	const struct child *c;
+	bool ended;
 
 	table_lock();
-	for (struct child *c = children; c; c = c->next)
-		if (c->program.pid == pid)
-			ended = c->ended;
+	c = of_number(number);
+	ended = !c || c->ended;
 	table_unlock();
 	return ended;
+}
+
+int child_await(pid_t number, enum child_word word)
+{
+	const struct child *c;
+	int error = ECHILD;
+
+	table_lock();
+	while ((c = of_number(number)) && !(c->said >> word & 1) && !c->ended)
+		wait_in(&waiting, 0, 0);
+	if (c)
+		error = c->said >> word & 1 ? 0 : c->refused ? c->refused : ECHILD;
+	table_unlock();
+	return error;
 }
 
 /* --- waiting ---------------------------------------------------------------------------------------- */
@@ -295,8 +313,10 @@ static pid_t look(pid_t which, pid_t own_group, int options, int *status, struct
 		if (!meant(c, which, own_group))
 			continue;
 		any = true;
+		if (!c->known)
+			continue;
 		if (c->ended && signal_children_forgotten()) {
-			*gone_one = take(c->program.pid);
+			*gone_one = take(c);
 			return FORGOTTEN;
 		}
 		if (!worth_telling(c, options))
@@ -304,7 +324,7 @@ static pid_t look(pid_t which, pid_t own_group, int options, int *status, struct
 		*status = c->status;
 		if (!(options & WNOWAIT)) {
 			c->changed = false;
-			*gone_one = c->ended ? take(c->program.pid) : NULL;
+			*gone_one = c->ended ? take(c) : NULL;
 		}
 		return c->number;
 	}
@@ -317,13 +337,11 @@ static pid_t await_one(pid_t which, int options, int *status)
 	struct child *gone_one = NULL;
 	pid_t own_group = which ? 0 : getpgrp(), found;
 
-	watch_again(0);
 	table_lock();
 	while (!(found = look(which, own_group, options, status, &gone_one)) && !(options & WNOHANG)) {
 		bool woken = wait_in(&waiting, 0, INTERRUPTED_ANY), broken;
 
 		dispatcher_enable();
-		watch_again(0);
 		pthread_cancel_point();
 		broken = !woken && signal_checkpoint();
 		table_lock();

@@ -13,21 +13,25 @@
 /* An exit status as mon_exit has it: that of _exit, or this and a signal that ended the process. */
 #define EXIT_SIGNAL (UINT64_C(1) << 32)
 
-/* ... or this and the pid of the one that has taken its place. */
-#define EXIT_REPLACED (UINT64_C(1) << 63)
+/* ... or this and the errno for which it took nothing of what it was to inherit. */
+#define EXIT_UNBORN (UINT64_C(1) << 34)
 
 struct inherit;
 
-/* A child from now on; it may have ended already. ERR_NO_MEMORY, ERR_WATCHERS. */
-err_t child_add(const struct program *p);
+/* A child from now on, of a group; it may have ended already. ERR_NO_MEMORY, ERR_WATCHERS. */
+err_t child_add(const struct program *p, pid_t group);
+/* What a child says by mon_begun: it has taken what it inherits; a fork's, that it has copied what it copies. */
+enum child_word { CHILD_BEGUN, CHILD_COPIED };
+/* Waits till it has said that; an errno. ECHILD: it was ended before. */
+int child_await(pid_t number, enum child_word word);
 /* The program knows of it now: its end is told by SIGCHLD. */
-void child_known(uint64_t pid);
+void child_known(pid_t number);
 /* A child that lives, by its number. */
 bool child_find(pid_t number, struct program *out);
 void child_group_set(pid_t number, pid_t group);
 /* It is none, and never was. */
-void child_drop(uint64_t pid);
-bool child_ended(uint64_t pid);
+void child_drop(pid_t number);
+bool child_ended(pid_t number);
 /* The number of the process that started this one; 0: none. */
 void parent_set(pid_t number);
 pid_t parent_get(void);

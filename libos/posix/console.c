@@ -12,8 +12,10 @@
 #include "libos/core/dispatcher.h"
 #include "libos/fabric/fabric.h"
 #include "libos/fabric/metal.h"
+#include "libos/posix/background.h"
 #include "libos/posix/console.h"
 #include "libos/posix/interrupt.h"
+#include "libos/posix/process.h"
 #include "libos/thread/thread.h"
 #include "libos/x86/context.h"
 #include "services/console/proto.h"
@@ -228,18 +230,29 @@ static err_t state_ask(const struct urpc_message *request, struct console_state 
 	return err;
 }
 
-err_t console_state_get(struct console_state *out)
+static err_t place_ask(unsigned op, uint32_t foreground, struct console_state *out)
 {
-	const struct urpc_message m = { .word = { console_header(CONSOLE_GET, 0) } };
+	struct urpc_message m = { .word = { console_header(op, 0), 0, 0, foreground } };
+	struct mon_relation r;
 	err_t err;
 
+	if (!group_own(&r)) {
+		m.word[1] = r.group;
+		m.word[2] = r.session;
+	}
 	mutex_lock(&receive_lock);
 	err = state_ask(&m, out);
 	if (!err)
-		out->waiting += (uint32_t)(input.length - input.taken);
+		out->waiting = (uint16_t)(out->waiting + input.length - input.taken);
 	mutex_unlock(&receive_lock);
+	if (!err)
+		background_modes(out->lflag);
 	return err;
 }
+
+err_t console_state_get(struct console_state *out) { return place_ask(CONSOLE_GET, 0, out); }
+
+err_t console_control(uint32_t group, struct console_state *out) { return place_ask(CONSOLE_CONTROL, group, out); }
 
 err_t console_state_set(const struct console_state *to, unsigned set)
 {

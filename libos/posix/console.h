@@ -23,6 +23,11 @@ err_t console_keys(char *to, size_t size, size_t *got, bool now, unsigned tenths
 /* What the terminal is like, for all programs; *waiting: keys that a read would get. */
 struct console_state;
 err_t console_state_get(struct console_state *out);
+/*
+ * The terminal is to be our session's, with that group in the foreground unless it is 0; *out: whether it is
+ * (CONSOLE_CONTROLS).
+ */
+err_t console_control(uint32_t group, struct console_state *out);
 /* Of what bits of `set` name (enum console_set). */
 err_t console_state_set(const struct console_state *to, unsigned set);
 /* Lends the input to a process and its group, until that process ends or we read again. */

@@ -198,12 +198,13 @@ static int server_list(DIR *d, const struct ns_source *s, const char *path, bool
 
 static int own_list(DIR *d, const char *tree, const char *path, bool once)
 {
+	char room[LOCAL_NAME];
 	const char *name;
 	uint64_t number;
 	mode_t mode;
 	int error = *path ? ENOENT : 0;
 
-	for (unsigned i = 0; !error && local_entry(tree, i, &name, &number, &mode); i++)
+	for (unsigned i = 0; !error && local_entry(tree, i, room, &name, &number, &mode); i++)
 		if (!(once && has_name(d, name)))
 			error = entry_add(d, name, number, S_ISREG(mode) ? DT_REG : DT_CHR);
 	return error;

@@ -13,6 +13,7 @@
 
 #include "libos/posix/errno.h"
 #include "libos/posix/fd.h"
+#include "libos/posix/kept.h"
 #include "libos/posix/open_file.h"
 #include "libos/posix/signals.h"
 
@@ -159,7 +160,7 @@ static int file_lock(struct open_file *f, int command, struct flock *l)
 		return lock_tell(f, l, &lock);
 	if ((l->l_type == F_RDLCK && access == O_WRONLY) || (l->l_type == F_WRLCK && access == O_RDONLY))
 		return EBADF;
-	f->ninep.locked = true;
+	kept_end();
 	lock.flags = command == F_SETLKW ? NINEP_LOCK_BLOCK : 0;
 	return command == F_SETLKW ? lock_wait(f, &lock) : lock_take(f, &lock);
 }

@@ -5,6 +5,7 @@
  * under its user. Files are closed without it: that may take long.
  */
 #include "libos/posix/about.h"
+#include "libos/posix/kept.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -53,6 +54,8 @@ void file_drop(struct open_file *f)
 	last = !--f->references;
 	mutex_unlock(&table.lock);
 	if (!last)
+		return;
+	if (kept_close(f))
 		return;
 	if (f->ops->close)
 		f->ops->close(f);
@@ -230,6 +233,18 @@ int fd_limit_set(unsigned limit)
 		return EINVAL;
 	table.limit = limit;
 	return 0;
+}
+
+bool fd_is_default(void)
+{
+	bool same = true;
+
+	mutex_lock(&table.lock);
+	for (int fd = 0; fd < table.room && same; fd++)
+		same = table.at[fd].file == (fd < 3 ? &console : NULL) && !table.at[fd].cloexec;
+	same = same && console.flags == O_RDWR;
+	mutex_unlock(&table.lock);
+	return same;
 }
 
 int fd_next(int least, struct open_file **f, bool *cloexec)

@@ -28,7 +28,7 @@ struct open_file;
 
 /* What a kind of file can do. NULL: not that, and then the call gives what is said there. */
 struct open_file_ops {
-	const char *kind; /* in packed descriptions */
+	const char *kind; /* as /proc shows it */
 	bool stream;      /* has no offset: lseek gives ESPIPE, read and write get FILE_HERE */
 	/* Up to `bytes` from `offset`; *done 0: the end. May block, and then give EINTR (interrupt.h). EINVAL */
 	int (*read)(struct open_file *f, void *to, size_t bytes, uint64_t offset, size_t *done);
@@ -42,12 +42,12 @@ struct open_file_ops {
 	/* Which of poll's events hold. NULL: it never blocks. */
 	int (*ready)(struct open_file *f, short events, short *now);
 	/*
-	 * For a child: writes, without blanks, what it needs besides path and flags to have this very file, and
-	 * prepares the file for being shared. EOPNOTSUPP, or NULL: it is to open the path.
+	 * For a child: writes what it needs besides path and flags to have this very file, and prepares the file for
+	 * being shared. EOPNOTSUPP, or NULL: it is to open the path.
 	 */
-	int (*pack)(struct open_file *f, char *text, size_t room);
+	int (*pack)(struct open_file *f, void *state, size_t room, size_t *bytes);
 	/* In the child: makes it. */
-	int (*unpack)(const char *text, int flags, const char *path, struct open_file **out);
+	int (*unpack)(const void *state, size_t bytes, int flags, const char *path, struct open_file **out);
 	/* The last reference has gone. f itself is freed by the caller. */
 	void (*close)(struct open_file *f);
 };
@@ -67,9 +67,14 @@ struct open_file {
 			uint32_t fid;
 			bool blocks; /* a synthetic file: an answer may be long in coming */
 			bool shared; /* others have it too: the server keeps the offset */
-			bool locked; /* it may have locks, which go when it is closed */
-			bool ring;   /* a pipe in memory that its users share: pipe_ring.h */
+			bool kept;   /* it was, as its head and the namespace were then: kept.h */
+			uint32_t turn;
+			uint64_t names;
+			bool ring;            /* a pipe in memory that its users share: pipe_ring.h */
+			uint8_t reads, looks; /* window.h's, and the end of what was written */
+			uint64_t written;
 			struct pipe_user *user;
+			struct window *window; /* NULL: there is none */
 		} ninep;
 		struct {
 			const uint8_t *data;
@@ -100,6 +105,12 @@ void file_hold(struct open_file *f);
 /* Gives a reference back; closes the file with the last one. */
 void file_drop(struct open_file *f);
 
+/*
+ * Is some of that memory such as a server may take away at any time? It is not touched in the midst of a request.
+ * NULL: there is none.
+ */
+extern bool (*file_memory_foreign)(vaddr_t va, uint64_t bytes);
+
 /* The file of a descriptor, held. NULL, and errno EBADF. */
 struct open_file *fd_get(int fd);
 /* Likewise, to read from or write to: O_RDONLY, O_WRONLY. EBADF if it was not opened for that. */
@@ -127,16 +138,18 @@ int fd_limit_set(unsigned limit);
 
 /* --- for children ---------------------------------------------------------------------------------- */
 
+/* As every process has them that was told of none: the console at 0, 1 and 2. */
+bool fd_is_default(void);
 /*
- * A text, a line a descriptor, that fd_unpack makes the same descriptors of in another process; with `exec`
- * without those that have FD_CLOEXEC. To be freed. NULL and errno. A text is for one process: ask again for
- * another.
+ * To the section: what fd_unpack makes the same descriptors of in another process; with `exec` without those that
+ * have FD_CLOEXEC. It is for one process: ask again for another.
  */
-char *fd_pack(bool exec);
+struct inherit;
+void fd_pack(struct inherit *i, bool exec);
 /* For the one that packed it, when there is no child after all: what was prepared for it does not keep files open. */
-void fd_pack_undo(const char *text);
-/* In a process that has no table yet. What cannot be opened any more is left out. ENOMEM, EINVAL. */
-int fd_unpack(const char *text);
+void fd_pack_undo(const char *data, size_t bytes);
+/* In a process that has opened nothing. What cannot be opened any more is left out. ENOMEM, EINVAL. */
+int fd_unpack(const char *data, size_t bytes);
 
 /* --- the kinds ---------------------------------------------------------------------------------------- */
 

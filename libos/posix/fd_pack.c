@@ -1,69 +1,39 @@
 /*
- * Descriptors for children: a line for each,
+ * Descriptors for children: a record for each, with its state and its path behind it.
  *
- *     FD CLOEXEC KIND FLAGS OFFSET STATE PATH
- *     FD CLOEXEC = OTHER
- *
- * the second form for one whose file another has, too. STATE is the kind's (open_file_ops.pack), "-" if it has
- * none: then the path is opened. In STATE and PATH blanks, line ends and "%" are written %XX.
+ * One whose file an earlier one has, too, says so and no more. The state is the kind's (open_file_ops.pack); where
+ * there is none the path is opened. Three that are the console, as they are at the beginning, are not told of.
  */
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "libos/posix/fd.h"
+#include "libos/posix/inherit.h"
 #include "libos/posix/open_file.h"
 
 #define STATE_MAX 400
-#define LINE_MAX_BYTES (3 * FILE_PATH_MAX + STATE_MAX + 100)
 
-struct text {
-	char *at;
-	size_t length, room;
+struct packed {
+	int32_t fd, same; /* `same`: the earlier one, or -1 */
+	int32_t flags;
+	uint8_t kind, cloexec;
+	uint16_t state_bytes, path_bytes; /* 0: there is none; the path with its NUL */
+	uint64_t offset;
 };
 
-static bool text_room(struct text *t, size_t more)
+static const struct open_file_ops *const kinds[] = { &file_console_ops, &file_boot_ops, &file_ninep_ops,
+						     &file_dir_ops };
+#define KINDS (sizeof(kinds) / sizeof(*kinds))
+
+static unsigned kind_of(const struct open_file_ops *ops)
 {
-	size_t room = t->room ? t->room : 512;
-	char *at;
+	unsigned kind = 0;
 
-	while (room < t->length + more)
-		room *= 2;
-	at = room > t->room ? realloc(t->at, room) : t->at;
-	if (!at)
-		return false;
-	t->at = at;
-	t->room = room;
-	return true;
-}
-
-static void escape(char *to, const char *from)
-{
-	for (; *from; from++)
-		if ((unsigned char)*from <= ' ' || *from == '%')
-			to += sprintf(to, "%%%02X", (unsigned char)*from);
-		else
-			*to++ = *from;
-	*to = 0;
-}
-
-static void unescape(char *text)
-{
-	char *to = text;
-	unsigned byte;
-
-	for (; *text; text++)
-		if (*text == '%' && sscanf(text + 1, "%2X", &byte) == 1) {
-			*to++ = (char)byte;
-			text += 2;
-		} else {
-			*to++ = *text;
-		}
-	*to = 0;
+	while (kind < KINDS && kinds[kind] != ops)
+		kind++;
+	return kind;
 }
 
 /* --- in the parent ------------------------------------------------------------------------------------------ */
@@ -83,142 +53,126 @@ static int same_file(const struct open_file *f, int below, bool exec)
 	return -1;
 }
 
-static int line_put(struct text *t, int fd, struct open_file *f, bool cloexec, bool exec)
+static void put(struct inherit *i, int fd, struct open_file *f, bool cloexec, bool exec)
 {
-	int other = same_file(f, fd, exec);
-	char state[STATE_MAX] = "-";
+	struct packed p = { .fd = fd,
+			    .same = same_file(f, fd, exec),
+			    .flags = f->flags,
+			    .kind = (uint8_t)kind_of(f->ops),
+			    .cloexec = cloexec };
+	char state[STATE_MAX];
+	size_t bytes = 0;
 
-	if (!text_room(t, LINE_MAX_BYTES))
-		return ENOMEM;
-	if (other >= 0) {
-		t->length += (size_t)sprintf(t->at + t->length, "%d %d = %d\n", fd, cloexec, other);
-		return 0;
+	if (p.same < 0) {
+		if (f->ops->pack && f->ops->pack(f, state, sizeof(state), &bytes))
+			bytes = 0;
+		p.offset = f->offset;
+		p.state_bytes = (uint16_t)bytes;
+		p.path_bytes = f->path ? (uint16_t)(strlen(f->path) + 1) : 0;
 	}
-	if (f->ops->pack && f->ops->pack(f, state, sizeof(state)))
-		strcpy(state, "-");
-	t->length += (size_t)sprintf(t->at + t->length, "%d %d %s %d %" PRIu64 " %s ", fd, cloexec, f->ops->kind,
-				     f->flags, f->offset, state);
-	escape(t->at + t->length, f->path ? f->path : "-");
-	t->length += strlen(t->at + t->length);
-	t->at[t->length++] = '\n';
-	t->at[t->length] = 0;
-	return 0;
+	inherit_add(i, &p, sizeof(p));
+	inherit_add(i, state, p.state_bytes);
+	inherit_add(i, f->path, p.path_bytes);
 }
 
-char *fd_pack(bool exec)
+void fd_pack(struct inherit *i, bool exec)
 {
-	struct text t = { 0 };
 	struct open_file *f;
 	bool cloexec;
-	int error = text_room(&t, 1) ? 0 : ENOMEM;
 
-	if (!error)
-		*t.at = 0;
-	for (int fd = 0; !error && (fd = fd_next(fd, &f, &cloexec)) >= 0; fd++) {
+	if (fd_is_default())
+		return;
+	for (int fd = 0; !i->error && (fd = fd_next(fd, &f, &cloexec)) >= 0; fd++) {
 		if (!(exec && cloexec))
-			error = line_put(&t, fd, f, cloexec, exec);
+			put(i, fd, f, cloexec, exec);
 		file_drop(f);
 	}
-	if (!error)
-		return t.at;
-	free(t.at);
-	errno = error;
-	return NULL;
+	/* None at all is something else than nothing said. */
+	inherit_add(i, &(struct packed){ .fd = -1 }, sizeof(struct packed));
 }
 
 /* --- in the child --------------------------------------------------------------------------------------------- */
 
-static const struct open_file_ops *kind_of(const char *name)
-{
-	static const struct open_file_ops *const kinds[] = { &file_console_ops, &file_boot_ops, &file_ninep_ops,
-							     &file_dir_ops };
+struct taken {
+	struct packed p;
+	const char *state, *path;
+};
 
-	for (unsigned i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
-		if (strcmp(kinds[i]->kind, name) == 0)
-			return kinds[i];
-	return NULL;
+/* The record at *at, which is moved on; false: there is no whole one. */
+static bool take(const char *data, size_t bytes, size_t *at, struct taken *out)
+{
+	struct packed *p = &out->p;
+
+	if (bytes - *at < sizeof(*p))
+		return false;
+	memcpy(p, data + *at, sizeof(*p));
+	*at += sizeof(*p);
+	if (bytes - *at < (size_t)p->state_bytes + p->path_bytes || p->kind >= KINDS)
+		return false;
+	out->state = data + *at;
+	out->path = p->path_bytes ? out->state + p->state_bytes : NULL;
+	*at += (size_t)p->state_bytes + p->path_bytes;
+	return !p->path_bytes || !data[*at - 1];
 }
 
 /* What was opened once is opened as it was, but not made or emptied again. */
-static int file_again(const struct open_file_ops *ops, const char *state, int flags, uint64_t offset, const char *path,
-		      struct open_file **out)
+static int file_again(const struct taken *t, struct open_file **out)
 {
+	const struct open_file_ops *ops = kinds[t->p.kind];
 	int error;
 
-	if (ops->unpack && strcmp(state, "-") != 0)
-		return ops->unpack(state, flags, path, out);
+	if (ops->unpack && t->p.state_bytes)
+		return ops->unpack(t->state, t->p.state_bytes, t->p.flags, t->path, out);
 	if (ops->stream)
-		return file_make(ops, flags, path, out);
-	error = file_open(AT_FDCWD, path, flags, 0, out);
+		return file_make(ops, t->p.flags, t->path, out);
+	error = t->path ? file_open(AT_FDCWD, t->path, t->p.flags, 0, out) : EINVAL;
 	if (!error)
-		(*out)->offset = offset;
+		(*out)->offset = t->p.offset;
 	return error;
 }
 
-static int line_take(char *line)
+static int descriptor_make(const struct taken *t)
 {
-	char *rest = line, *word[7];
-	const struct open_file_ops *ops;
 	struct open_file *f;
-	unsigned words = 0;
-	int fd, error;
+	int error = 0;
 
-	while (words < 7 && (word[words] = strtok_r(rest, " ", &rest)))
-		words++;
-	if (words != 4 && words != 7)
-		return EINVAL;
-	fd = atoi(word[0]);
-	if (words == 4) {
-		f = fd_get(atoi(word[3]));
-		return f && fd_put(fd, f, atoi(word[1])) < 0 ? errno : 0;
-	}
-	ops = kind_of(word[2]);
-	if (!ops)
-		return EINVAL;
-	unescape(word[5]);
-	unescape(word[6]);
-	error = file_again(ops, word[5], atoi(word[3]), strtoull(word[4], NULL, 10), word[6], &f);
+	if (t->p.same >= 0)
+		f = fd_get(t->p.same);
+	else
+		error = file_again(t, &f);
 	if (error)
 		return error == ENOMEM ? error : 0; /* it cannot be had any more */
-	return fd_put(fd, f, atoi(word[1])) < 0 ? errno : 0;
+	return f && fd_put(t->p.fd, f, t->p.cloexec) < 0 ? errno : 0;
 }
 
-int fd_unpack(const char *text)
+int fd_unpack(const char *data, size_t bytes)
 {
-	char *copy = strdup(text), *rest = copy, *line;
-	int error = copy ? 0 : ENOMEM;
+	struct taken t;
+	int error = 0;
 
-	if (!error)
-		fd_close_from(0);
-	while (!error && (line = strtok_r(rest, "\n", &rest)))
-		error = line_take(line);
-	free(copy);
+	if (!bytes)
+		return 0;
+	fd_close_from(0);
+	for (size_t at = 0; at < bytes && !error;) {
+		if (!take(data, bytes, &at, &t))
+			return EINVAL;
+		if (t.p.fd >= 0)
+			error = descriptor_make(&t);
+	}
 	return error;
 }
 
 /* Takes what the child would have taken. */
-static void line_undo(char *line)
+void fd_pack_undo(const char *data, size_t bytes)
 {
-	char *rest = line, *word[7];
-	const struct open_file_ops *ops;
 	struct open_file *f;
-	unsigned words = 0;
+	struct taken t;
 
-	while (words < 7 && (word[words] = strtok_r(rest, " ", &rest)))
-		words++;
-	ops = words == 7 ? kind_of(word[2]) : NULL;
-	if (!ops || !ops->unpack || strcmp(word[5], "-") == 0)
-		return;
-	unescape(word[5]);
-	if (!ops->unpack(word[5], O_RDONLY, NULL, &f))
-		file_drop(f);
-}
+	for (size_t at = 0; at < bytes && take(data, bytes, &at, &t);) {
+		const struct open_file_ops *ops = kinds[t.p.kind];
 
-void fd_pack_undo(const char *text)
-{
-	char *copy = strdup(text), *rest = copy, *line;
-
-	while (copy && (line = strtok_r(rest, "\n", &rest)))
-		line_undo(line);
-	free(copy);
+		if (t.p.fd >= 0 && ops->unpack && t.p.state_bytes &&
+		    !ops->unpack(t.state, t.p.state_bytes, O_RDONLY, NULL, &f))
+			file_drop(f);
+	}
 }

@@ -14,9 +14,11 @@
 
 #include "libos/posix/fd.h"
 #include "libos/posix/file_server.h"
+#include "libos/posix/kept.h"
 #include "libos/posix/open_file.h"
 #include "libos/posix/pipe_ring.h"
 #include "libos/posix/place.h"
+#include "libos/posix/window.h"
 
 #define LINUX_APPEND 02000u
 #define LINUX_NONBLOCK 04000u
@@ -78,6 +80,8 @@ static int ninep_file_read(struct open_file *f, void *to, size_t bytes, uint64_t
 
 	if (f->ninep.ring)
 		return pipe_ring_read(f, to, bytes, done);
+	if (!f->ninep.blocks && offset != FILE_HERE && window_read(f, to, bytes, offset, done))
+		return 0;
 	*done = 0;
 	c = file_enter(f, &back);
 	if (!c)
@@ -115,6 +119,9 @@ static int ninep_file_write(struct open_file *f, const void *from, size_t bytes,
 
 	if (f->ninep.ring)
 		return pipe_ring_write(f, from, bytes, done);
+	*done = bytes;
+	if (!f->ninep.blocks && offset != FILE_HERE && window_write(f, from, bytes, offset))
+		return 0;
 	*done = 0;
 	c = file_enter(f, &back);
 	if (!c)
@@ -126,24 +133,36 @@ static int ninep_file_write(struct open_file *f, const void *from, size_t bytes,
 
 /* --- the rest ------------------------------------------------------------------------------------------------- */
 
+/* As in place_stat: nothing of the caller's is touched in the midst of it. */
 static int ninep_file_stat(struct open_file *f, struct stat *out)
 {
+	struct ninep_attr told;
+	struct stat st;
 	uint32_t back;
 	unsigned error;
 
+	if (!f->ninep.blocks && window_attr(f, &told)) {
+		ninep_stat_told(f->ninep.server, &told, out);
+		return 0;
+	}
 	if (!file_enter(f, &back))
 		return EIO;
-	error = ninep_stat_of(f->ninep.server, f->ninep.fid, out);
+	error = ninep_stat_of(f->ninep.server, f->ninep.fid, &st);
 	file_leave(f, back);
+	if (!error)
+		*out = st;
 	return errno_from_ninep(error);
 }
 
 static int ninep_file_sync(struct open_file *f)
 {
 	uint32_t back;
-	struct ninep_client *c = file_enter(f, &back);
+	struct ninep_client *c;
 	unsigned error;
 
+	if (f->ninep.ring || S_ISFIFO(f->mode))
+		return EINVAL;
+	c = file_enter(f, &back);
 	if (!c)
 		return EIO;
 	error = ninep_fsync(c, f->ninep.fid);
@@ -157,11 +176,12 @@ static void ninep_file_close(struct open_file *f)
 	struct ninep_client *c;
 
 	pipe_ring_leave(f);
+	window_close(f);
 	c = file_enter(f, &back);
 	if (!c)
 		return;
-	/* Others may wait for what goes with it. */
-	if (f->ninep.blocks || f->ninep.locked)
+	/* Others may wait for what goes with it: locks, too, that were taken by another of its descriptors. */
+	if (f->ninep.blocks || kept_has_ended())
 		(void)ninep_clunk(c, f->ninep.fid);
 	else
 		ninep_drop(c, f->ninep.fid);
@@ -206,54 +226,61 @@ int file_ninep_flags(struct open_file *f, int flags)
 	return error == NINEP_EOPNOTSUPP ? 0 : errno_from_ninep(error);
 }
 
-/* The token, whether it blocks (2: and is a ring), and the service. */
-static int ninep_file_pack(struct open_file *f, char *text, size_t room)
-{
-	uint32_t back;
-	struct ninep_client *c;
+/* What a child needs to have the same file; the service's name follows, with its NUL. */
+struct state {
 	uint64_t token[2];
+	bool blocks, ring;
+};
+
+static int ninep_file_pack(struct open_file *f, void *out, size_t room, size_t *bytes)
+{
+	size_t name = strlen(f->ninep.server->name) + 1;
+	struct state s = { .blocks = f->ninep.blocks, .ring = f->ninep.ring };
+	struct ninep_client *c;
+	uint32_t back;
 	unsigned error;
 
+	if (sizeof(s) + name > room)
+		return ENAMETOOLONG;
 	mutex_lock(&f->lock);
 	c = file_enter(f, &back);
-	error = c ? ninep_pass(c, f->ninep.fid, f->offset, token) : NINEP_EIO;
+	error = c ? ninep_pass(c, f->ninep.fid, f->offset, s.token) : NINEP_EIO;
 	if (!error)
 		f->ninep.shared = true;
 	if (c)
 		file_leave(f, back);
 	mutex_unlock(&f->lock);
-	if (error)
-		return errno_from_ninep(error);
-	if ((size_t)snprintf(text, room, "%016" PRIx64 "%016" PRIx64 "%d%s", token[0], token[1],
-			     f->ninep.ring ? 2 : f->ninep.blocks, f->ninep.server->name) >= room)
-		return ENAMETOOLONG;
-	return 0;
+	memcpy(out, &s, sizeof(s));
+	memcpy((char *)out + sizeof(s), f->ninep.server->name, name);
+	*bytes = sizeof(s) + name;
+	return errno_from_ninep(error);
 }
 
-static int ninep_file_unpack(const char *text, int flags, const char *path, struct open_file **out)
+static int ninep_file_unpack(const void *state, size_t bytes, int flags, const char *path, struct open_file **out)
 {
+	const char *name = (const char *)state + sizeof(struct state);
 	struct file_server *s;
 	struct ninep_qid qid;
-	uint64_t token[2];
+	struct state is;
 	uint32_t back, fid = NINEP_NO_FID;
 	unsigned error;
-	char blocks;
-	int at, failed;
+	int failed;
 
-	if (sscanf(text, "%16" SCNx64 "%16" SCNx64 "%c%n", &token[0], &token[1], &blocks, &at) != 3)
+	if (bytes <= sizeof(is) || name[bytes - sizeof(is) - 1])
 		return EINVAL;
-	failed = file_server_find(text + at, &s);
+	memcpy(&is, state, sizeof(is));
+	failed = file_server_find(name, &s);
 	if (!failed)
 		failed = file_make(&file_ninep_ops, flags, path, out);
 	if (failed)
 		return failed;
 	(void)file_server_enter(s, &back);
-	error = s->open ? ninep_take(&s->client, token, &fid, &qid) : NINEP_EIO;
+	error = s->open ? ninep_take(&s->client, is.token, &fid, &qid) : NINEP_EIO;
 	(*out)->ninep.server = s;
 	(*out)->ninep.generation = error ? 0 : s->generation; /* 0: there is no fid */
 	(*out)->ninep.fid = fid;
-	(*out)->ninep.blocks = blocks != '0';
-	(*out)->ninep.ring = blocks == '2';
+	(*out)->ninep.blocks = is.blocks;
+	(*out)->ninep.ring = is.ring;
 	(*out)->ninep.shared = true;
 	file_server_leave(s, back);
 	if (error)

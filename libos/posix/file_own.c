@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "libos/posix/background.h"
 #include "libos/posix/console.h"
 #include "libos/posix/fd.h"
 #include "libos/posix/place.h"
@@ -28,11 +29,13 @@ static int console_file_read(struct open_file *f, void *to, size_t bytes, uint64
 
 static int console_file_write(struct open_file *f, const void *from, size_t bytes, uint64_t offset, size_t *done)
 {
-	err_t err = console_write(from, bytes);
+	int error = background_write();
 
 	(void)f, (void)offset;
-	*done = err ? 0 : bytes;
-	return err ? EIO : 0;
+	if (!error && console_write(from, bytes))
+		error = EIO;
+	*done = error ? 0 : bytes;
+	return error;
 }
 
 static int console_file_stat(struct open_file *f, struct stat *out)

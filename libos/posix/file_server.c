@@ -146,6 +146,20 @@ static void trees_free(struct file_server *s)
 
 static cycles_t milliseconds(uint64_t ms) { return ms * (dispatcher_tsc_hz() / 1000); }
 
+void (*file_server_lost_mappings)(struct file_server *s);
+void (*file_server_lost_windows)(struct file_server *s);
+void (*file_server_lost_tree)(struct file_server *s);
+
+static void memory_lost(struct file_server *s)
+{
+	if (file_server_lost_mappings)
+		file_server_lost_mappings(s);
+	if (file_server_lost_windows)
+		file_server_lost_windows(s);
+	if (file_server_lost_tree)
+		file_server_lost_tree(s);
+}
+
 /* The service's heir, when it is there. */
 static unsigned server_again(struct ninep_client *c)
 {
@@ -154,6 +168,7 @@ static unsigned server_again(struct ninep_client *c)
 	cycles_t deadline = fabric_now(s->fabric) + milliseconds(HEIR_MS);
 	err_t err;
 
+	memory_lost(s);
 	while ((err = channel_open(s->fabric, s->name, &options, &c->channel)) && err != ERR_NO_MEMORY &&
 	       fabric_now(s->fabric) < deadline)
 		thread_sleep_until(fabric_now(s->fabric) + milliseconds(1));
@@ -214,10 +229,12 @@ static unsigned server_connect(struct file_server *s)
 		return error;
 	if (s->open)
 		ninep_end(&s->client);
-	s->open = false;
+	s->open = s->lends = false;
 	s->generation++;
 	s->fabric = f;
 	trees_free(s);
+	if (file_server_lost_tree)
+		file_server_lost_tree(s);
 	since = fabric_now(f);
 	do
 		error = session_open(s);

@@ -27,12 +27,17 @@ struct file_server {
 	struct cond answered; /* some request has its answer, or the one who received does so no more */
 	bool receiving;       /* a thread waits at the link for all */
 	bool open;            /* there is a connection, of this generation */
+	bool lends;           /* it has lent a file's memory (Tmap) */
 	struct fabric *fabric;
 	uint32_t users;      /* threads within enter and leave */
 	uint32_t generation; /* of the connection */
 	uint32_t number;     /* st_dev */
 	struct file_tree *trees;
 	struct file_server_wait *watches; /* who wants to hear of answers that another thread receives */
+	struct window *windows;           /* onto its memory: window.c */
+	const void *tree;                 /* its tree's head, NULL: not here; absent.c's, as these */
+	uint64_t tree_frame;
+	uint32_t tree_turn;
 	char name[];
 };
 
@@ -45,6 +50,14 @@ struct file_server_wait {
 	bool receives;  /* it has the channel in its set, and receives for all */
 	uint32_t generation;
 };
+
+/*
+ * With its lock, when the server has died, before anything is asked of its heir: what it lent is good for nothing any
+ * more. NULL: nobody has any.
+ */
+extern void (*file_server_lost_mappings)(struct file_server *s);
+extern void (*file_server_lost_windows)(struct file_server *s);
+extern void (*file_server_lost_tree)(struct file_server *s);
 
 /* By its service's name; connects if need be. An errno value: ENOENT when there is no such service. */
 int file_server_find(const char *service, struct file_server **out);

@@ -13,21 +13,13 @@
 /* Of a process, as POSIX sees it; written down if nothing was. */
 static int relation(pid_t number, struct mon_relation *r)
 {
-	err_t err;
+	uint32_t own = (uint32_t)(number ? number : getpid());
 
-	*r = (struct mon_relation){ 0 };
-	err = process_relate(number, 0, r);
-	if (err)
-		return errno_fail(ESRCH);
-	if (!r->group || !r->session) {
-		uint32_t own = (uint32_t)process_number(r->number, r->pid);
-
-		r->group = r->group ? r->group : own;
-		r->session = r->session ? r->session : own;
-		process_relate(number, MON_SET_GROUP | MON_SET_SESSION, r);
-	}
-	return 0;
+	*r = (struct mon_relation){ .group = own, .session = own };
+	return process_relate(number, MON_SET_MISSING, r) ? errno_fail(ESRCH) : 0;
 }
+
+int group_own(struct mon_relation *r) { return relation(0, r); }
 
 pid_t getpgid(pid_t number)
 {

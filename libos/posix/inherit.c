@@ -1,12 +1,13 @@
 /*
- * The text that a child inherits, and its way from the parent: inherit.h.
+ * The way of what a child inherits from its parent to it: inherit.h.
  *
- * It goes over a channel as lines: the first says how long it is. One child at a time is handed something; the
- * mailbox is made at the first and stays.
+ * As a letter it goes along with the start; else over a channel as lines: the first says how long it is. One child at a
+ * time is handed something so; the mailbox is made at the first and stays.
  */
 #include "libos/posix/inherit.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -20,6 +21,7 @@
 #include "libos/posix/errno.h"
 #include "libos/posix/executable.h"
 #include "libos/posix/fork.h"
+#include "libos/posix/process.h"
 #include "libos/posix/signals.h"
 #include "libos/posix/spawn_actions.h"
 #include "libos/thread/thread.h"
@@ -28,108 +30,6 @@
 #define BATCH 8
 #define STATUS_FAILED 127 /* exit status of who could not take it; the parent has its errno */
 #define LOOKS_A_SECOND 20 /* at whether a child lives that has not asked yet */
-
-struct section {
-	uint32_t tag, bytes;
-};
-
-/* --- the text ------------------------------------------------------------------------------ */
-
-static bool room_make(struct inherit *i, size_t bytes)
-{
-	size_t room = i->room ? i->room : 1024;
-	char *data;
-
-	if (i->error)
-		return false;
-	if (bytes > INHERIT_MAX - i->bytes) {
-		i->error = E2BIG;
-		return false;
-	}
-	while (room < i->bytes + bytes)
-		room *= 2;
-	if (room == i->room)
-		return true;
-	data = realloc(i->data, room);
-	if (!data) {
-		i->error = ENOMEM;
-		return false;
-	}
-	i->data = data;
-	i->room = room;
-	return true;
-}
-
-static void append(struct inherit *i, const void *data, size_t bytes)
-{
-	if (!room_make(i, bytes))
-		return;
-	memcpy(i->data + i->bytes, data, bytes);
-	i->bytes += bytes;
-}
-
-/* The section at an offset, as far as the text holds one. */
-static bool section_at(const struct inherit *i, size_t at, struct section *out)
-{
-	if (i->bytes - at < sizeof *out)
-		return false;
-	memcpy(out, i->data + at, sizeof *out);
-	return out->bytes <= i->bytes - at - sizeof *out;
-}
-
-static size_t last_section(const struct inherit *i)
-{
-	struct section s;
-	size_t at = 0, last = 0;
-
-	for (; at < i->bytes && section_at(i, at, &s); at += sizeof s + s.bytes)
-		last = at;
-	return last;
-}
-
-void inherit_section(struct inherit *i, enum inherit_section tag)
-{
-	const struct section s = { .tag = tag };
-
-	append(i, &s, sizeof s);
-}
-
-void inherit_add(struct inherit *i, const void *data, size_t bytes)
-{
-	size_t last = last_section(i);
-	struct section s;
-
-	append(i, data, bytes);
-	if (i->error)
-		return;
-	memcpy(&s, i->data + last, sizeof s);
-	s.bytes += (uint32_t)bytes;
-	memcpy(i->data + last, &s, sizeof s);
-}
-
-void inherit_strings(struct inherit *i, char *const *strings)
-{
-	for (; strings && *strings; strings++)
-		inherit_add(i, *strings, strlen(*strings) + 1);
-}
-
-void inherit_free(struct inherit *i)
-{
-	free(i->data);
-	*i = (struct inherit){ 0 };
-}
-
-const char *inherit_find(const struct inherit *i, enum inherit_section tag, size_t *bytes)
-{
-	struct section s;
-
-	for (size_t at = 0; at < i->bytes && section_at(i, at, &s); at += sizeof s + s.bytes)
-		if (s.tag == tag) {
-			*bytes = s.bytes;
-			return i->data + at + sizeof s;
-		}
-	return NULL;
-}
 
 /* --- the parent's side ------------------------------------------------------------------------ */
 
@@ -163,7 +63,7 @@ static err_t nursery_open(void)
 }
 
 /* The channel that the child opens; strangers' are closed. */
-static err_t child_await(uint64_t pid, struct channel *c)
+static err_t channel_await(uint64_t pid, pid_t number, struct channel *c)
 {
 	cycles_t pause = dispatcher_tsc_hz() / LOOKS_A_SECOND;
 	struct channel *ready;
@@ -171,7 +71,7 @@ static err_t child_await(uint64_t pid, struct channel *c)
 
 	for (;;) {
 		err = wait_set_wait(&nursery.set, &ready, fabric_now(nursery.fabric) + pause);
-		if (err == ERR_TIMEOUT && child_ended(pid))
+		if (err == ERR_TIMEOUT && child_ended(number))
 			return ERR_CLOSED;
 		if (err == ERR_TIMEOUT)
 			continue;
@@ -204,51 +104,119 @@ static err_t text_send(struct channel *c, const struct inherit *text)
 	return err;
 }
 
-/* Hands it over; the errno that the child answers. */
-static int child_serve(uint64_t pid, const struct inherit *text)
+/*
+ * Hands over by a channel what the child has not got yet: the text, unless that was a letter, and memory. The errno
+ * that it answers.
+ */
+static int child_serve(const struct program *child, pid_t number, const struct inherit *text,
+		       const struct program_heir *heir)
 {
 	struct urpc_message answer;
 	struct channel c;
+	err_t err;
 
-	if (child_await(pid, &c))
+	if (channel_await(child->pid, number, &c))
 		return ECHILD;
-	if (text_send(&c, text) || (text->forks && fork_send(&c)) || channel_receive_wait(&c, &answer, 0))
+	err = heir->letter_bytes ? ERR_OK : text_send(&c, text);
+	if (!err && text->forks)
+		err = fork_shares(text, child->pid) ? fork_share_give(text, child, heir->heap)
+						    : fork_copy_send(text, &c);
+	if (err || channel_receive_wait(&c, &answer, 0))
 		answer.word[0] = ECHILD;
 	channel_close(&c);
 	return (int)answer.word[0];
 }
 
+/* --- a start ---------------------------------------------------------------------------------- */
+
+/* A short text goes along with the start: then nobody has to be asked for it. */
+static bool letter_will_do(const char *name, const struct inherit *text)
+{
+	return text->bytes + strlen(name) + 1 <= PROC_TEXT_MAX;
+}
+
+static err_t hand_over_begin(const char *name, const struct inherit *text, struct program_heir *heir)
+{
+	err_t err;
+
+	heir->mailbox.pid = process_self_pid();
+	if (letter_will_do(name, text)) {
+		heir->letter = text->data;
+		heir->letter_bytes = (uint32_t)text->bytes;
+		if (!text->forks)
+			return ERR_OK;
+	}
+	mutex_lock(&nursery.lock);
+	err = nursery_open();
+	heir->mailbox = nursery.service.mailbox;
+	if (text->forks)
+		heir->heap = (uint32_t)heap_chunks();
+	return err;
+}
+
+/* The child asks for nothing: it has the text, and its memory comes by the monitor. */
+static int share(const struct program *child, pid_t number, const struct inherit *text, const struct program_heir *heir)
+{
+	if (!fork_share_give(text, child, heir->heap))
+		return child_await(number, CHILD_BEGUN);
+	mon_kill(child->pid);
+	return ECHILD;
+}
+
+static int hand_over(const struct program *child, pid_t number, const struct inherit *text,
+		     const struct program_heir *heir)
+{
+	if (heir->letter_bytes && text->forks && fork_shares(text, child->pid))
+		return share(child, number, text, heir);
+	return heir->letter_bytes && !text->forks ? child_await(number, CHILD_BEGUN)
+						  : child_serve(child, number, text, heir);
+}
+
+static void hand_over_end(const struct inherit *text, const struct program_heir *heir)
+{
+	if (!heir->letter_bytes || text->forks)
+		mutex_unlock(&nursery.lock);
+}
+
+/* Of processes, of those that are watched, of memory there are so many, and later there may be more. */
+static int start_errno(err_t err) { return err == ERR_NO_MEMORY || err == ERR_WATCHERS ? EAGAIN : errno_from(err); }
+
 int inherit_start(const struct executable *program, uint32_t core, const struct inherit *text, struct program *out)
 {
 	const char *const argv[] = { program->name, NULL };
 	struct program_heir heir = { .frame = program->frame };
+	pid_t number;
 	err_t err;
 	int answer;
 
 	if (text->error)
 		return text->error;
-	mutex_lock(&nursery.lock);
-	err = nursery_open();
-	heir.mailbox = nursery.service.mailbox;
-	if (text->forks)
-		heir.heap = (uint32_t)heap_chunks();
+	err = hand_over_begin(program->name, text, &heir);
 	if (!err)
 		err = program_start_heir(argv, core, &heir, out);
 	if (!err)
-		err = child_add(out);
-	/* Of processes, of those that are watched, of memory there are so many, and later there may be more. */
-	if (err == ERR_NO_MEMORY || err == ERR_WATCHERS)
-		answer = EAGAIN;
-	else
-		answer = err ? errno_from(err) : child_serve(out->pid, text);
+		err = child_add(out, text->group);
+	number = err ? 0 : process_number(out->id, out->pid);
+	answer = err ? start_errno(err) : hand_over(out, number, text, &heir);
 	if (answer && !err)
-		child_drop(out->pid);
+		child_drop(number);
 	else if (!err)
-		child_known(out->pid);
-	mutex_unlock(&nursery.lock);
+		child_known(number);
+	hand_over_end(text, &heir);
 	if (answer)
 		inherit_undo(text);
 	return answer;
+}
+
+/*
+ * What came before the successor was started is pending here, or stops this process, which is then on its way to the
+ * monitor; what came since, that has. One that dies now has taken the number with it.
+ */
+void inherit_place_give(uint64_t pid)
+{
+	signal_stop_settled();
+	(void)mon_succeed(pid, signals_pending());
+	mon_exit(EXIT_SIGNAL | SIGKILL);
 }
 
 /* In a process that waits for its successor nothing else is done; what fails leaves it as it was. */
@@ -257,28 +225,28 @@ int inherit_become(const struct executable *program, const struct inherit *text)
 	const char *const argv[] = { program->name, NULL };
 	struct program_heir heir = { .frame = program->frame };
 	struct program next = { 0 };
+	pid_t number;
 	int answer = text->error;
 	err_t err;
 
 	if (answer)
 		return answer;
-	mutex_lock(&nursery.lock);
-	err = nursery_open();
-	heir.mailbox = nursery.service.mailbox;
+	err = hand_over_begin(program->name, text, &heir);
 	if (!err)
 		err = program_start_successor(argv, &heir, &next.pid);
 	if (!err)
-		err = child_add(&next);
-	answer = err ? errno_from(err) : child_serve(next.pid, text);
-	if (!answer && program_become(next.pid)) {
-		mon_kill(next.pid);
+		err = child_add(&next, text->group);
+	number = process_number(0, next.pid);
+	answer = err ? errno_from(err) : hand_over(&next, number, text, &heir);
+	if (!answer && program_become(next.pid))
 		answer = EIO;
-	}
 	if (!answer)
-		mon_exit(EXIT_REPLACED | next.pid);
+		inherit_place_give(next.pid);
+	if (next.pid)
+		(void)mon_kill(next.pid); /* it may have ended by itself */
 	if (!err)
-		child_drop(next.pid);
-	mutex_unlock(&nursery.lock);
+		child_drop(number);
+	hand_over_end(text, &heir);
 	if (answer)
 		inherit_undo(text);
 	return answer;
@@ -306,45 +274,50 @@ static err_t text_receive(struct channel *c, struct inherit *text)
 	return err;
 }
 
-/* Pointers to the strings of a section, which stay where they are; NULL: no memory. */
-static char **strings_find(const char *data, size_t bytes, int *count)
+static int strings_count(const char *data, size_t bytes)
 {
-	char **out;
 	int n = 0;
 
 	for (size_t at = 0; at < bytes; at += strlen(data + at) + 1)
 		n++;
-	out = malloc(((size_t)n + 1) * sizeof *out);
-	if (!out)
-		return NULL;
-	*count = n;
-	n = 0;
-	for (size_t at = 0; at < bytes; at += strlen(data + at) + 1)
-		out[n++] = (char *)(uintptr_t)data + at;
-	out[n] = NULL;
-	return out;
+	return n;
 }
 
+/* The strings of a section, which stay where they are, as an array that ends with NULL. */
+static void strings_point(const char *data, size_t bytes, char **out)
+{
+	for (size_t at = 0; at < bytes; at += strlen(data + at) + 1)
+		*out++ = (char *)(uintptr_t)data + at;
+	*out = NULL;
+}
+
+static const char *strings_find(const struct inherit *text, enum inherit_section tag, size_t *bytes, int *count)
+{
+	const char *data = inherit_find(text, tag, bytes);
+
+	if (!data || (*bytes && data[*bytes - 1]))
+		return NULL;
+	*count = strings_count(data, *bytes);
+	return data;
+}
+
+/* Into *argv, which has room for what an argument page can hold, if it is no more. */
 static int strings_take(const struct inherit *text, int *argc, char ***argv)
 {
-	size_t bytes;
-	const char *args = inherit_find(text, INHERIT_ARGS, &bytes);
-	char **found;
+	size_t arg_bytes, env_bytes;
 	int envc;
+	const char *arg = strings_find(text, INHERIT_ARGS, &arg_bytes, argc);
+	const char *env = strings_find(text, INHERIT_ENV, &env_bytes, &envc);
 
-	if (!args || (bytes && args[bytes - 1]))
+	if (!arg || !env)
 		return EPROTO;
-	found = strings_find(args, bytes, argc);
-	if (!found)
+	if (*argc + envc > PROCESS_ARGS_MAX)
+		*argv = malloc(((size_t)*argc + (size_t)envc + 2) * sizeof **argv);
+	if (!*argv)
 		return ENOMEM;
-	*argv = found;
-	args = inherit_find(text, INHERIT_ENV, &bytes);
-	if (!args || (bytes && args[bytes - 1]))
-		return EPROTO;
-	found = strings_find(args, bytes, &envc);
-	if (!found)
-		return ENOMEM;
-	environ = found;
+	strings_point(arg, arg_bytes, *argv);
+	environ = *argv + *argc + 1;
+	strings_point(env, env_bytes, environ);
 	return 0;
 }
 
@@ -371,35 +344,66 @@ static int take(const struct inherit *text, int *argc, char ***argv)
 	return error;
 }
 
-void inherit_take(int *argc, char ***argv)
+/* What is not had by the letter, if there is one, is had from the parent; which hears how it went. */
+static void take_by_channel(struct inherit *text, const struct mailbox *parent, int *argc, char ***argv)
+{
+	static struct channel c; /* a fork's child keeps it, and goes on on another stack */
+	bool forks = process_args()->heir_heap;
+	struct urpc_message answer = { 0 };
+	struct fabric *f;
+	err_t err = fabric_here(&f);
+
+	if (!err)
+		err = channel_open_at(f, parent, NULL, &c);
+	if (err)
+		mon_exit(STATUS_FAILED);
+	if (!text->data)
+		err = text_receive(&c, text);
+	if (!err && forks)
+		err = fork_receive(fork_shares(text, parent->pid) ? NULL : &c, text);
+	answer.word[0] = err ? (uint64_t)errno_from(err) : (uint64_t)take(text, argc, argv);
+	channel_send_lines(&c, &answer, 1, 0, NULL);
+	if (!answer.word[0] && inherit_succeeds)
+		mon_place();
+	/* What was allocated before the parent's memory came is in nobody's books, and must not be freed. */
+	if (!forks)
+		channel_close(&c);
+	if (answer.word[0])
+		mon_exit(STATUS_FAILED);
+	if (forks)
+		fork_go_on();
+}
+
+/* All that there is to take is the letter; and memory, from the parent's core, by the monitor. */
+static void take_by_letter(const struct inherit *text, int *argc, char ***argv)
+{
+	bool forks = process_args()->heir_heap;
+	err_t err = forks ? fork_receive(NULL, text) : ERR_OK;
+	int error = err ? errno_from(err) : take(text, argc, argv);
+
+	if (error)
+		mon_exit(EXIT_UNBORN | (unsigned)error);
+	if (inherit_succeeds)
+		mon_place();
+	else
+		mon_begun(CHILD_BEGUN);
+	if (forks)
+		fork_go_on();
+}
+
+void inherit_take(char *letter, size_t bytes, int *argc, char ***argv)
 {
 	const struct process_args *a = process_args();
 	const struct mailbox parent = { .pid = a->heir_pid,
 					.service = (uint32_t)a->heir_service,
 					.secret = a->heir_secret };
-	struct urpc_message answer = { 0 };
-	struct inherit text = { 0 };
-	struct fabric *f;
-	static struct channel c; /* a fork's child keeps it, and goes on on another stack */
-	err_t err;
+	static struct inherit text; /* what main gets points into it */
 
 	if (!parent.pid)
 		return;
-	err = fabric_here(&f);
-	if (!err)
-		err = channel_open_at(f, &parent, NULL, &c);
-	if (err)
-		mon_exit(STATUS_FAILED);
-	err = text_receive(&c, &text);
-	if (!err && a->heir_heap)
-		err = fork_receive(&c, &text);
-	answer.word[0] = err ? (uint64_t)errno_from(err) : (uint64_t)take(&text, argc, argv);
-	channel_send_lines(&c, &answer, 1, 0, NULL);
-	/* What was allocated before the parent's memory came is in nobody's books, and must not be freed. */
-	if (!a->heir_heap)
-		channel_close(&c);
-	if (answer.word[0])
-		mon_exit(STATUS_FAILED);
-	if (a->heir_heap)
-		fork_go_on();
+	text = (struct inherit){ .data = letter, .bytes = bytes };
+	if (letter && (!a->heir_heap || fork_shares(&text, parent.pid)))
+		take_by_letter(&text, argc, argv);
+	else
+		take_by_channel(&text, &parent, argc, argv);
 }

@@ -12,18 +12,26 @@
 #include "libos/core/monitor_client.h"
 #include "libos/posix/children.h"
 #include "libos/posix/errno.h"
-#include "libos/posix/signals.h"
 #include "libos/posix/fd.h"
 #include "libos/posix/namespace.h"
 #include "libos/posix/place.h"
+#include "libos/posix/process.h"
+#include "libos/posix/signals.h"
+
+bool inherit_succeeds;
 
 static void state_put(struct inherit *i)
 {
 	struct inherit_state s = { .parent = (uint32_t)(i->becomes ? parent_get() : getpid()),
-				   .group = (uint32_t)getpgrp(),
-				   .session = (uint32_t)getsid(0),
-				   .most = program_most };
+				   .most = program_most,
+				   .becomes = i->becomes };
+	struct mon_relation r;
 
+	if (!group_own(&r)) {
+		s.group = r.group;
+		s.session = r.session;
+	}
+	i->group = (pid_t)s.group;
 	signals_pack(&s.blocked, &s.ignored);
 	inherit_add(i, &s, sizeof s);
 }
@@ -40,6 +48,9 @@ static int state_take(const char *data, size_t bytes)
 	parent_set((pid_t)s.parent);
 	program_most = s.most;
 	signals_unpack(s.blocked, s.ignored);
+	inherit_succeeds = s.becomes;
+	if (inherit_succeeds)
+		return 0;
 	return errno_from(mon_relate(process_self_core(), MON_TO_PID, process_self_pid(),
 				     MON_SET_GROUP | MON_SET_SESSION | MON_SET_PARENT, &r));
 }
@@ -54,22 +65,35 @@ static void text_put(struct inherit *i, char *text)
 }
 
 /* The open files that it has, each by a token of its server's; a copy has also what is closed by exec. */
-static void files_put(struct inherit *i) { text_put(i, fd_pack(!i->actions && !i->forks)); }
+static void files_put(struct inherit *i) { fd_pack(i, !i->actions && !i->forks); }
 
-static int files_take(const char *data, size_t bytes) { return bytes && !data[bytes - 1] ? fd_unpack(data) : EPROTO; }
+__attribute__((weak)) const struct inherit_mappings *inherit_mappings = NULL;
 
 void inherit_undo(const struct inherit *text)
 {
 	size_t bytes;
-	const char *files = inherit_find(text, INHERIT_FILES, &bytes);
+	const char *files = inherit_find(text, INHERIT_FILES, &bytes), *mappings;
 
-	if (files && bytes && !files[bytes - 1])
-		fd_pack_undo(files);
+	if (files)
+		fd_pack_undo(files, bytes);
+	mappings = inherit_mappings ? inherit_find(text, INHERIT_MAPPINGS, &bytes) : NULL;
+	if (mappings)
+		inherit_mappings->undo(mappings, bytes);
 }
 
-static void names_put(struct inherit *i) { text_put(i, ns_pack()); }
+/* Nothing: it has the default, as the child has from the beginning. */
+static void names_put(struct inherit *i)
+{
+	if (!ns_is_default())
+		text_put(i, ns_pack());
+}
 
-static int names_take(const char *data, size_t bytes) { return bytes && !data[bytes - 1] ? ns_unpack(data) : EPROTO; }
+static int names_take(const char *data, size_t bytes)
+{
+	if (!bytes)
+		return 0;
+	return data[bytes - 1] ? EPROTO : ns_unpack(data);
+}
 
 /* umask and working directory. */
 static void place_put(struct inherit *i)
@@ -98,7 +122,7 @@ static const struct part {
 	{ INHERIT_STATE, state_put, state_take },
 	{ INHERIT_NAMES, names_put, names_take },
 	{ INHERIT_PLACE, place_put, place_take },
-	{ INHERIT_FILES, files_put, files_take }, /* after names: what cannot be passed is opened by its path */
+	{ INHERIT_FILES, files_put, fd_unpack }, /* after names: what cannot be passed is opened by its path */
 };
 #define PARTS (sizeof parts / sizeof *parts)
 
@@ -108,17 +132,20 @@ void inherit_pack(struct inherit *i)
 		inherit_section(i, parts[p].tag);
 		parts[p].put(i);
 	}
+	if (i->forks && inherit_mappings)
+		inherit_mappings->pack(i);
 }
 
 int inherit_unpack(const struct inherit *text)
 {
+	const char *data;
+	size_t bytes;
 	int error = 0;
 
 	for (unsigned p = 0; p < PARTS && !error; p++) {
-		size_t bytes;
-		const char *data = inherit_find(text, parts[p].tag, &bytes);
-
+		data = inherit_find(text, parts[p].tag, &bytes);
 		error = data ? parts[p].take(data, bytes) : EPROTO;
 	}
-	return error;
+	data = !error && inherit_mappings ? inherit_find(text, INHERIT_MAPPINGS, &bytes) : NULL;
+	return data ? inherit_mappings->unpack(data, bytes) : error;
 }

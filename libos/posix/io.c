@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -18,6 +19,8 @@
 #include "libos/posix/open_file.h"
 #include "libos/posix/signals.h"
 
+#define FOREIGN_PIECE 65536u
+
 static bool is_stream(const struct open_file *f) { return f->ops->stream; }
 
 static bool waits(const struct open_file *f) { return f->ops == &file_ninep_ops && f->ninep.blocks; }
@@ -26,14 +29,63 @@ static bool is_shared(const struct open_file *f) { return f->ops == &file_ninep_
 
 typedef int move_t(struct open_file *f, void *memory, size_t bytes, uint64_t offset, size_t *done);
 
+bool (*file_memory_foreign)(vaddr_t va, uint64_t bytes);
+
+static bool is_foreign(const void *at, size_t bytes)
+{
+	return __builtin_expect(file_memory_foreign != NULL, 0) && file_memory_foreign((vaddr_t)at, bytes);
+}
+
+/* A piece of that, by way of memory of our own. */
+static int piece_move(struct open_file *f, bool writes, char *room, void *memory, size_t bytes, uint64_t offset,
+		      size_t *done)
+{
+	int error;
+
+	if (writes) {
+		memcpy(room, memory, bytes);
+		return f->ops->write(f, room, bytes, offset, done);
+	}
+	error = f->ops->read(f, room, bytes, offset, done);
+	memcpy(memory, room, *done);
+	return error;
+}
+
+static int foreign_move(struct open_file *f, bool writes, void *memory, size_t bytes, uint64_t offset, size_t *done)
+{
+	char *room = malloc(bytes < FOREIGN_PIECE ? bytes : FOREIGN_PIECE);
+	size_t some = FOREIGN_PIECE;
+	int error = room ? 0 : ENOMEM;
+
+	*done = 0;
+	while (!error && *done < bytes && some == FOREIGN_PIECE && !(*done && is_stream(f))) {
+		size_t left = bytes - *done < FOREIGN_PIECE ? bytes - *done : FOREIGN_PIECE;
+
+		some = 0;
+		error = piece_move(f, writes, room, (char *)memory + *done, left,
+				   offset == FILE_HERE ? FILE_HERE : offset + *done, &some);
+		*done += some;
+	}
+	free(room);
+	return *done ? 0 : error;
+}
+
 static int move_read(struct open_file *f, void *to, size_t bytes, uint64_t offset, size_t *done)
 {
-	return f->ops->read ? f->ops->read(f, to, bytes, offset, done) : EINVAL;
+	if (!f->ops->read)
+		return EINVAL;
+	if (is_foreign(to, bytes))
+		return foreign_move(f, false, to, bytes, offset, done);
+	return f->ops->read(f, to, bytes, offset, done);
 }
 
 static int move_write(struct open_file *f, void *from, size_t bytes, uint64_t offset, size_t *done)
 {
-	return f->ops->write ? f->ops->write(f, from, bytes, offset, done) : EINVAL;
+	if (!f->ops->write)
+		return EINVAL;
+	if (is_foreign(from, bytes))
+		return foreign_move(f, true, from, bytes, offset, done);
+	return f->ops->write(f, from, bytes, offset, done);
 }
 
 static int move_once(struct open_file *f, move_t *move, void *memory, size_t bytes, size_t *done)

@@ -2,9 +2,9 @@
  * newlib's memory: malloc grows over the self-paging heap by sbrk.
  *
  * Addresses are handed out at once and memory comes at the first touch.  A heap
- * that would outgrow its addresses, or the memory that the monitor has left, is
- * ENOMEM; should what was there at that time be gone at the touch, the program is
- * stopped with a report.
+ * that would outgrow its addresses, its slots, or the memory that the monitor has
+ * left, is ENOMEM; should what was there at that time be gone at the touch, the
+ * program is stopped with a report.
  */
 #include <errno.h>
 #include <malloc.h>

@@ -1,9 +1,9 @@
 /*
  * mmap: memory of one's own, and files.
  *
- * A file is read when it is mapped. What is written to a shared mapping is written back by msync, munmap, and when
- * the process ends: those pages that then differ from the file. Nothing of it is seen by others before, and what
- * they write to the file is not seen here (CAVEATS.md).
+ * A shared file is mapped by its server's own memory, where the server gives that (mapping.h). All others are read when
+ * they are mapped; what is written to a shared one is written back by msync, munmap, and when the process ends: those
+ * pages that then differ from the file (CAVEATS.md). Shared memory without a file has one without a name (shm.h).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,13 +14,15 @@
 
 #include "libos/posix/errno.h"
 #include "libos/posix/fd.h"
+#include "libos/posix/mapping.h"
 #include "libos/posix/process.h"
 #include "libos/posix/region.h"
+#include "libos/posix/shm.h"
 
 #define ACCESSES (PROT_READ | PROT_WRITE | PROT_EXEC)
 #define PAGE_MASK (PAGE_SIZE - 1)
 
-/* A shared, writable file at addresses. */
+/* A shared, writable file at addresses, that is written back. */
 struct attachment {
 	struct attachment *next;
 	struct open_file *file; /* held */
@@ -29,7 +31,9 @@ struct attachment {
 };
 
 static struct attachment *attachments;
-static struct mutex lock = MUTEX_INIT;
+
+/* Nobody writes what is run. */
+static bool both(int access) { return access & PROT_WRITE && access & PROT_EXEC; }
 
 static uint64_t whole_pages(uint64_t bytes) { return (bytes + PAGE_MASK) & ~(uint64_t)PAGE_MASK; }
 
@@ -80,10 +84,11 @@ static int attachments_write(vaddr_t va, uint64_t bytes)
 static void mappings_end(void)
 {
 	/* Another thread that is at it is stopped in the midst of that. */
-	if (!mutex_try(&lock))
+	if (!mutex_try(&mapping_lock))
 		return;
 	(void)attachments_write(0, UINT64_MAX);
-	mutex_unlock(&lock);
+	(void)mapping_settle(0, UINT64_MAX);
+	mutex_unlock(&mapping_lock);
 }
 
 static int attachment_add(struct open_file *f, vaddr_t va, uint64_t bytes, uint64_t offset)
@@ -95,7 +100,6 @@ static int attachment_add(struct open_file *f, vaddr_t va, uint64_t bytes, uint6
 	file_hold(f);
 	*a = (struct attachment){ attachments, f, va, bytes, offset };
 	attachments = a;
-	process_mappings_end = mappings_end;
 	return 0;
 }
 
@@ -133,7 +137,7 @@ static int file_check(const struct open_file *f, int access, int flags)
 {
 	int how = f->flags & O_ACCMODE;
 
-	if (!f->ops->read || f->ops->stream || f->ops == &file_dir_ops)
+	if (!f->ops->read || f->ops->stream || f->ops == &file_dir_ops || (f->ops == &file_ninep_ops && f->ninep.ring))
 		return ENODEV;
 	if (how == O_WRONLY || (flags & MAP_SHARED && access & PROT_WRITE && how != O_RDWR))
 		return EACCES;
@@ -166,7 +170,9 @@ static int place_make(vaddr_t at, uint64_t bytes, int flags, struct region **r, 
 	*r = region_of(at, bytes);
 	if (!*r)
 		return ENOMEM; /* only where mmap has put something before */
-	error = attachments_write(at, bytes);
+	error = mapping_cut(at, bytes);
+	if (!error)
+		error = attachments_write(at, bytes);
 	attachments_cut(at, bytes);
 	return error;
 }
@@ -176,8 +182,14 @@ static int pages_make(struct region *r, vaddr_t va, uint64_t bytes, int access, 
 		      uint64_t offset)
 {
 	bool fresh = !(flags & MAP_FIXED);
-	int error = 0;
+	int error = EOPNOTSUPP;
 
+	if (f && flags & MAP_SHARED) {
+		error = region_access(r, va, bytes, PROT_NONE);
+		error = error ? error : mapping_add(f, va, bytes, offset, (uint8_t)access);
+	}
+	if (error != EOPNOTSUPP)
+		return error;
 	if (fresh && !f)
 		return region_access(r, va, bytes, (uint8_t)access);
 	error = region_access(r, va, bytes, PROT_READ | PROT_WRITE);
@@ -217,16 +229,26 @@ void *mmap(void *at, size_t bytes, int access, int flags, int fd, off_t offset)
 	vaddr_t va = 0;
 	int error = 0;
 
-	if (!bytes || access & ~ACCESSES || shared == private || offset & PAGE_MASK || offset < 0)
+	if (!bytes || access & ~ACCESSES || shared == private || offset & PAGE_MASK)
 		error = EINVAL;
+	else if (both(access))
+		error = ENOTSUP;
+	else if (offset < 0 || (offset && (uint64_t)offset + length > INT64_MAX))
+		error = EOVERFLOW;
 	else if (length < bytes || (uint64_t)offset + length < length)
 		error = ENOMEM;
 	else if (!(flags & MAP_ANONYMOUS) && !(f = fd_get(fd)))
 		error = EBADF;
+	/* Without /tmp it is nobody else's. */
+	if (!error && shared && flags & MAP_ANONYMOUS) {
+		f = shm_unnamed(length);
+		offset = 0;
+	}
 	if (!error) {
-		mutex_lock(&lock);
+		process_mappings_end = mappings_end;
+		mutex_lock(&mapping_lock);
 		error = map((vaddr_t)at, length, access, flags, f, (uint64_t)offset, &va);
-		mutex_unlock(&lock);
+		mutex_unlock(&mapping_lock);
 	}
 	if (f)
 		file_drop(f);
@@ -247,8 +269,10 @@ int munmap(void *at, size_t bytes)
 
 	if (!bytes || va & PAGE_MASK || length < bytes || va + length < va)
 		return errno_fail(EINVAL);
-	mutex_lock(&lock);
-	error = attachments_write(va, length);
+	mutex_lock(&mapping_lock);
+	error = mapping_cut(va, length);
+	if (!error)
+		error = attachments_write(va, length);
 	attachments_cut(va, length);
 	for (r = region_next(NULL); r && !error; r = next) {
 		next = region_next(r);
@@ -258,7 +282,7 @@ int munmap(void *at, size_t bytes)
 		if (!error)
 			region_tidy(r);
 	}
-	mutex_unlock(&lock);
+	mutex_unlock(&mapping_lock);
 	return error ? errno_fail(error) : 0;
 }
 
@@ -273,13 +297,29 @@ static struct region *pages_find(void *at, size_t bytes)
 		errno = EINVAL;
 		return NULL;
 	}
-	mutex_lock(&lock);
+	mutex_lock(&mapping_lock);
 	r = region_of(va, length);
 	if (r && region_has(r, va, length))
 		return r;
-	mutex_unlock(&lock);
+	mutex_unlock(&mapping_lock);
 	errno = ENOMEM;
 	return NULL;
+}
+
+/* What is a file's memory is changed by mapping.h, and is none of the region's. */
+static int access_change(struct region *r, vaddr_t va, vaddr_t end, uint8_t access)
+{
+	vaddr_t from, to;
+	int error = mapping_access(va, end - va, access);
+
+	while (va < end && !error) {
+		if (!mapping_next(va, end, &from, &to))
+			from = to = end;
+		if (from > va)
+			error = region_access(r, va, from - va, access);
+		va = to;
+	}
+	return error;
 }
 
 int mprotect(void *at, size_t bytes, int access)
@@ -287,15 +327,15 @@ int mprotect(void *at, size_t bytes, int access)
 	struct region *r;
 	int error;
 
-	if (access & ~ACCESSES)
-		return errno_fail(EINVAL);
+	if (access & ~ACCESSES || both(access))
+		return errno_fail(access & ~ACCESSES ? EINVAL : ENOTSUP);
 	if (!bytes)
 		return 0;
 	r = pages_find(at, bytes);
 	if (!r)
 		return -1;
-	error = region_access(r, (vaddr_t)at, whole_pages(bytes), (uint8_t)access);
-	mutex_unlock(&lock);
+	error = access_change(r, (vaddr_t)at, (vaddr_t)at + whole_pages(bytes), (uint8_t)access);
+	mutex_unlock(&mapping_lock);
 	return error ? errno_fail(error) : 0;
 }
 
@@ -308,7 +348,9 @@ int msync(void *at, size_t bytes, int flags)
 	if (!pages_find(at, bytes))
 		return -1;
 	error = attachments_write((vaddr_t)at, whole_pages(bytes));
-	mutex_unlock(&lock);
+	if (!error)
+		error = mapping_settle((vaddr_t)at, whole_pages(bytes));
+	mutex_unlock(&mapping_lock);
 	return error ? errno_fail(error) : 0;
 }
 

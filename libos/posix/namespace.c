@@ -22,8 +22,8 @@
 	}
 static struct ns_source source_root[] = { SOURCE("#root", "", false) }, source_boot[] = { SOURCE("#boot", "", false) },
 			source_dev[] = { SOURCE("#cons", "", false), SOURCE("dev", "", false) },
-			source_mem[] = { SOURCE("mem.files", "", true) }, source_host[] = { SOURCE("host", "", true) },
-			source_proc[] = { SOURCE("sys", "proc", false) },
+			source_fd[] = { SOURCE("#fd", "", false) }, source_mem[] = { SOURCE("mem.files", "", true) },
+			source_host[] = { SOURCE("host", "", true) }, source_proc[] = { SOURCE("sys", "proc", false) },
 			source_core[] = { SOURCE("sys", "core", false) },
 			source_fleet[] = { SOURCE("sys", "fleet", false) },
 			source_name[] = { SOURCE("sys", "name", false) };
@@ -35,12 +35,13 @@ static struct ns_point default_points[] = {
 	POINT("/", source_root),     POINT("/boot", source_boot), POINT("/bin", source_boot),
 	POINT("/dev", source_dev),   POINT("/tmp", source_mem),   POINT("/host", source_host),
 	POINT("/proc", source_proc), POINT("/core", source_core), POINT("/fleet", source_fleet),
-	POINT("/name", source_name),
+	POINT("/name", source_name), POINT("/dev/fd", source_fd),
 };
 static struct namespace default_namespace = { 1, default_points, sizeof(default_points) / sizeof(*default_points) };
 
 static struct namespace *current = &default_namespace;
 static struct mutex lock = MUTEX_INIT; /* of `current` and of references */
+static uint32_t turn;
 struct namespace *const *const namespace_at = &current;
 
 /* --- its life --------------------------------------------------------------------------------------------- */
@@ -95,6 +96,7 @@ static void ns_use(struct namespace *ns)
 	mutex_lock(&lock);
 	old = current;
 	current = ns;
+	__atomic_fetch_add(&turn, 1, __ATOMIC_RELEASE);
 	mutex_unlock(&lock);
 	ns_put(old);
 }
@@ -411,6 +413,10 @@ static size_t lines_put(char *to, size_t room, const struct namespace *ns)
 			at += line_put(to ? to + at : NULL, to ? room - at : 0, &ns->points[i], j);
 	return at;
 }
+
+uint32_t ns_turn(void) { return __atomic_load_n(&turn, __ATOMIC_ACQUIRE); }
+
+bool ns_is_default(void) { return current == &default_namespace; }
 
 char *ns_pack(void)
 {

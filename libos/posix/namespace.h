@@ -2,9 +2,9 @@
  * The namespace of a process: which trees are seen where.
  *
  * A list of mount points, each with sources in order: a source is a tree of a service (or one of the libOS's own:
- * "#boot", "#cons", "#root"), and a path in it. What lies under a mount point is looked for in the sources, first
- * to last: a union. The longest mount point that begins a path counts. A bind names the sources that another path
- * has, at that time.
+ * "#boot", "#cons", "#fd", "#root"), and a path in it. What lies under a mount point is looked for in the sources,
+ * first to last: a union. The longest mount point that begins a path counts. A bind names the sources that another
+ * path has, at that time.
  *
  * Its text is a line for each source, in order, and makes the same namespace when it is replayed:
  *
@@ -72,6 +72,10 @@ int ns_bind(const char *from, const char *at, unsigned flags);
 /* Takes a source off; `source` NULL: the point. EINVAL: it is none; EBUSY: "/". */
 int ns_unmount(const char *source, const char *at);
 
+/* Is it the one that every process has that is told of no other? Such a one need not be handed on. */
+bool ns_is_default(void);
+/* How often it was replaced by another. */
+uint32_t ns_turn(void);
 /* Its text, to be freed; NULL: no memory. For `ns`, and for children. */
 char *ns_pack(void);
 /* Replaces the namespace by what a text says. EINVAL: it stays. */

@@ -12,12 +12,29 @@
 #include <unistd.h>
 
 #include "libos/posix/errno.h"
+#include "libos/posix/kept.h"
 #include "libos/posix/fd.h"
 #include "libos/posix/open_file.h"
 #include "libos/posix/place.h"
 
 #define KEPT (O_ACCMODE | O_APPEND | O_NONBLOCK | O_SYNC) /* of the flags, in the open file */
 #define AGAIN (-1)                                        /* somebody made it meanwhile */
+
+/* Another descriptor of what one stands for, as dup makes it. */
+static int file_of_descriptor(int fd, int flags, struct open_file **out)
+{
+	struct open_file *f = fd_get(fd);
+	int access = f ? f->flags & O_ACCMODE : 0;
+
+	if (!f)
+		return ENOENT;
+	if (access != O_RDWR && access != (flags & O_ACCMODE)) {
+		file_drop(f);
+		return EACCES;
+	}
+	*out = f;
+	return 0;
+}
 
 int file_of_place(struct place *p, int flags, struct open_file **out)
 {
@@ -47,6 +64,7 @@ int file_of_place(struct place *p, int flags, struct open_file **out)
 		(*out)->ninep.fid = (uint32_t)p->number;
 		break;
 	case PLACE_CONSOLE:
+	case PLACE_FD:
 		break;
 	}
 	return 0;
@@ -86,6 +104,8 @@ static int place_open(struct place *p, int flags, struct open_file **out)
 {
 	int error = place_may_open(p, flags);
 
+	if (p->kind == PLACE_FD)
+		return file_of_descriptor((int)p->number, flags, out);
 	if (!error && p->kind == PLACE_NINEP && !p->opened)
 		error = fid_open(p, flags);
 	if (!error)
@@ -144,6 +164,10 @@ int file_open(int at, const char *path, int flags, mode_t mode, struct open_file
 
 	if ((flags & O_ACCMODE) == O_ACCMODE)
 		return EINVAL;
+	*out = (flags & ~O_CLOEXEC) == O_RDONLY ? kept_open(path) : NULL;
+	if (*out)
+		return 0;
+	kept_sweep();
 	how |= flags & O_CREAT && flags & O_EXCL ? PLACE_NOFOLLOW : PLACE_OPEN;
 	p.open_flags = ninep_flags_of(flags & ~(O_CREAT | O_EXCL));
 	do {

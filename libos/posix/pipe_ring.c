@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "libos/core/dispatcher.h"
+#include "libos/core/fault.h"
 #include "libos/core/invoke.h"
 #include "libos/core/ram.h"
 #include "libos/core/shared_cap.h"
@@ -20,6 +21,7 @@
 #include "libos/core/vspace.h"
 #include "libos/fabric/metal.h"
 #include "libos/pipe/ring.h"
+#include "libos/posix/file_memory.h"
 #include "libos/posix/interrupt.h"
 #include "libos/posix/open_file.h"
 #include "libos/posix/signals.h"
@@ -91,9 +93,9 @@ static struct pipe_user **user_at(vaddr_t va)
 }
 
 /* In disabled mode, of a fault. One that is ours has no such. */
-static bool is_lost(vaddr_t va)
+static bool is_lost(const struct fault_info *info)
 {
-	struct pipe_user *u = *user_at(va);
+	struct pipe_user *u = *user_at(info->address);
 
 	return u && !u->own;
 }
@@ -102,11 +104,12 @@ static bool is_lost(vaddr_t va)
  * Whoever was in the midst of it goes on with empty memory, and then sees that the service has gone. Without memory
  * for that the fault is taken for what it is.
  */
-static void lost_mend(void)
+static void lost_mend(struct thread_saved *s)
 {
 	struct cap_info info;
 	cptr_t frame;
 
+	(void)s;
 	for (struct pipe_user *u = users; u; u = u->next) {
 		if (u->own || !cap_identify(u->frame, &info))
 			continue;
@@ -121,18 +124,9 @@ static void lost_mend(void)
 	}
 }
 
-static const struct signal_mender mender = { is_lost, lost_mend };
+static struct signal_mender mender = { .lost = is_lost, .mend = lost_mend };
 
 /* --- joining and leaving ---------------------------------------------------------------------------------- */
-
-/* Who made it may have died, and it with him. */
-static void cap_drop(cptr_t cap)
-{
-	err_t err = shared_delete(cap);
-
-	if (!err || err == ERR_CAP_LOOKUP)
-		slot_free(cap);
-}
 
 static void user_free(struct pipe_user *u)
 {
@@ -144,33 +138,18 @@ static void user_free(struct pipe_user *u)
 	if (u->frame && u->own)
 		ram_free(u->frame);
 	else if (u->frame)
-		cap_drop(u->frame);
+		cap_of_peer_drop(u->frame);
 	for (unsigned i = 0; i < PIPE_RING_SLEEPERS; i++)
 		if (u->peer[i] && u->peer[i] != NO_BELL && u->peer[i] != bell.cap)
-			cap_drop(u->peer[i]);
+			cap_of_peer_drop(u->peer[i]);
 	free(u);
-}
-
-/* A capability that the service has sent, in a slot of its own. */
-static err_t cap_take(struct ninep_client *c, uint64_t ticket, cptr_t *out)
-{
-	err_t err = slot_alloc(out);
-
-	if (err)
-		return err;
-	err = channel_receive_cap(&c->channel, ticket, *out);
-	if (err) {
-		slot_free(*out);
-		*out = 0;
-	}
-	return err;
 }
 
 static unsigned memory_take(struct ninep_client *c, struct pipe_user *u)
 {
 	vaddr_t at;
 
-	if (cap_take(c, u->is.ticket, &u->frame) || vspace_reserve(PIPE_RING_BITS, &at))
+	if (cap_of_peer_take(c, u->is.ticket, &u->frame) || vspace_reserve(PIPE_RING_BITS, &at))
 		return NINEP_ENOMEM;
 	if (vspace_map_at(at, u->frame, sizeof(*u->ring), 0, MAP_READ | MAP_WRITE)) {
 		vspace_release(at, PIPE_RING_BITS);
@@ -179,7 +158,7 @@ static unsigned memory_take(struct ninep_client *c, struct pipe_user *u)
 	u->ring = (struct pipe_ring *)at;
 	u->next = users;
 	users = u;
-	signal_mender = &mender;
+	signal_mender_add(&mender);
 	return 0;
 }
 
@@ -318,7 +297,7 @@ static void peer_find(struct open_file *f, struct pipe_user *u, unsigned number)
 	u->peer[number] = NO_BELL;
 	if (!c)
 		return;
-	if (!ninep_peer(c, f->ninep.fid, number + 1, &ticket) && !cap_take(c, ticket, &cap))
+	if (!ninep_peer(c, f->ninep.fid, number + 1, &ticket) && !cap_of_peer_take(c, ticket, &cap))
 		u->peer[number] = cap;
 	file_leave(f, back);
 }

@@ -102,6 +102,25 @@ static unsigned getattr_of(struct file_server *s, uint32_t fid, struct stat *out
 	return 0;
 }
 
+void ninep_stat_told(const struct file_server *s, const struct ninep_attr *a, struct stat *out)
+{
+	*out = (struct stat){
+		.st_dev = s->number,
+		.st_ino = a->path,
+		.st_mode = a->mode,
+		.st_nlink = (nlink_t)a->nlink,
+		.st_uid = (uid_t)a->uid,
+		.st_gid = (gid_t)a->gid,
+		.st_rdev = a->rdev,
+		.st_size = (off_t)a->size,
+		.st_atim = { (time_t)a->atime, (long)a->atime_nsec },
+		.st_mtim = { (time_t)a->mtime, (long)a->mtime_nsec },
+		.st_ctim = { (time_t)a->ctime, (long)a->ctime_nsec },
+		.st_blksize = BLOCK,
+		.st_blocks = (blkcnt_t)(((a->used ? a->used : a->size) + 511) / 512),
+	};
+}
+
 unsigned ninep_stat_of(struct file_server *s, uint32_t fid, struct stat *out)
 {
 	struct ninep_request r;
@@ -130,6 +149,7 @@ void local_stat(enum place_kind kind, uint64_t number, uint64_t size, struct sta
 
 int place_stat(const struct place *p, struct stat *out)
 {
+	struct stat st; /* no memory of the caller's is touched in the midst of a request: it may be a mapped file's */
 	uint32_t back;
 	unsigned error;
 
@@ -137,14 +157,18 @@ int place_stat(const struct place *p, struct stat *out)
 		*out = p->attributes;
 		return 0;
 	}
+	if (p->kind == PLACE_FD)
+		return fstat((int)p->number, out) ? errno : 0;
 	if (p->kind != PLACE_NINEP) {
 		local_stat(p->kind, p->number, p->kind == PLACE_BOOT ? p->size : 0, out);
 		return 0;
 	}
 	if (!place_enter(p, &back))
 		return EIO;
-	error = ninep_stat_of(p->server, p->fid, out);
+	error = ninep_stat_of(p->server, p->fid, &st);
 	place_leave(p, back);
+	if (!error)
+		*out = st;
 	return errno_from_ninep(error);
 }
 

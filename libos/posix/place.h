@@ -14,7 +14,7 @@
 #include "libos/posix/file_server.h"
 #include "libos/posix/path.h"
 
-enum place_kind { PLACE_NINEP, PLACE_BOOT, PLACE_CONSOLE, PLACE_DIR };
+enum place_kind { PLACE_NINEP, PLACE_BOOT, PLACE_CONSOLE, PLACE_DIR, PLACE_FD };
 
 #define PLACE_NOFOLLOW 1u  /* a link at the end is what is wanted */
 #define PLACE_DIRECTORY 2u /* it must be a directory: ENOTDIR */
@@ -34,7 +34,7 @@ struct place {
 	/* of PLACE_BOOT */
 	const uint8_t *data;
 	uint64_t size;
-	uint64_t number; /* of what is the libOS's own */
+	uint64_t number; /* of what is the libOS's own; PLACE_FD: the descriptor */
 	char path[FILE_PATH_MAX];
 };
 
@@ -57,6 +57,8 @@ int path_of(int at, const char *path, char *out, bool *dir);
 
 /* Within the client of a server: what is known of a fid. A number of ninep/error.h. */
 unsigned ninep_stat_of(struct file_server *s, uint32_t fid, struct stat *out);
+/* Of what its server has told in memory. */
+void ninep_stat_told(const struct file_server *s, const struct ninep_attr *a, struct stat *out);
 
 /* --- the working directory and umask (directory.c) -------------------------------------------------------- */
 
@@ -68,9 +70,11 @@ extern mode_t file_umask;
 
 /* --- the libOS's own trees (local_tree.c) ------------------------------------------------------------------ */
 
-/* Fills kind, number, data of what "#boot", "#cons" or "#root" have there; ENOENT, ENOTDIR. */
+/* Fills kind, number, data of what "#boot", "#cons", "#fd" or "#root" have there; ENOENT, ENOTDIR. */
 int local_find(const char *tree, const char *path, struct place *p);
 void local_stat(enum place_kind kind, uint64_t number, uint64_t size, struct stat *out);
 #define LOCAL_CONSOLE 0x100u /* the console's number */
 /* The index-th name of a tree; false: there are no more. */
-bool local_entry(const char *tree, unsigned index, const char **name, uint64_t *number, mode_t *mode);
+#define LOCAL_NAME 12 /* room for a name that is no constant */
+bool local_entry(const char *tree, unsigned index, char room[LOCAL_NAME], const char **name, uint64_t *number,
+		 mode_t *mode);

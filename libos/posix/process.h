@@ -21,5 +21,7 @@ extern void (*process_last_thread)(int status);
 bool process_lives(pid_t number);
 /* The monitors' pid, where the number says it itself; else 0. */
 uint64_t process_pid(pid_t number);
+/* Process group, session and parent of this one; they are written down if nothing was. 0, or -1 and errno. */
+int group_own(struct mon_relation *r);
 /* Looks it up on all cores (0: this one), sets what bits say (mon_relate). ERR_NO_PROCESS. */
 err_t process_relate(pid_t number, unsigned set, struct mon_relation *r);

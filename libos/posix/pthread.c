@@ -10,16 +10,29 @@
 #include "libos/core/vspace.h"
 #include "libos/posix/process.h"
 #include "libos/posix/pthread_self.h"
-#include "libos/posix/signals.h"
+#include "libos/posix/signal_state.h"
 #include "libos/x86/barrier.h"
 
 void (*pthread_cancel_hook)(void);
 
-static void *thread_begin(void *arg)
+static void run(void *arg)
 {
 	struct posix_thread *p = arg;
 
 	pthread_exit(p->fn(p->arg));
+}
+
+/* One with a stack of the program's own stands on the library's all the same, and keeps its control block there. */
+static void *thread_begin(void *arg)
+{
+	struct posix_thread *p = arg;
+	vaddr_t top = p->asked.top & ~UINT64_C(15);
+
+	if (!top || thread_owns_stack(p->thread, top))
+		run(p);
+	thread_stack_change(p->thread, (vaddr_t)__builtin_frame_address(0), top, p->asked);
+	stack_call(run, p, top);
+	return NULL;
 }
 
 /* Bits of a stack of so many bytes, control block and thread-local storage on top. */
@@ -38,7 +51,7 @@ static struct thread_options options_of(const pthread_attr_t *attr)
 
 	if (!attr)
 		return o;
-	o.stack_bits = attr->stacksize ? stack_bits(attr->stacksize) : 0;
+	o.stack_bits = attr->stacksize && !attr->stackaddr ? stack_bits(attr->stacksize) : 0;
 	o.detached = attr->detachstate == PTHREAD_CREATE_DETACHED;
 	return o;
 }
@@ -51,6 +64,17 @@ static void posix_begin(struct thread *t, bool detached, thread_fn *fn, void *ar
 	p->arg = arg;
 	p->life = detached ? LIFE_DETACHED : LIFE_JOINABLE;
 	t->arg = p;
+}
+
+/* The program's own stack, or as much of ours as it asked for. */
+static struct thread_stack stack_asked(const struct thread *t, const pthread_attr_t *a)
+{
+	struct thread_stack s = { (vaddr_t)a->stackaddr, (vaddr_t)a->stackaddr + a->stacksize };
+
+	if (!a->stackaddr)
+		return (struct thread_stack){ t->stack_top - a->stacksize, t->stack_top };
+	stack_touch(s);
+	return s;
 }
 
 int pthread_create(pthread_t *out, const pthread_attr_t *attr, void *(*fn)(void *), void *arg)
@@ -75,6 +99,8 @@ int pthread_create(pthread_t *out, const pthread_attr_t *attr, void *(*fn)(void 
 		}
 	}
 	posix_begin(t, o.detached, fn, arg);
+	if (attr && attr->stacksize)
+		posix_of(t)->asked = stack_asked(t, attr);
 	posix_of(t)->blocked = posix_self()->blocked;
 	signal_thread_add(t);
 	*out = t;

@@ -65,16 +65,16 @@ int pthread_attr_getguardsize(const pthread_attr_t *a, size_t *bytes)
 	return 0;
 }
 
-/* Stacks come from the library alone: their control blocks lie in them and outlive their threads. */
+/* Nobody else may use the memory till the thread has ended. */
 int pthread_attr_setstack(pthread_attr_t *a, void *address, size_t bytes)
 {
-	(void)a;
-	(void)address;
-	(void)bytes;
-	return ENOTSUP;
+	if (bytes < PTHREAD_STACK_MIN || !address || (vaddr_t)address % 16 || bytes % 16)
+		return EINVAL;
+	a->stackaddr = address;
+	a->stacksize = bytes;
+	return 0;
 }
 
-/* Of pthread_getattr_np: where the thread's stack lies. */
 int pthread_attr_getstack(const pthread_attr_t *a, void **address, size_t *bytes)
 {
 	*address = a->stackaddr;
@@ -119,12 +119,14 @@ int pthread_attr_getaffinity_np(const pthread_attr_t *a, size_t size, cpu_set_t 
 int pthread_getattr_np(pthread_t t, pthread_attr_t *a)
 {
 	struct posix_thread *p = t ? t->posix : NULL;
+	struct thread_stack s;
 
 	if (!p)
 		return ESRCH;
 	pthread_attr_init(a);
-	a->stacksize = t->stack_top - t->stack_low;
-	a->stackaddr = (void *)t->stack_low;
+	s = p->asked.top ? p->asked : (struct thread_stack){ t->stack_low, t->stack_top };
+	a->stacksize = s.top - s.low;
+	a->stackaddr = (void *)s.low;
 	a->detachstate = p->life == LIFE_DETACHED ? PTHREAD_CREATE_DETACHED : PTHREAD_CREATE_JOINABLE;
 	a->bound = t->bound;
 	memcpy(&a->affinity, t->affinity, sizeof(a->affinity));

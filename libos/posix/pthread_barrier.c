@@ -104,7 +104,7 @@ static void once_set(pthread_once_t *o, unsigned state)
 {
 	mutex_lock(&once_lock);
 	/* Release: pairs with the look in pthread_once. */
-	mem_store32_release(&o->state, state);
+	mem_store32_release(o, state);
 	cond_broadcast(&once_changed);
 	mutex_unlock(&once_lock);
 }
@@ -118,18 +118,18 @@ static bool once_claim(pthread_once_t *o)
 	bool claimed;
 
 	mutex_lock(&once_lock);
-	while (o->state == ONCE_RUNS)
-		cond_wait(&once_changed, &once_lock, 0);
-	claimed = o->state == ONCE_NEW;
+	while (*o == ONCE_RUNS)
+		cond_wait_nudged(&once_changed, &once_lock, 0);
+	claimed = *o == ONCE_NEW;
 	if (claimed)
-		o->state = ONCE_RUNS;
+		*o = ONCE_RUNS;
 	mutex_unlock(&once_lock);
 	return claimed;
 }
 
 int pthread_once(pthread_once_t *o, void (*routine)(void))
 {
-	if (mem_load32_acquire(&o->state) == ONCE_DONE || !once_claim(o))
+	if (mem_load32_acquire(o) == ONCE_DONE || !once_claim(o))
 		return 0;
 	pthread_cleanup_push(once_undo, o);
 	routine();

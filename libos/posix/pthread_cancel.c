@@ -2,9 +2,11 @@
  * Cancellation, at cancellation points: waits of conditions and semaphores, sleeps,
  * joins, pthread_testcancel. read and write are none: newlib's streams call them with locks held.
  *
- * A thread whose cancellation is asynchronous is cancelled no earlier than those.
+ * A thread whose cancellation is asynchronous is cancelled where handlers of signals run too: in what it computes, and
+ * in waits for mutexes, locks and barriers.
  */
 #include "libos/posix/pthread_self.h"
+#include "libos/posix/signal_state.h"
 #include "libos/x86/barrier.h"
 
 /* While it is disabled, waits are to end as usual. */
@@ -26,8 +28,13 @@ int pthread_cancel(pthread_t t)
 	pthread_cancel_hook = cancel_point;
 	mem_store32(&p->cancelled, 1);
 	thread_interrupt(t);
-	if (t == thread_current() && p->cancel_type == PTHREAD_CANCEL_ASYNCHRONOUS)
+	if (t == thread_current() && p->cancel_type == PTHREAD_CANCEL_ASYNCHRONOUS) {
 		cancel_point();
+	} else if (p->cancel_type == PTHREAD_CANCEL_ASYNCHRONOUS) {
+		dispatcher_disable();
+		signal_tell(t);
+		dispatcher_enable();
+	}
 	return 0;
 }
 

@@ -30,12 +30,15 @@ struct posix_thread {
 	bool exiting;
 	uint32_t cancelled; /* pthread_cancel was called */
 	/* Signals: signals.h. */
-	bool broken;               /* a handler ran that does not want the call to go on */
-	uint64_t blocked, pending; /* a bit each; pending: for this thread alone */
-	uint64_t wanted;           /* by sigwait */
-	struct posix_thread *next; /* in the list of those that signals may go to */
-	struct posix_thread **at;  /* what leads to it there; NULL: it is not in it */
+	bool broken;                   /* a handler ran that does not want the call to go on */
+	uint64_t blocked, pending;     /* a bit each; pending: for this thread alone */
+	uint64_t wanted;               /* by sigwait */
+	struct thread_stack alternate; /* sigaltstack's */
+	struct posix_thread *next;     /* in the list of those that signals may go to */
+	struct posix_thread **at;      /* what leads to it there; NULL: it is not in it */
 	struct thread *thread;
+	struct window_copy *copy;  /* the read of a window that it is in the midst of */
+	struct thread_stack asked; /* the stack that it was made with; 0: the library's choice */
 };
 _Static_assert(sizeof(struct posix_thread) <= THREAD_POSIX_BYTES, "struct posix_thread outgrew its room");
 
@@ -59,12 +62,26 @@ static inline bool cancel_enabled(void)
 	return p->cancel_state == PTHREAD_CANCEL_ENABLE && !p->exiting;
 }
 
+/* Is the thread cancelled, and to end wherever it is? */
+static inline bool cancel_is_due(const struct posix_thread *p)
+{
+	return p->cancelled && p->cancel_type == PTHREAD_CANCEL_ASYNCHRONOUS &&
+	       p->cancel_state == PTHREAD_CANCEL_ENABLE && !p->exiting;
+}
+
 /* Does not return when the thread is cancelled. Cheap, and no reason to link more than a program uses. */
 extern void (*pthread_cancel_hook)(void);
 static inline void pthread_cancel_point(void)
 {
 	if (__builtin_expect(pthread_cancel_hook != NULL, 0))
 		pthread_cancel_hook();
+}
+
+/* The same where only those end that are cancelled asynchronously. */
+static inline void pthread_cancel_now(void)
+{
+	if (cancel_is_due(posix_self()))
+		pthread_cancel_point();
 }
 
 /* Runs the destructors of the thread's values. */

@@ -8,6 +8,7 @@
 #include "libos/core/dispatcher.h"
 #include "libos/core/ram.h"
 #include "libos/core/vspace.h"
+#include "libos/posix/region_inherit.h"
 #include "libos/thread/cpu.h"
 
 #define CHUNK_BITS 16
@@ -132,7 +133,8 @@ static unsigned bits_of(uint64_t bytes)
 	return bits;
 }
 
-int region_make(uint64_t bytes, struct region **out)
+/* At `at`, or anywhere. */
+static int make(vaddr_t at, uint64_t bytes, struct region **out)
 {
 	unsigned bits = bytes <= SIZE_OF_BITS(LIBOS_AREA_BITS) ? bits_of(bytes) : LIBOS_AREA_BITS + 1;
 	unsigned chunk_bits = bits < CHUNK_BITS ? bits : CHUNK_BITS, chunks;
@@ -144,12 +146,13 @@ int region_make(uint64_t bytes, struct region **out)
 	r = calloc(1, sizeof(*r) + chunks * sizeof(r->chunk[0]));
 	if (!r)
 		return ENOMEM;
+	r->va = at;
 	r->bits = bits;
 	r->chunk_bits = chunk_bits;
 	r->chunks = chunks;
 	r->pages = bytes >> PAGE_BITS;
 	r->core = dispatcher_core();
-	if (vspace_reserve(bits, &r->va)) {
+	if (at ? vspace_claim_region(at, bits) : vspace_reserve_region(bits, &r->va)) {
 		free(r);
 		return ENOMEM;
 	}
@@ -161,6 +164,10 @@ int region_make(uint64_t bytes, struct region **out)
 	*out = r;
 	return 0;
 }
+
+int region_make(uint64_t bytes, struct region **out) { return make(0, bytes, out); }
+
+int region_make_at(vaddr_t va, uint64_t bytes, struct region **out) { return make(va, bytes, out); }
 
 struct region *region_of(vaddr_t va, uint64_t bytes)
 {
@@ -232,5 +239,7 @@ void region_tidy(struct region *r)
 	vspace_release(r->va, r->bits);
 	free(r);
 }
+
+const struct fork_regions *fork_regions = &region_inheritance;
 
 struct region *region_next(const struct region *r) { return r ? r->next : regions; }

@@ -33,6 +33,8 @@ struct region {
 
 /* Addresses for `bytes`, none of them accessible. ENOMEM. */
 int region_make(uint64_t bytes, struct region **out);
+/* At addresses that another process has it at, in one that has no region there. ENOMEM. */
+int region_make_at(vaddr_t va, uint64_t bytes, struct region **out);
 /* That an address range lies in, whole; NULL. */
 struct region *region_of(vaddr_t va, uint64_t bytes);
 /* Of the range's pages in this region: access (PROT_ bits, MAP_'s too) from now on, or REGION_GONE. ENOMEM. */

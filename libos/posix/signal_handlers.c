@@ -7,12 +7,16 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <ucontext.h>
 
 #include "libos/core/fault.h"
 #include "libos/core/monitor_client.h"
 #include "libos/posix/children.h"
 #include "libos/posix/pthread_self.h"
 #include "libos/x86/context.h"
+
+#define PF_PRESENT 1 /* in a page fault's error code */
+#define PF_VECTOR 14
 
 /* --- handlers --------------------------------------------------------------------------------------------- */
 
@@ -28,47 +32,99 @@ void signal_info_fill(siginfo_t *out, int signal, const struct signal_info *info
 			    .si_value.sival_ptr = (void *)info->value };
 }
 
-static void handler_run(struct posix_thread *p, int signal, const struct signal_info *info, const struct sigaction *a)
+struct handling {
+	struct sigaction a;
+	int signal;
+	const struct signal_info *info;
+	struct thread_saved *saved; /* what the thread was diverted from; NULL: it came by itself */
+	uint64_t before;            /* its mask */
+	struct thread_stack other;  /* the stack that it was on, unless that was its own */
+};
+
+/* With all that SA_SIGINFO promises. */
+static void handler_tell(const struct handling *h)
 {
-	uint64_t before = p->blocked;
+	volatile bool done = false;
+	ucontext_t uc;
 	siginfo_t told;
 
-	p->blocked |= a->sa_mask & ~SIGNALS_ALWAYS;
-	if (!(a->sa_flags & SA_NODEFER))
-		p->blocked |= SIGNAL_BIT(signal);
-	if (!(a->sa_flags & SA_RESTART))
-		p->broken = true;
-	if (a->sa_flags & SA_SIGINFO) {
-		signal_info_fill(&told, signal, info);
-		a->sa_sigaction(signal, &told, NULL);
+	/* Who came by itself goes on here, if the handler has it go on by setcontext. */
+	getcontext(&uc);
+	if (done)
+		return;
+	done = true;
+	signal_info_fill(&told, h->signal, h->info);
+	context_tell(&uc, h->saved, &h->other);
+	uc.uc_sigmask = h->before;
+	h->a.sa_sigaction(h->signal, &told, &uc);
+	if (h->saved)
+		context_heed(h->saved, &uc);
+	posix_self()->blocked = uc.uc_sigmask & ~SIGNALS_ALWAYS;
+}
+
+static void handler_call(void *arg)
+{
+	const struct handling *h = arg;
+
+	if (h->a.sa_flags & SA_SIGINFO) {
+		handler_tell(h);
 	} else {
-		a->sa_handler(signal);
+		h->a.sa_handler(h->signal);
+		posix_self()->blocked = h->before;
 	}
-	p->blocked = before;
+}
+
+static void handler_call_on(const struct thread_stack *on, struct handling *h)
+{
+	struct thread *t = thread_current();
+	vaddr_t here = (vaddr_t)__builtin_frame_address(0), top = on->top;
+
+	thread_stack_change(t, here, top, *on);
+	stack_call(handler_call, h, top);
+	thread_stack_change(t, top, here, h->other);
+}
+
+static void handler_run(struct posix_thread *p, struct handling *h)
+{
+	const struct thread_stack *on = NULL;
+
+	h->before = p->blocked;
+	h->other = thread_current()->other;
+	p->blocked |= h->a.sa_mask & ~SIGNALS_ALWAYS;
+	if (!(h->a.sa_flags & SA_NODEFER))
+		p->blocked |= SIGNAL_BIT(h->signal);
+	if (!(h->a.sa_flags & SA_RESTART))
+		p->broken = true;
+	if (h->a.sa_flags & SA_ONSTACK)
+		on = signal_stack(p, (vaddr_t)__builtin_frame_address(0));
+	if (on)
+		handler_call_on(on, h);
+	else
+		handler_call(h);
 }
 
 /* Was there a handler? */
-static bool act(struct posix_thread *p, int signal, const struct signal_info *info)
+static bool act(struct posix_thread *p, int signal, const struct signal_info *info, struct thread_saved *saved)
 {
-	struct sigaction a;
+	struct handling h = { .signal = signal, .info = info, .saved = saved };
 
 	signals_lock();
-	a = signal_state.action[signal];
-	if (a.sa_flags & SA_RESETHAND && a.sa_handler != SIG_IGN)
+	h.a = signal_state.action[signal];
+	if (h.a.sa_flags & SA_RESETHAND && h.a.sa_handler != SIG_IGN)
 		signal_state.action[signal] = (struct sigaction){ 0 };
 	signals_unlock();
-	if (a.sa_handler != SIG_IGN && a.sa_handler != SIG_DFL) {
-		handler_run(p, signal, info, &a);
+	if (h.a.sa_handler != SIG_IGN && h.a.sa_handler != SIG_DFL) {
+		handler_run(p, &h);
 		return true;
 	}
-	if (a.sa_handler == SIG_DFL && signal_ordinary_of(signal) == SIGNAL_ENDS)
+	if (h.a.sa_handler == SIG_DFL && signal_ordinary_of(signal) == SIGNAL_ENDS)
 		signal_end(signal);
-	if (a.sa_handler == SIG_DFL && signal_ordinary_of(signal) == SIGNAL_STOPS)
+	if (h.a.sa_handler == SIG_DFL && signal_ordinary_of(signal) == SIGNAL_STOPS)
 		signal_stop_self((uint64_t)signal);
 	return false;
 }
 
-bool signals_run(void)
+static bool run(struct thread_saved *saved)
 {
 	struct posix_thread *p = posix_self();
 	struct signal_info info;
@@ -76,9 +132,11 @@ bool signals_run(void)
 	int signal;
 
 	while ((signal = signal_take(~p->blocked, &info)))
-		some |= act(p, signal, &info);
+		some |= act(p, signal, &info, saved);
 	return some;
 }
+
+bool signals_run(void) { return run(NULL); }
 
 bool signal_checkpoint(void)
 {
@@ -102,15 +160,17 @@ void signal_nudged(void)
 	int error = errno;
 
 	signal_slept();
+	pthread_cancel_now();
 	errno = error;
 }
 
-static void diverted(void)
+static void diverted(struct thread_saved *s)
 {
 	int error = errno;
 
 	thread_nudge_taken();
-	signals_run();
+	run(s);
+	pthread_cancel_now();
 	errno = error;
 }
 
@@ -123,10 +183,10 @@ void signal_interrupted(struct thread *t)
 {
 	const struct posix_thread *p = t->posix;
 
-	if (!p || !((signal_state.pending | p->pending) & ~p->blocked))
+	if (!p || !signal_due(p))
 		return;
 	if (!in_libos(dispatcher_page()->save[SAVE_ENABLED].rip))
-		thread_divert(t, SAVE_ENABLED, diverted);
+		thread_divert(t, SAVE_ENABLED, NULL, diverted);
 	signal_timer(context_now() + dispatcher_tsc_hz() / SIGNAL_RETRIES);
 }
 
@@ -141,22 +201,69 @@ static int signal_of(uint64_t vector)
 	return vector < sizeof of && of[vector] ? of[vector] : SIGSEGV;
 }
 
-/* One fault at a time and thread: its signal is blocked while the handler runs, and another is the end. */
-const struct signal_mender *signal_mender;
+static struct signal_mender *menders;
 
+void signal_mender_add(struct signal_mender *m)
+{
+	for (const struct signal_mender *other = menders; other; other = other->next)
+		if (other == m)
+			return;
+	m->next = __atomic_load_n(&menders, __ATOMIC_RELAXED);
+	while (!__atomic_compare_exchange_n(&menders, &m->next, m, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+		;
+}
+
+void signal_fault(int signal, struct thread_saved *s)
+{
+	struct posix_thread *p = posix_self();
+	_sig_func_ptr h = signal_state.action[signal].sa_handler;
+	const struct signal_info told = { .code = signal == SIGBUS ? BUS_ADRERR : SEGV_MAPERR,
+					  .address = (void *)s->fault.address };
+	int error = errno;
+
+	if (in_libos(s->fault.rip) || h == SIG_IGN || p->blocked & SIGNAL_BIT(signal) || !act(p, signal, &told, s))
+		signal_end(signal);
+	errno = error;
+}
+
+static int code_of(const struct fault_info *info)
+{
+	switch (info->vector) {
+	case 0:
+		return FPE_INTDIV;
+	case 16:
+	case 19:
+		return FPE_FLTINV;
+	case 6:
+		return ILL_ILLOPC;
+	case 17:
+		return BUS_ADRALN;
+	default:
+		return info->error & PF_PRESENT ? SEGV_ACCERR : SEGV_MAPERR;
+	}
+}
+
+/*
+ * One fault at a time and thread: its signal is blocked while the handler runs, and another is the end. Its own stack
+ * may be what it has run out of, so one that asked for the alternate stack is there from the start.
+ */
 void signal_faulted(const struct fault_info *info)
 {
 	struct thread *t = thread_current();
 	struct posix_thread *p = t->posix;
 	int signal = signal_of(info->vector);
-	_sig_func_ptr h = signal_state.action[signal].sa_handler;
+	const struct sigaction *a = &signal_state.action[signal];
+	_sig_func_ptr h = a->sa_handler;
 
-	if (signal == SIGSEGV && signal_mender && signal_mender->lost(info->address))
-		thread_divert(t, SAVE_FAULT, signal_mender->mend);
+	for (const struct signal_mender *m = signal == SIGSEGV ? menders : NULL; m; m = m->next)
+		if (m->lost(info))
+			thread_divert_fault(t, info, m->mend);
 	if (!p || in_libos(info->rip) || h == SIG_DFL || h == SIG_IGN || (p->blocked | p->pending) & SIGNAL_BIT(signal))
 		return;
-	signal_state.info[signal] = (struct signal_info){ .code = SEGV_MAPERR, .address = (void *)info->address };
+	signal_state.info[signal] =
+		(struct signal_info){ .code = code_of(info),
+				      .address = (void *)(info->vector == PF_VECTOR ? info->address : info->rip) };
 	signal_state.pending |= SIGNAL_BIT(signal);
-	thread_divert(t, SAVE_FAULT, diverted);
+	thread_divert(t, SAVE_FAULT, a->sa_flags & SA_ONSTACK ? signal_stack(p, info->rsp) : NULL, diverted);
 	signal_state.pending &= ~SIGNAL_BIT(signal);
 }

@@ -127,14 +127,6 @@ _sig_func_ptr sigset(int signal, _sig_func_ptr handler)
 	return before & set ? SIG_HOLD : old.sa_handler;
 }
 
-/* Handlers run on the stack of their thread. */
-int sigaltstack(const stack_t *new, stack_t *old)
-{
-	(void)new;
-	(void)old;
-	return errno_fail(ENOSYS);
-}
-
 int siginterrupt(int signal, int breaks)
 {
 	struct sigaction a;

@@ -23,6 +23,12 @@
 
 _Static_assert(SIGKILL == MON_SIGNAL_KILL && SIGSTOP == MON_SIGNAL_STOP && SIGCONT == MON_SIGNAL_CONTINUE,
 	       "monitors heed these");
+_Static_assert(MON_SIGNAL_STOPPERS ==
+		       (SIGNAL_BIT(SIGSTOP) | SIGNAL_BIT(SIGTSTP) | SIGNAL_BIT(SIGTTIN) | SIGNAL_BIT(SIGTTOU)),
+	       "and these");
+
+#define UNTOLD_AT_ONCE 8
+#define STOP_LOOKS 1000 /* a second, of who waits for a stop of its own process */
 
 struct signal_state signal_state;
 
@@ -169,6 +175,35 @@ void signal_stop_self(uint64_t signal)
 	mon_signal((coreid_t)(s.who >> 32), &s, &count);
 }
 
+#define STOPPERS (SIGNAL_BIT(SIGTSTP) | SIGNAL_BIT(SIGTTIN) | SIGNAL_BIT(SIGTTOU))
+
+/* Unless SIGCONT has come meanwhile. */
+static void stop_errand(uint64_t signal)
+{
+	if (signal_state.stops & SIGNAL_BIT(signal))
+		signal_stop_self(signal);
+	signals_lock();
+	signal_state.stops &= ~SIGNAL_BIT(signal);
+	signals_unlock();
+}
+
+static bool stop_begin(int signal)
+{
+	/* One that is on its way already stops for this one too. */
+	if (signal_state.stops & SIGNAL_BIT(signal))
+		return true;
+	if (!errand_raise(stop_errand, (uint64_t)signal))
+		return false;
+	signal_state.stops |= SIGNAL_BIT(signal);
+	return true;
+}
+
+void signal_stop_settled(void)
+{
+	while (__atomic_load_n(&signal_state.stops, __ATOMIC_RELAXED))
+		thread_sleep_until(context_now() + dispatcher_tsc_hz() / STOP_LOOKS);
+}
+
 static void end_errand(uint64_t signal) { signal_end((int)signal); }
 
 /* What needs no thread of the program's: true when it was done. */
@@ -180,24 +215,30 @@ static bool done_at_once(int signal, const struct posix_thread *taker)
 		mon_exit_disabled(EXIT_SIGNAL | (unsigned)signal);
 		return errand_raise(end_errand, (uint64_t)signal);
 	}
-	return signal_ordinary_of(signal) == SIGNAL_STOPS && errand_raise(signal_stop_self, (uint64_t)signal);
+	return signal_ordinary_of(signal) == SIGNAL_STOPS && stop_begin(signal);
 }
 
 static void interrupt_errand(uint64_t thread) { posix_interrupt((struct thread *)thread); }
 
-/* It shall look: out of a wait of threads, or of one for a server, also if it is just about to wait for one. */
-static void taker_tell(struct thread *t)
+void signal_tell(struct thread *t)
 {
-	if (thread_nudge(t) || !interrupt_needed())
+	bool again;
+
+	if (thread_nudge(t))
 		return;
+	/*
+	 * It may be put away just now, or go to another cpu: it is told till it has looked. So is this one, which may
+	 * come out of disabled mode without looking.
+	 */
+	again = thread_ring(t) || t == thread_current();
 	/* Somebody is at something else in there: it is told later, or sees it by itself. */
-	if (!errand_raise(interrupt_errand, (uint64_t)t)) {
+	if (interrupt_needed() && !errand_raise(interrupt_errand, (uint64_t)t))
+		again = true;
+	if (again) {
 		signal_state.untold = true;
 		signal_timer(context_now() + dispatcher_tsc_hz() / SIGNAL_RETRIES);
 	}
 }
-
-#define STOPPERS (SIGNAL_BIT(SIGTSTP) | SIGNAL_BIT(SIGTTIN) | SIGNAL_BIT(SIGTTOU))
 
 err_t signal_post(int signal, const struct signal_info *info)
 {
@@ -205,10 +246,12 @@ err_t signal_post(int signal, const struct signal_info *info)
 	err_t err = ERR_OK;
 
 	wait_lock(&signal_state.guard);
-	if (signal == SIGCONT)
+	if (signal == SIGCONT) {
 		signal_state.pending &= ~STOPPERS;
-	else if (SIGNAL_BIT(signal) & STOPPERS)
+		signal_state.stops = 0;
+	} else if (SIGNAL_BIT(signal) & STOPPERS) {
 		signal_state.pending &= ~SIGNAL_BIT(SIGCONT);
+	}
 	if (!is_ignored(signal) || somebody_blocks(signal)) {
 		taker = taker_find(signal);
 		if (!done_at_once(signal, taker))
@@ -216,7 +259,7 @@ err_t signal_post(int signal, const struct signal_info *info)
 	}
 	wait_unlock(&signal_state.guard);
 	if (taker)
-		taker_tell(taker->thread);
+		signal_tell(taker->thread);
 	return err;
 }
 
@@ -241,7 +284,7 @@ void signal_post_thread(struct thread *t, int signal)
 	}
 	wait_unlock(&signal_state.guard);
 	if (nudge)
-		taker_tell(t);
+		signal_tell(t);
 }
 
 void signal_thread_add(struct thread *t)
@@ -276,15 +319,33 @@ bool signal_thread_remove(struct posix_thread *p)
 
 /* --- time -------------------------------------------------------------------------------------------------- */
 
+bool signal_due(const struct posix_thread *p)
+{
+	return (signal_state.pending | p->pending) & ~p->blocked || cancel_is_due(p);
+}
+
+/* Those who have not looked; of many, some now. */
+static void untold_tell(void)
+{
+	struct thread *of[UNTOLD_AT_ONCE];
+	unsigned n = 0;
+
+	wait_lock(&signal_state.guard);
+	for (struct posix_thread *p = signal_state.threads; p && n < UNTOLD_AT_ONCE; p = p->next)
+		if (signal_due(p))
+			of[n++] = p->thread;
+	signal_state.untold = n == UNTOLD_AT_ONCE;
+	wait_unlock(&signal_state.guard);
+	for (unsigned i = 0; i < n; i++)
+		signal_tell(of[i]);
+}
+
+/* The program's timers are of the core where it started; this may be another. */
 static void timer_due(void)
 {
-	if (signal_state.untold) {
-		signal_state.untold = false;
-		for (struct posix_thread *p = signal_state.threads; p; p = p->next)
-			if ((signal_state.pending | p->pending) & ~p->blocked)
-				taker_tell(p->thread);
-	}
-	if (signal_timers)
+	if (signal_state.untold)
+		untold_tell();
+	if (signal_timers && process_self_pid() >> 32 == dispatcher_core())
 		signal_timers();
 }
 
@@ -334,18 +395,40 @@ void signals_unpack(uint64_t blocked, uint64_t ignored)
 {
 	posix_self()->blocked = blocked & ~SIGNALS_ALWAYS;
 	signal_state.ignored = ignored & ~SIGNALS_ALWAYS;
-	for (int i = 1; i < NSIG; i++)
-		if (ignored >> i & 1)
-			signal_state.action[i].sa_handler = SIG_IGN;
+	for (uint64_t left = signal_state.ignored; left; left &= left - 1)
+		signal_state.action[__builtin_ctzll(left)].sa_handler = SIG_IGN;
 }
 
-void signals_handlers_pack(struct inherit *i) { inherit_add(i, signal_state.action, sizeof signal_state.action); }
+/* What is not as it is in any new process. */
+struct packed_action {
+	uint64_t signal;
+	struct sigaction action;
+};
+
+static bool action_is_first(const struct sigaction *a) { return !a->sa_handler && !a->sa_flags && !a->sa_mask; }
+
+void signals_handlers_pack(struct inherit *i)
+{
+	for (unsigned s = 1; s < NSIG; s++) {
+		const struct packed_action p = { .signal = s, .action = signal_state.action[s] };
+
+		if (!action_is_first(&p.action))
+			inherit_add(i, &p, sizeof p);
+	}
+}
 
 int signals_handlers_unpack(const char *data, size_t bytes)
 {
-	if (bytes != sizeof signal_state.action)
+	struct packed_action p;
+
+	if (bytes % sizeof p)
 		return EPROTO;
-	memcpy(signal_state.action, data, bytes);
+	for (; bytes; data += sizeof p, bytes -= sizeof p) {
+		memcpy(&p, data, sizeof p);
+		if (!p.signal || p.signal >= NSIG)
+			return EPROTO;
+		signal_state.action[p.signal] = p.action;
+	}
 	return 0;
 }
 
@@ -383,4 +466,4 @@ int sigaction(int signal, const struct sigaction *new, struct sigaction *old)
 }
 
 /* newlib has these too. That ours are named in a file that is always linked has them found first; it costs nothing. */
-static const void *const ours[] __attribute__((used)) = { raise, abort, signal, memmove, strcspn };
+static const void *const ours[] __attribute__((used)) = { raise, abort, signal, memmove, strcspn, strsignal };

@@ -16,7 +16,9 @@
 #include "kernel/abi/types.h"
 
 struct thread;
+struct fault_info;
 struct posix_thread;
+struct thread_saved;
 
 #define SIGNAL_BIT(signal) (UINT64_C(1) << (signal))
 #define SIGNALS_ALWAYS (SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP)) /* not to be blocked */
@@ -32,14 +34,18 @@ struct signal_info {
 /* Before constructors: from now on signals are taken. */
 void signals_init(void);
 /*
- * Memory of others that may be taken away while it is used: `lost`, in disabled mode, says whether a fault is of such;
- * then the thread does `mend`, and goes on. NULL: there is none.
+ * Memory of others that may be taken away while it is used, or is not there yet: `lost`, in disabled mode, says whether
+ * a fault is of such; then the thread does `mend`, and tries again. A mender is there for good once it was added; its
+ * owner adds it by one thread at a time.
  */
 struct signal_mender {
-	bool (*lost)(vaddr_t address);
-	void (*mend)(void);
+	struct signal_mender *next;
+	bool (*lost)(const struct fault_info *info);
+	void (*mend)(struct thread_saved *s);
 };
-extern const struct signal_mender *signal_mender;
+void signal_mender_add(struct signal_mender *m);
+/* In `mend`: this cannot be mended. Does what the signal does, if the thread may take it there, or ends the process. */
+void signal_fault(int signal, struct thread_saved *s);
 /* For the process. In disabled mode. ERR_AGAIN: a real-time signal, and so many are queued. */
 err_t signal_post(int signal, const struct signal_info *info);
 /* For a thread. In disabled mode. */
@@ -57,6 +63,8 @@ bool signal_is_pending(int signal);
 /* Those of process and thread. */
 uint64_t signals_pending(void);
 void signal_info_fill(siginfo_t *out, int signal, const struct signal_info *info);
+/* When a stop of this process is on its way, waits till it is over. In enabled mode. */
+void signal_stop_settled(void);
 /* Ends the process as that signal does. */
 void signal_end(int signal) __attribute__((noreturn));
 /* Has the parent asked for children that leave no status? */

@@ -32,7 +32,7 @@ int spawn_on(uint32_t core, const char *path, char *const *argv, struct program 
 	launch_pack(&l, environ, &text);
 	error = start(&l, core, &text, out);
 	if (!error)
-		child_drop(out->pid);
+		child_drop(process_number(out->id, out->pid));
 	return error;
 }
 

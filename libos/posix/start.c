@@ -32,19 +32,15 @@ void posix_start(const struct process_args *args)
 	static char *argv[PROCESS_ARGS_MAX + 2];
 	static char text[PAGE_SIZE - sizeof(*args)];
 	static char **arguments;
-	char *next = text;
+	char *letter = NULL; /* a fork's: these variables will be its parent's */
+	uint64_t bytes = args->text_bytes <= sizeof(text) ? args->text_bytes : 0;
 	int argc = args->argc <= PROCESS_ARGS_MAX ? (int)args->argc : PROCESS_ARGS_MAX;
 	int envc = args->envc <= (uint64_t)(PROCESS_ARGS_MAX - argc) ? (int)args->envc : 0;
 
 	arguments = argv;
-	for (int i = 0; i < argc; i++) {
-		argv[i] = next;
-		next = stpcpy(next, (const char *)args + args->arg[i]) + 1;
-	}
-	for (int i = 0; i < envc; i++) {
-		argv[argc + 1 + i] = next;
-		next = stpcpy(next, (const char *)args + args->arg[argc + i]) + 1;
-	}
+	memcpy(text, args->text, bytes);
+	for (int i = 0; i < argc + envc; i++)
+		argv[i + (i >= argc)] = text + args->arg[i] - offsetof(struct process_args, text);
 	environ = argv + argc + 1;
 	if (args->heir_heap)
 		heap_begin(args->heir_heap);
@@ -52,7 +48,9 @@ void posix_start(const struct process_args *args)
 	signals_init();
 	process_last_thread = exit;
 	about_tell((char *const *const *)&arguments);
-	inherit_take(&argc, &arguments);
+	if (args->letter_bytes && args->letter_bytes <= bytes)
+		letter = (args->heir_heap ? (char *)(uintptr_t)args->text : text) + bytes - args->letter_bytes;
+	inherit_take(letter, args->letter_bytes, &argc, &arguments);
 	__libc_init_array();
 	exit(main(argc, arguments, environ));
 }

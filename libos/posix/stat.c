@@ -13,6 +13,7 @@
 #include <unistd.h>
 #include <utime.h>
 
+#include "libos/posix/absent.h"
 #include "libos/posix/errno.h"
 #include "libos/posix/fd.h"
 #include "libos/posix/open_file.h"
@@ -24,9 +25,15 @@
 
 static int stat_at(int at, const char *path, unsigned flags, struct stat *out)
 {
+	struct absent_look look;
 	struct place p;
-	int error = place_find(at, path, flags | PLACE_STAT, &p);
+	int error;
 
+	if (path && absent_known(path, &look))
+		return errno_fail(ENOENT);
+	error = place_find(at, path, flags | PLACE_STAT, &p);
+	if (error == ENOENT)
+		absent_seen(path, p.path, &look);
 	if (error)
 		return errno_fail(error);
 	error = place_stat(&p, out);

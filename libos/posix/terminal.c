@@ -5,12 +5,14 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/termios.h>
 #include <unistd.h>
 
+#include "libos/posix/background.h"
 #include "libos/posix/console.h"
 #include "libos/posix/errno.h"
 #include "libos/posix/fd.h"
@@ -65,12 +67,26 @@ static int window_set(struct console_state *s, const struct winsize *w)
 	return console_state_set(s, CONSOLE_SET_WINDOW) ? EIO : 0;
 }
 
-static int group_set(struct console_state *s, pid_t group)
+static int session_set(uint32_t group)
 {
+	struct console_state now;
+
+	if (console_control(group, &now))
+		return EIO;
+	return now.place & CONSOLE_CONTROLS ? 0 : group ? ENOTTY : EPERM;
+}
+
+/* Group numbers are their leaders'; of one that has no leader any more nobody can tell what session it is of. */
+static int group_set(pid_t group)
+{
+	pid_t session;
+
 	if (group <= 0)
 		return EINVAL;
-	s->group = (uint32_t)group;
-	return console_state_set(s, CONSOLE_SET_GROUP) ? EIO : 0;
+	session = getsid(group);
+	if (session > 0 && session != getsid(0))
+		return EPERM;
+	return session_set((uint32_t)group);
 }
 
 static int input_flush(struct console_state *s, int queue)
@@ -83,13 +99,25 @@ static int input_flush(struct console_state *s, int queue)
 	return console_state_set(s, CONSOLE_SET_FLUSH) ? EIO : 0;
 }
 
+/* What a program in the background is not to do: others use the terminal. */
+static bool disturbs(unsigned long request)
+{
+	return request == TCSETS || request == TCSETSW || request == TCSETSF || request == TCFLSH ||
+	       request == TIOCSPGRP;
+}
+
 int terminal_control(struct open_file *f, unsigned long request, void *argument)
 {
 	struct console_state s;
+	int error = 0;
 
 	(void)f;
-	if (console_flush() || console_state_get(&s))
-		return EIO;
+	do
+		if (console_flush() || console_state_get(&s))
+			return EIO;
+	while (disturbs(request) && s.place & CONSOLE_BACKGROUND && !(error = background_told(SIGTTOU)));
+	if (error > 0)
+		return error;
 	switch (request) {
 	case TCGETS:
 		modes_get(&s, argument);
@@ -106,17 +134,22 @@ int terminal_control(struct open_file *f, unsigned long request, void *argument)
 	case TIOCSWINSZ:
 		return window_set(&s, argument);
 	case TIOCGPGRP:
+		if (s.place & CONSOLE_ELSEWHERE)
+			return ENOTTY;
 		/* Nobody has said: then it is who asks. */
 		*(pid_t *)argument = s.group ? (pid_t)s.group : getpgrp();
 		return 0;
 	case TIOCSPGRP:
-		return group_set(&s, *(const pid_t *)argument);
+		return group_set(*(const pid_t *)argument);
 	case TIOCGSID:
+		if (s.place & CONSOLE_ELSEWHERE)
+			return ENOTTY;
 		*(pid_t *)argument = getsid(0);
 		return 0;
 	case TIOCSCTTY:
+		return session_set(0);
 	case TIOCNOTTY:
-		return 0; /* it is everybody's */
+		return s.place & CONSOLE_ELSEWHERE ? ENOTTY : 0; /* who wants another session calls setsid */
 	case FIONREAD:
 		*(int *)argument = (int)s.waiting;
 		return 0;

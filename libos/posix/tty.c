@@ -7,9 +7,11 @@
  * come as they are typed, VMIN at least or for VTIME tenths of a second. Keys that send signals do not come here: the
  * console service has them.
  */
+#include <signal.h>
 #include <string.h>
 #include <sys/termios.h>
 
+#include "libos/posix/background.h"
 #include "libos/posix/console.h"
 #include "libos/posix/errno.h"
 #include "libos/posix/tty.h"
@@ -199,10 +201,20 @@ ssize_t tty_read(void *to, size_t bytes, bool now)
 {
 	struct console_state s;
 	size_t n = 0;
+	int error;
 	err_t err;
 
 	mutex_lock(&lock);
 	err = console_state_get(&s);
+	while (!err && s.place & CONSOLE_BACKGROUND) {
+		/* It may be long, and left by a jump. */
+		mutex_unlock(&lock);
+		error = background_told(SIGTTIN);
+		if (error)
+			return errno_fail(error);
+		mutex_lock(&lock);
+		err = console_state_get(&s);
+	}
 	if (!err)
 		err = (s.lflag & ICANON ? line_read : keys_read)(&s, to, bytes, now, &n);
 	mutex_unlock(&lock);

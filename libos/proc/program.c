@@ -59,7 +59,7 @@ static int strings_add(char *text, uint32_t *bytes, const char *const *strings)
 }
 
 static err_t start_without(const char *const *argv, const char *const *envp, const struct proc_start *how,
-			   struct program *out)
+			   const void *letter, struct program *out)
 {
 	uint32_t core = how->core;
 	const struct mon_start s = { .argc = how->argc,
@@ -68,6 +68,8 @@ static err_t start_without(const char *const *argv, const char *const *envp, con
 				     .envp = envp,
 				     .heir = { how->heir_pid, how->heir_secret, how->heir_service },
 				     .heir_heap = how->heir_heap,
+				     .letter = letter,
+				     .letter_bytes = how->letter,
 				     .program = how->program };
 
 	out->id = 0;
@@ -84,6 +86,7 @@ static err_t start(const char *const *argv, const char *const *envp, uint32_t co
 				  .heir_secret = heir->mailbox.secret,
 				  .heir_service = heir->mailbox.service,
 				  .heir_heap = heir->heap,
+				  .letter = heir->letter_bytes,
 				  .program = program,
 				  .most = program_most };
 	char text[PROC_TEXT_MAX];
@@ -92,15 +95,17 @@ static err_t start(const char *const *argv, const char *const *envp, uint32_t co
 	struct rpc_client *c;
 	err_t err;
 
-	if (envc < 0)
+	if (envc < 0 || heir->letter_bytes > PROC_TEXT_MAX - bytes)
 		return ERR_TOO_LONG;
+	memcpy(text + bytes, heir->letter, heir->letter_bytes);
+	bytes += heir->letter_bytes;
 	if (core != PROC_ANYWHERE && core >= CORES_MAX)
 		return ERR_CORE_ID;
 	how.argc = (uint32_t)argc;
 	how.envc = (uint32_t)envc;
 	err = client_get(&c);
 	if (err == ERR_NOT_FOUND)
-		return start_without(argv, envp, &how, out);
+		return start_without(argv, envp, &how, heir->letter, out);
 	if (err)
 		return err;
 	how.ticket = proc_ticket(process_self_pid(), __atomic_add_fetch(&starts, 1, __ATOMIC_RELAXED));
@@ -151,12 +156,17 @@ err_t program_start_heir(const char *const *argv, uint32_t core, const struct pr
 err_t program_start_successor(const char *const *argv, const struct program_heir *heir, uint64_t *pid)
 {
 	const struct mailbox *m = &heir->mailbox;
-	struct mon_start s = {
-		.argc = 1, .argv = argv, .id = process_self_id(), .heir = { m->pid, m->secret, m->service }
-	};
-	err_t err = heir->frame ? mon_program(process_self_core(), heir->frame, &s.program) : ERR_OK;
+	struct mon_start s = { .argc = 1,
+			       .argv = argv,
+			       .id = process_self_id(),
+			       .heir = { m->pid, m->secret, m->service },
+			       .letter = heir->letter,
+			       .letter_bytes = heir->letter_bytes,
+			       .succeeds = true };
+	coreid_t home = (coreid_t)(process_self_pid() >> 32);
+	err_t err = heir->frame ? mon_program(home, heir->frame, &s.program) : ERR_OK;
 
-	return err ? err : mon_start(process_self_core(), &s, pid);
+	return err ? err : mon_start(home, &s, pid);
 }
 
 err_t program_become(uint64_t pid)

@@ -27,13 +27,15 @@ err_t program_start(const char *const *argv, const char *const *envp, uint32_t c
 struct program_heir {
 	struct mailbox mailbox; /* asked by the child for what it inherits: libos/posix/inherit.h */
 	uint32_t heap;          /* heir_heap of struct process_args */
+	const void *letter;     /* in its argument page; it and argv[0] have room in PROC_TEXT_MAX */
+	uint32_t letter_bytes;
 	cptr_t frame; /* that holds the program, from its first byte on; 0: it is argv[0] of the boot archive */
 };
 /* The same for such a child. Of a frame ERR_ELF_FORMAT, ERR_ELF_RANGE besides, and ERR_NOT_FOUND for ERR_AGAIN. */
 err_t program_start_heir(const char *const *argv, uint32_t core, const struct program_heir *heir, struct program *out);
 /*
- * The same in place of the caller, on its core and with its number, which program_become then makes it the only one to
- * have; till then both do.
+ * The same in place of the caller, at its home and with its number, which program_become tells the service; then
+ * mon_succeed gives it that place.
  */
 err_t program_start_successor(const char *const *argv, const struct program_heir *heir, uint64_t *pid);
 err_t program_become(uint64_t pid);

@@ -200,7 +200,10 @@ static bool pause_with(struct rpc_connection *n, const uint64_t *word, uint64_t 
 /* A whole message: in a line, or in `whole` from the heap, which is ours now. */
 static bool message_take(struct rpc_connection *n, const uint64_t *word, uint64_t *whole)
 {
-	if (!rpc_server_spare(n->server, rpc_header_interface(word[0])))
+	unsigned interface = rpc_header_interface(word[0]);
+
+	/* The runtime's own wait for nothing: who says hello first may be the one that those threads wait for. */
+	if (interface && !rpc_server_spare(n->server, interface))
 		return pause_with(n, word, whole);
 	dispatch(n, word);
 	free(whole);

@@ -190,7 +190,34 @@ bool event_wait(struct event *e, cycles_t deadline)
 
 /* --- barriers --------------------------------------------------------------------- */
 
-void barrier_init(struct barrier *b, uint32_t count) { *b = (struct barrier){ .count = count }; }
+#define BARRIER_ROUNDS (UINT64_C(1) << 32) /* of one barrier */
+
+void barrier_init(struct barrier *b, uint32_t count)
+{
+	static uint64_t barriers;
+
+	*b = (struct barrier){ .count = count };
+	b->round = __atomic_add_fetch(&barriers, 1, __ATOMIC_RELAXED) * BARRIER_ROUNDS;
+}
+
+/*
+ * Till the round is over. Who was nudged has left the queue meanwhile; when it comes back the barrier may be something
+ * else already, but not one that is at this round.
+ */
+static void round_wait(struct barrier *b)
+{
+	uint64_t round = b->round;
+
+	while (!wait_in(&b->waiting, 0, INTERRUPTED_ONCE)) {
+		dispatcher_enable();
+		wait_nudged();
+		begin(&b->waiting);
+		if (b->round != round) {
+			wait_unlock(&b->waiting);
+			return;
+		}
+	}
+}
 
 bool barrier_wait(struct barrier *b)
 {
@@ -201,11 +228,12 @@ bool barrier_wait(struct barrier *b)
 	last = ++b->arrived == b->count;
 	if (last) {
 		b->arrived = 0;
+		b->round++;
 		all = take_all(&b->waiting);
 		wait_unlock(&b->waiting);
 		ready_all(all);
 	} else {
-		wait_in(&b->waiting, 0, 0);
+		round_wait(b);
 	}
 	dispatcher_enable();
 	return last;

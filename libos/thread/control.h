@@ -10,13 +10,18 @@
 
 #include "kernel/abi/regs.h"
 #include "libos/core/dispatcher.h"
+#include "libos/core/fault.h"
 #include "libos/core/local.h"
 #include "libos/thread/inbox.h"
 #include "libos/thread/thread.h"
 #include "libos/x86/context.h"
 
 #define THREAD_REENT_BYTES 2048 /* room for newlib's struct _reent */
-#define THREAD_POSIX_BYTES 128  /* room for struct posix_thread */
+#define THREAD_POSIX_BYTES 160  /* room for struct posix_thread */
+
+struct thread_stack {
+	vaddr_t low, top;
+};
 
 struct thread {
 	struct thread *self;
@@ -30,8 +35,11 @@ struct thread {
 	struct cpu *cpu;              /* where it runs or ran last; NULL: where the process started */
 	struct cpu *maker;            /* whose memory it is; NULL: likewise */
 	vaddr_t stack_low, stack_top; /* the stack proper, guard excluded */
-	struct inbox_item item;       /* while it is sent to another cpu */
-	uint64_t pool;                /* which of the pools of blocks this one goes to */
+	/* Of a thread on another stack than its own, if it went there by thread_stack_change. */
+	vaddr_t left_at;           /* its own is free below this */
+	struct thread_stack other; /* whose memory is all there */
+	struct inbox_item item;    /* while it is sent to another cpu */
+	uint64_t pool;             /* which of the pools of blocks this one goes to */
 	/* From here to the end 0 when it starts. */
 	_Alignas(16) struct {
 		cycles_t deadline; /* 0: not among the sleepers */
@@ -162,11 +170,37 @@ extern void (*thread_timer_handler)(void);
  * (thread_divert), and then does not return. NULL: nobody wants to.
  */
 extern void (*thread_interrupted_hook)(struct thread *t);
+/* What a diverted thread goes on with; it may be changed till then. */
+struct thread_saved {
+	struct regs regs;
+	uint64_t fs;
+	struct fault_info fault;            /* if it was one that is to be mended */
+	void (*fn)(struct thread_saved *s); /* what it is diverted to; NULL: to bring memory to the address */
+	vaddr_t left_at;                    /* as they are in struct thread */
+	struct thread_stack other;
+	_Alignas(64) uint64_t fpu[];
+};
 /*
- * The interrupted thread, whose registers are in that save area, runs fn() in enabled mode on its own stack, and goes
- * on where it was when that returns. Returns when its stack has no room.
+ * The interrupted thread, whose registers are in that save area, runs fn() in enabled mode on the stack that it is on,
+ * or on another if that is not NULL, and goes on where it was when that returns. Returns when there is no room.
  */
-void thread_divert(struct thread *t, unsigned area, void (*fn)(void));
+void thread_divert(struct thread *t, unsigned area, const struct thread_stack *on, void (*fn)(struct thread_saved *s));
+/* The calling thread goes on with these registers. In enabled mode; `s` lies on a stack. */
+void thread_continue(const struct thread_saved *s) __attribute__((noreturn));
+
+static inline bool thread_owns_stack(const struct thread *t, vaddr_t rsp)
+{
+	return rsp > t->stack_low && rsp <= t->stack_top;
+}
+/* The thread is about to go from one stack pointer to another, which is in `other` unless its own stack is meant. */
+static inline void thread_stack_change(struct thread *t, vaddr_t from, vaddr_t to, struct thread_stack other)
+{
+	if (thread_owns_stack(t, to))
+		t->left_at = 0;
+	else if (thread_owns_stack(t, from))
+		t->left_at = from;
+	t->other = other;
+}
 
 /* Loses the processor at the end of a slice. */
 extern bool thread_preemptive;

@@ -119,6 +119,15 @@ void cpu_rung(void *unused)
 		thread_slice_end();
 }
 
+bool thread_ring(struct thread *t)
+{
+	if (t == thread_current() || t->queued || t->deadline)
+		return false;
+	if (cpu_self && cpu_of(t) != cpu_self)
+		cpu_wake(cpu_of(t)->core);
+	return true;
+}
+
 /* --- work that moves ---------------------------------------------------------------- */
 
 static bool affinity_allows(const struct thread *t, coreid_t core)
@@ -456,44 +465,7 @@ void cpu_begin(void *unused)
 	thread_exit(unused);
 }
 
-/* --- where a thread runs ---------------------------------------------------------------- */
-
-/* Off its own stack, which is saved. */
-static void hop_leave(struct thread *t)
-{
-	cpu_give(t, t->cpu);
-	thread_schedule();
-}
-
-/* In disabled mode. */
-static void hop_to(struct cpu *to)
-{
-	struct thread *t = thread_current();
-
-	if (to == cpu_self)
-		return;
-	t->cpu = to;
-	context_leave(t, hop_leave, dispatcher_page()->upcall_stack);
-}
-
-bool cpu_leave(struct thread *t)
-{
-	struct cpu *to = cpu_must_leave(t) ? cpu_allowed(t) : cpu_self;
-
-	if (to == cpu_self)
-		return false;
-	hop_to(to);
-	return true;
-}
-
-void cpu_leave_closed(void)
-{
-	if (!cpu_due)
-		return;
-	dispatcher_disable();
-	cpu_leave(thread_current());
-	dispatcher_enable();
-}
+/* --- cores given back ---------------------------------------------------------------- */
 
 static void close_say(coreid_t core, bool close)
 {
@@ -557,55 +529,4 @@ err_t cpu_open(coreid_t core)
 	close_say(core, false);
 	mutex_unlock(&join_lock);
 	return ERR_OK;
-}
-
-err_t thread_hop(coreid_t core)
-{
-	if (!cpus)
-		return core == dispatcher_core() ? ERR_OK : ERR_CORE_ID;
-	if (!is_listed(core))
-		return ERR_CORE_ID;
-	dispatcher_disable();
-	hop_to(cpus->of[core]);
-	dispatcher_enable();
-	return ERR_OK;
-}
-
-void thread_pin(void) { thread_current()->pins++; }
-
-void thread_unpin(void) { thread_current()->pins--; }
-
-coreid_t thread_visit(coreid_t core)
-{
-	coreid_t back;
-
-	thread_pin();
-	back = dispatcher_core();
-	if (back != core)
-		thread_hop(core);
-	return back;
-}
-
-void thread_return(coreid_t back)
-{
-	if (back != dispatcher_core())
-		thread_hop(back);
-	thread_unpin();
-}
-
-void thread_bind(struct thread *t, const uint64_t *cores)
-{
-	bool bound = false;
-
-	for (unsigned i = 0; i < CORES_MAX / 64; i++) {
-		__atomic_store_n(&t->affinity[i], cores[i], __ATOMIC_RELAXED);
-		bound |= cores[i] != ~UINT64_C(0);
-	}
-	t->bound = bound;
-	if (t != thread_current() || !thread_has_cpus())
-		return;
-	dispatcher_disable();
-	if (cpu_must_leave(t))
-		hop_to(cpu_allowed(t));
-	dispatcher_enable();
 }

@@ -22,6 +22,16 @@ static struct {
 
 void errand_init(vaddr_t low) { errand.low = low; }
 
+bool errand_move(vaddr_t low)
+{
+	if (errand.busy)
+		return false;
+	errand.low = low;
+	errand.thread = NULL;
+	errand.waiting = (struct thread_queue){ NULL, NULL };
+	return true;
+}
+
 static void *errands(void *unused)
 {
 	for (;;) {
@@ -29,6 +39,8 @@ static void *errands(void *unused)
 		dispatcher_disable();
 		if (++errand.taken == errand.put) {
 			errand.busy = false;
+			/* The short ways of others need not look for this one till it is woken. */
+			__atomic_fetch_and(&thread_special, ~SPECIAL_URGENT, __ATOMIC_RELAXED);
 			thread_block(&errand.waiting, 0);
 		}
 		dispatcher_enable();
@@ -46,6 +58,7 @@ bool errand_raise(void (*fn)(uint64_t arg), uint64_t arg)
 		return true;
 	errand.busy = true;
 	if (errand.thread) {
+		__atomic_fetch_or(&thread_special, SPECIAL_URGENT, __ATOMIC_RELAXED);
 		thread_wake(&errand.waiting);
 	} else {
 		errand.thread = thread_lay(errand.low, errand.low + ERRAND_BYTES);

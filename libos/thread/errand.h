@@ -13,5 +13,9 @@
 
 /* Its memory, of ERRAND_BYTES; nothing is written there yet. */
 void errand_init(vaddr_t low);
+/*
+ * It has other memory from now on, what it had is not looked at again. False: it is at something. In disabled mode.
+ */
+bool errand_move(vaddr_t low);
 /* Has fn(arg) run in enabled mode, soon, after those before it. False: there are too many. In disabled mode. */
 bool errand_raise(void (*fn)(uint64_t arg), uint64_t arg);

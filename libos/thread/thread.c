@@ -148,7 +148,8 @@ void thread_timer_set(cycles_t due)
 {
 	thread_timer_due = due;
 	/* While there is one, no way to sleep may be taken that does not look at it. */
-	thread_special |= SPECIAL_TIMER;
+	if (!(thread_special & SPECIAL_TIMER))
+		thread_special |= SPECIAL_TIMER;
 	alarm_update();
 }
 
@@ -426,6 +427,8 @@ static inline err_t thread_make(struct thread **out, unsigned bits, thread_fn *f
 		return err;
 	__builtin_memset((char *)t + offsetof(struct thread, deadline), 0,
 			 offsetof(struct thread, affinity) - offsetof(struct thread, deadline));
+	t->left_at = 0;
+	t->other = (struct thread_stack){ 0, 0 };
 	t->fn = fn;
 	t->arg = arg;
 	t->rsp = context_make(t->stack_top, thread_begin);

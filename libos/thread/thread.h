@@ -61,6 +61,11 @@ void thread_interrupt(struct thread *t);
  * The same till the thread itself says thread_nudge_taken. In disabled mode. True: an interruptible wait was ended.
  */
 bool thread_nudge(struct thread *t);
+/*
+ * For a thread that was nudged in vain: does it compute? Then its cpu looks, if that is another one; and may have to be
+ * told again. In disabled mode.
+ */
+bool thread_ring(struct thread *t);
 /* The calling thread's interruptible waits end as usual again. */
 void thread_nudge_taken(void);
 /*
@@ -188,10 +193,11 @@ static inline bool event_is_set(const struct event *e) { return __atomic_load_n(
 struct barrier {
 	uint32_t count, arrived;
 	struct thread_queue waiting;
+	uint64_t round; /* no two barriers ever have the same */
 };
 
 void barrier_init(struct barrier *b, uint32_t count);
-/* True for the one that came last. */
+/* True for the one that came last. A nudge is seen to in between. */
 bool barrier_wait(struct barrier *b);
 
 /* For threads that each have a cpu to themselves: they look instead of sleeping. */

@@ -34,8 +34,8 @@ SYS_WAIT     equ 4
 LMP_WAIT     equ 0x40
 
 global context_switch, context_load, context_wait, context_sleep, context_yield, context_call, context_leave, lmp_call
-global upcall_run, upcall_message, upcall_fault, upcall_trap, member_start
-extern libos_join, dispatcher_run, dispatcher_fault, dispatcher_trap, lmp_upcall_unclaimed
+global upcall_run, upcall_message, upcall_fault, upcall_within, upcall_trap, member_start
+extern libos_join, dispatcher_run, dispatcher_fault, dispatcher_within, dispatcher_trap, lmp_upcall_unclaimed
 extern thread_resume, thread_ready, thread_special, sleep_first, lmp_endpoints, lmp_call_slow, dispatcher_catch_up
 
 %macro context_push 0
@@ -259,6 +259,12 @@ upcall_run:
 upcall_fault:
 	xor ebp, ebp
 	call dispatcher_fault
+	ud2
+
+; Its stack is another: what it interrupted may run on that of the others.
+upcall_within:
+	xor ebp, ebp
+	call dispatcher_within
 	ud2
 
 upcall_trap:

@@ -38,9 +38,11 @@ void upcall_run(void);
 void upcall_message(void);
 void upcall_fault(void);
 void upcall_trap(void);
+void upcall_within(void);
 /* ... and what they call, on the upcall stack. */
 void dispatcher_run(uint64_t events) __attribute__((noreturn));
 void dispatcher_fault(vaddr_t address, uint64_t error) __attribute__((noreturn));
+void dispatcher_within(vaddr_t address, uint64_t error) __attribute__((noreturn));
 void dispatcher_trap(uint64_t vector, uint64_t error) __attribute__((noreturn));
 void lmp_upcall_unclaimed(struct lmp_endpoint *e) __attribute__((noreturn));
 /* Keeps the registers of the thread that an upcall interrupted in its control block. */

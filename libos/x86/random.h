@@ -1,6 +1,8 @@
 /* Random bits from the processor, where it has them. */
 #pragma once
 
+#include "libos/x86/cpuid.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -10,11 +12,9 @@
 /* False when the processor has no RDRAND, or no bits just now. */
 static inline bool random_word(uint64_t *out)
 {
-	uint32_t a = 1, b, c = 0, d;
 	bool good = false;
 
-	__asm__ volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
-	if (!(c & CPUID_1_ECX_RDRAND))
+	if (!(cpuid(1).ecx & CPUID_1_ECX_RDRAND))
 		return false;
 	for (int i = 0; i < RDRAND_TRIES && !good; i++)
 		__asm__ volatile("rdrand %0" : "=r"(*out), "=@ccc"(good));

@@ -19,7 +19,8 @@
 
 #define TICKS_IN_SECOND 4
 #define SILENCE_MS 5000
-#define HEARD_NEVER 0x8000 /* units of membership_heard ago */
+#define SILENCE_GUEST_MS 20000 /* where a host with too much to do takes cores away */
+#define HEARD_NEVER 0x8000     /* units of membership_heard ago */
 #define HEARD_SINCE ((cycles_t)0x7000 << HEARD_SHIFT)
 
 /*
@@ -35,12 +36,13 @@ static uint16_t heard_now(void) { return (uint16_t)(context_now() >> HEARD_SHIFT
 
 void doubt_init(void)
 {
-	uint64_t ms = option_number(monitor.info->cmdline, "silence", SILENCE_MS);
+	unsigned usual = monitor.guest ? SILENCE_GUEST_MS : SILENCE_MS;
+	uint64_t ms = option_number(monitor.info->cmdline, "silence", usual);
 
 	memset(doubted, 0, sizeof doubted);
 	doubts = 0;
 	next_tick = 0;
-	silence = (ms ? ms : SILENCE_MS) * monitor.info->tsc_hz / 1000;
+	silence = (ms ? ms : usual) * monitor.info->tsc_hz / 1000;
 	tick = monitor.info->tsc_hz / TICKS_IN_SECOND;
 	if (tick > silence / 8)
 		tick = silence / 8 + 1;

@@ -21,6 +21,7 @@ _Static_assert(sizeof(struct op) <= CELL_SIZES * CELL_BYTES && sizeof(struct sha
 	       "largest cell");
 
 static struct share *chain[CHAINS];
+static uint64_t used_chains[CHAINS / 64]; /* a bit for each that holds any */
 static unsigned shares;
 static void *spare[CELL_SIZES];
 static _Alignas(CELL_BYTES) uint8_t first_cells[FIRST_BYTES];
@@ -88,7 +89,7 @@ struct share *share_find(const struct object *o)
 err_t share_new(const struct object *o, coreid_t owner, struct share **out)
 {
 	struct share *s = cell_new(sizeof *s);
-	struct share **at = &chain[chain_number(o)];
+	unsigned number = chain_number(o);
 
 	if (!s)
 		return ERR_NO_MEMORY;
@@ -96,8 +97,9 @@ err_t share_new(const struct object *o, coreid_t owner, struct share **out)
 	s->own = owner == monitor.core;
 	s->owner = owner;
 	s->giver = s->teller = CORE_NONE;
-	s->next = *at;
-	*at = s;
+	s->next = chain[number];
+	chain[number] = s;
+	used_chains[number / 64] |= UINT64_C(1) << number % 64;
 	shares++;
 	*out = s;
 	return ERR_OK;
@@ -126,7 +128,8 @@ err_t share_keep(struct share *s, uint64_t place)
 
 void share_free(struct share *s)
 {
-	struct share **at = &chain[chain_number(&s->object)];
+	unsigned number = chain_number(&s->object);
+	struct share **at = &chain[number];
 
 	share_release(s);
 	while (s->sharers)
@@ -134,6 +137,8 @@ void share_free(struct share *s)
 	while (*at != s)
 		at = &(*at)->next;
 	*at = s->next;
+	if (!chain[number])
+		used_chains[number / 64] &= ~(UINT64_C(1) << number % 64);
 	shares--;
 	cell_free(s, sizeof *s);
 	sweep_soon();
@@ -141,15 +146,17 @@ void share_free(struct share *s)
 
 struct share *share_next(const struct share *s)
 {
-	unsigned i = 0;
+	unsigned i = s ? chain_number(&s->object) + 1 : 0;
 
 	if (s && s->next)
 		return s->next;
-	if (s)
-		i = chain_number(&s->object) + 1;
-	while (i < CHAINS && !chain[i])
-		i++;
-	return i < CHAINS ? chain[i] : NULL;
+	for (; i < CHAINS; i = (i / 64 + 1) * 64) {
+		uint64_t left = used_chains[i / 64] >> i % 64;
+
+		if (left)
+			return chain[i + (unsigned)__builtin_ctzll(left)];
+	}
+	return NULL;
 }
 
 unsigned shares_count(void) { return shares; }

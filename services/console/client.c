@@ -100,11 +100,11 @@ static void client_read(struct client *c, uint32_t group, bool now)
 		client_unread(c);
 }
 
-static void state_answer(struct client *c)
+static void state_answer(struct client *c, uint32_t group, uint32_t session)
 {
 	struct urpc_message m = { .word = { console_header(CONSOLE_STATE, sizeof(struct console_state)) } };
 
-	terminal_state(&input, (struct console_state *)console_text_room(&m));
+	terminal_state(&input, group, session, (struct console_state *)console_text_room(&m));
 	channel_send(&c->channel, &m);
 }
 
@@ -129,10 +129,15 @@ void client_message(struct client *c, const struct urpc_message *m)
 	case CONSOLE_SET:
 		terminal_set(&input, (const struct console_state *)console_text(m), (unsigned)(m->word[0] >> 8));
 		client_input();
-		state_answer(c);
+		state_answer(c, 0, 0);
+		break;
+	case CONSOLE_CONTROL:
+		if (input_control(&input, (uint32_t)m->word[2], (uint32_t)m->word[3]))
+			client_input();
+		state_answer(c, (uint32_t)m->word[1], (uint32_t)m->word[2]);
 		break;
 	case CONSOLE_GET:
-		state_answer(c);
+		state_answer(c, (uint32_t)m->word[1], (uint32_t)m->word[2]);
 		break;
 	case CONSOLE_PROMPT:
 		answer(c, CONSOLE_PROMPTED, first_prompt);

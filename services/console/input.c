@@ -14,6 +14,8 @@ static void reader_list(struct input *in, struct reader *r)
 	*at = r;
 }
 
+static void session_over(struct input *in) { in->session = in->foreground = 0; }
+
 void input_read(struct input *in, struct reader *r)
 {
 	if (!r->listed)
@@ -24,10 +26,23 @@ void input_read(struct input *in, struct reader *r)
 	in->lent = 0;
 	/* Who takes keys as they are knows nothing of groups: those that he had started are done. */
 	if (!r->group)
-		in->foreground = 0;
+		session_over(in);
 }
 
-void input_foreground(struct input *in, uint32_t group) { in->foreground = group; }
+bool input_control(struct input *in, uint32_t session, uint32_t group)
+{
+	if (!session || (in->session && in->session != session))
+		return false;
+	in->session = session;
+	if (group)
+		in->foreground = group;
+	return true;
+}
+
+bool input_background(const struct input *in, uint32_t session, uint32_t group)
+{
+	return session && in->session == session && in->foreground && in->foreground != group;
+}
 
 void input_drop(struct input *in) { in->taken = in->put; }
 
@@ -37,7 +52,7 @@ bool input_lend(struct input *in, const struct reader *r, uint64_t pid, uint32_t
 		return false;
 	in->lent = pid;
 	in->lent_group = group;
-	in->foreground = 0;
+	session_over(in);
 	for (uint32_t at = in->taken; pid && at != in->put; at++)
 		if (in->text[at % INPUT_BYTES] == INPUT_INTERRUPT) {
 			in->taken = in->put;
@@ -48,8 +63,10 @@ bool input_lend(struct input *in, const struct reader *r, uint64_t pid, uint32_t
 
 void input_gone(struct input *in, struct reader *r)
 {
-	if (in->lent == r->pid || r == in->readers)
-		in->lent = in->foreground = 0;
+	if (in->lent == r->pid || r == in->readers) {
+		in->lent = 0;
+		session_over(in);
+	}
 	for (struct reader **at = &in->readers; *at; at = &(*at)->next) {
 		if (*at != r)
 			continue;

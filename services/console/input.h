@@ -5,7 +5,8 @@
  * order of asking.  The holder may lend it to a process, known by its pid: that
  * one, and its process group, get the keys until it goes, or the holder asks again.  While the input is
  * lent the interrupt key is for the holder.  When a process group was put into the
- * foreground, its readers alone get keys, and it is signalled.  Portable, tested on the host.
+ * foreground, its readers alone get keys, and it is signalled; the terminal is its session's then.  Portable, tested on
+ * the host.
  */
 #pragma once
 
@@ -29,6 +30,7 @@ struct input {
 	uint64_t lent;          /* pid, or 0 */
 	uint32_t lent_group;
 	uint32_t foreground; /* group, or 0: nobody was put there */
+	uint32_t session;    /* whose terminal it is, or 0 */
 	uint32_t put, taken;
 	char text[INPUT_BYTES];
 };
@@ -56,8 +58,13 @@ enum input_put { INPUT_KEPT, INPUT_FULL, INPUT_INTERRUPTS, INPUT_SIGNALS };
 enum input_put input_put(struct input *in, char c, bool signals);
 /* Whom such keys are for: a group, or 0. */
 uint32_t input_signalled(const struct input *in);
-/* That group is in the foreground from now on. */
-void input_foreground(struct input *in, uint32_t group);
+/*
+ * The terminal is that session's from now on, and that group in the foreground, unless it is 0. False: it is another
+ * session's.
+ */
+bool input_control(struct input *in, uint32_t session, uint32_t group);
+/* Another group than this one, of the terminal's session, is in the foreground. */
+bool input_background(const struct input *in, uint32_t session, uint32_t group);
 void input_drop(struct input *in);
 struct reader *input_holder(const struct input *in);
 /* The reader that is to be answered now, or NULL: it has asked, the keys are its, and there are some. */

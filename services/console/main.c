@@ -18,6 +18,7 @@
 #include "services/console/power.h"
 #include "services/console/proto.h"
 #include "services/console/terminal.h"
+#include "services/console/window.h"
 
 #define TURN_MAX 64 /* messages of one client before the others have their turn */
 
@@ -26,15 +27,33 @@ static struct wait_set set;
 
 /* --- the device's thread ----------------------------------------------------- */
 
+/* A key, or a part of what the line's other end says of its window. */
+static void byte_take(char c)
+{
+	static struct window_reader reader;
+	uint16_t rows, columns;
+
+	switch (window_take(&reader, c, &rows, &columns)) {
+	case WINDOW_KEY:
+		client_key(c);
+		break;
+	case WINDOW_TOLD:
+		terminal_window(&input, rows, columns);
+		break;
+	default:
+		break;
+	}
+}
+
 static void *device_serve(void *arg)
 {
-	char key;
+	char c;
 
 	(void)arg;
 	for (;;) {
 		uart_acknowledge(&uart);
-		while (input_room(&input) && uart_read(&uart, &key))
-			client_key(key);
+		while (input_room(&input) && uart_read(&uart, &c))
+			byte_take(c);
 		client_input();
 		while (output_room() && log_show(&screen))
 			;

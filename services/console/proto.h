@@ -30,7 +30,12 @@ enum console_op {
 	/* word[1] = pid, word[2] = its group: input goes to them until that process closes or we read again */
 	CONSOLE_LEND,
 	CONSOLE_PROMPT, /* answered by CONSOLE_PROMPTED */
-	CONSOLE_GET,    /* answered by CONSOLE_STATE */
+	CONSOLE_GET,    /* answered by CONSOLE_STATE; word[1], word[2]: the asker's process group and session */
+	/*
+	 * word[1], word[2] as above; word[3] = the group that is to be in the foreground, 0: as it is. The terminal is
+	 * that session's from now on, unless it is another's. Answered by CONSOLE_STATE.
+	 */
+	CONSOLE_CONTROL,
 	/* text: a struct console_state, of which length says what is to be set, enum console_set; answered likewise */
 	CONSOLE_SET,
 	/* to a client */
@@ -45,8 +50,14 @@ enum console_op {
 enum console_set {
 	CONSOLE_SET_MODES = 1,  /* flags, keys, speed */
 	CONSOLE_SET_WINDOW = 2, /* rows, columns: the foreground is told */
-	CONSOLE_SET_GROUP = 4,  /* the group in the foreground */
-	CONSOLE_SET_FLUSH = 8,  /* what was typed ahead is dropped */
+	CONSOLE_SET_FLUSH = 4,  /* what was typed ahead is dropped */
+};
+
+/* Where the asker stands. */
+enum console_place {
+	CONSOLE_CONTROLS = 1,   /* it is its session's controlling terminal */
+	CONSOLE_ELSEWHERE = 2,  /* it is another session's */
+	CONSOLE_BACKGROUND = 4, /* its session's, and another group is in the foreground */
 };
 
 #define CONSOLE_KEYS 16 /* c_cc: their places are sys/termios.h's */
@@ -57,7 +68,9 @@ struct console_state {
 	uint16_t rows, columns;
 	uint32_t group; /* in the foreground; 0: nobody has said */
 	uint32_t speed;
-	uint32_t waiting; /* keys typed ahead; not to be set */
+	/* Not to be set. */
+	uint16_t waiting; /* keys typed ahead */
+	uint16_t place;   /* enum console_place; in the answer to CONSOLE_GET and CONSOLE_CONTROL */
 };
 
 _Static_assert(sizeof(struct console_state) <= CONSOLE_TEXT, "a state fits into a message");

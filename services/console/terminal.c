@@ -72,14 +72,22 @@ int terminal_signal(char key)
 	return 0;
 }
 
-void terminal_state(const struct input *in, struct console_state *out)
+static uint16_t place_of(const struct input *in, uint32_t group, uint32_t session)
+{
+	if (!in->session || in->session != session)
+		return in->session ? CONSOLE_ELSEWHERE : 0;
+	return CONSOLE_CONTROLS | (input_background(in, session, group) ? CONSOLE_BACKGROUND : 0);
+}
+
+void terminal_state(const struct input *in, uint32_t group, uint32_t session, struct console_state *out)
 {
 	*out = state;
 	out->group = in->foreground ? in->foreground : in->lent ? in->lent_group : input_signalled(in);
-	out->waiting = in->put - in->taken;
+	out->waiting = (uint16_t)(in->put - in->taken);
+	out->place = place_of(in, group, session);
 }
 
-static void window_set(struct input *in, uint16_t rows, uint16_t columns)
+void terminal_window(struct input *in, uint16_t rows, uint16_t columns)
 {
 	bool other = state.rows != rows || state.columns != columns;
 
@@ -101,8 +109,6 @@ void terminal_set(struct input *in, const struct console_state *to, unsigned set
 	}
 	if (set & CONSOLE_SET_FLUSH)
 		input_drop(in);
-	if (set & CONSOLE_SET_GROUP)
-		input_foreground(in, to->group);
 	if (set & CONSOLE_SET_WINDOW)
-		window_set(in, to->rows, to->columns);
+		terminal_window(in, to->rows, to->columns);
 }

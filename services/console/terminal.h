@@ -12,9 +12,12 @@
 
 /* Starts the thread. Without it keys send nothing. */
 void terminal_init(void);
-void terminal_state(const struct input *in, struct console_state *out);
+/* As a program of that process group and session sees it; 0: of none. */
+void terminal_state(const struct input *in, uint32_t group, uint32_t session, struct console_state *out);
 /* Of what bits of `set` name (enum console_set). */
 void terminal_set(struct input *in, const struct console_state *to, unsigned set);
+/* The window has that size; if it is another one, the foreground is told. */
+void terminal_window(struct input *in, uint16_t rows, uint16_t columns);
 /* Which signal a key sends; 0: none. */
 int terminal_signal(char key);
 /* To all of that group, soon. */

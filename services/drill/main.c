@@ -1,9 +1,13 @@
 /*
- * drill: a fleet without state, whose members go wrong when they are told to.
+ * drill [scheme=NAME]: a fleet without state, whose members go wrong when they are told to. It has a dPool (pool.c),
+ * under one of its schemes, that it uses when it is told to, and whose elements it does not save when a member dies.
  */
+#include <string.h>
+
 #include "libos/fleet/fleet.h"
 #include "libos/x86/barrier.h"
 #include "services/drill/drill_server.h"
+#include "services/drill/pool.h"
 
 #define LOOKS 1000
 
@@ -57,8 +61,23 @@ static err_t at(struct rpc_call *call, uint32_t number, uint32_t *member)
 	return ERR_OK;
 }
 
-static const struct drill_handlers handlers = { .ask = ask, .work = work, .trap = trap, .hang = hang, .at = at };
+static const struct drill_handlers handlers = {
+	.ask = ask, .work = work, .trap = trap, .hang = hang, .at = at, .pool = pool_use, .scheme = pool_scheme
+};
 static const struct fleet_interface interfaces[] = { { &drill_service, &handlers }, { NULL, NULL } };
-static const struct fleet_ops ops = { .name = "drill", .interface = interfaces };
 
-int main(int argc, char **argv) { return fleet_main(argc, argv, &ops); }
+static const char *scheme = "bulk";
+
+static err_t init(struct fleet *f) { return pool_open(f, scheme); }
+
+static const struct fleet_ops ops = {
+	.name = "drill", .interface = interfaces, .init = init, .start = pool_start, .changed = pool_changed
+};
+
+int main(int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++)
+		if (!strncmp(argv[i], "scheme=", 7))
+			scheme = argv[i] + 7;
+	return fleet_main(argc, argv, &ops);
+}

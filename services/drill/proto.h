@@ -16,3 +16,13 @@ rpc_oneway void drill_trap(rpc_in uint64_t at);
 rpc_oneway void drill_hang(rpc_in uint64_t at);
 /* The caller is sent to that member, which answers. */
 rpc_idempotent err_t drill_at(rpc_in uint32_t number, rpc_out uint32_t *member);
+/*
+ * This member's threads take elements from the fleet's dPool and give them back, from that time of the fabric on, for
+ * so many milliseconds. turns: each member in turn takes up to half of the pool, while the others give back what they
+ * have; else each takes a few and gives them back at random. What it took; its messages for elements and the elements
+ * that left it in messages; the longest wait for one, in the fabric's time.
+ */
+err_t drill_pool(rpc_in uint64_t start, rpc_in uint64_t ms, rpc_in bool turns, rpc_out uint64_t *taken,
+		 rpc_out uint64_t *messages, rpc_out uint64_t *moved, rpc_out uint64_t *wait);
+/* The scheme of this member's dPool. */
+rpc_idempotent err_t drill_scheme(rpc_out rpc_string rpc_max(20) char *name);

@@ -45,7 +45,10 @@ static const uint32_t segments[] = { 0x23, 0x1b, 0x1b, 0x1b, 0, 0 };
 
 static uint64_t chosen; /* thread that registers are asked of; 0: the first */
 static bool interrupted;
-static char last[80]; /* stop reply */
+static bool early;     /* Ctrl-C has come before what is to go on was told to */
+static bool abandoned; /* it is an earlier session's, and is to stop */
+static bool asked;     /* this session has asked what becomes of it */
+static char last[80];  /* stop reply */
 
 static void ok(char *to) { strcpy(to, "OK"); }
 static void error_answer(char *to, int error) { sprintf(to, "E%02x", (unsigned)error & 0xff); }
@@ -108,10 +111,23 @@ static void end_reply(const char *outcome, char *to)
 	strcpy(last, "W00");
 }
 
-void command_outcome(const char *outcome, char *to)
+/* From here on there is no process. Whether somebody waits for that. */
+static bool abandon_done(char *to)
+{
+	bool answer = asked;
+
+	target_forget();
+	abandoned = asked = false;
+	strcpy(to, "W00");
+	return answer;
+}
+
+bool command_outcome(const char *outcome, char *to)
 {
 	unsigned vector;
 
+	if (abandoned)
+		return abandon_done(to);
 	if (sscanf(outcome, "trapped %u", &vector) == 1)
 		stop_reply(signal_of(vector), to);
 	else if (!strncmp(outcome, "stopped", 7))
@@ -119,11 +135,13 @@ void command_outcome(const char *outcome, char *to)
 	else
 		end_reply(outcome, to);
 	interrupted = false;
+	return true;
 }
 
 void command_interrupt(void)
 {
-	if (!target.running)
+	early = !target.running;
+	if (early)
 		return;
 	interrupted = true;
 	target_stop();
@@ -148,13 +166,29 @@ static unsigned register_ours(unsigned n)
 	return n <= GDB_RFLAGS ? n : n == GDB_FS_BASE ? REG_FS_BASE : TARGET_REGISTERS;
 }
 
+/* Into 16 bytes; false: it is none of the FPU's, or not known. */
+static bool fpu_register_take(const struct target_thread *t, unsigned n, uint8_t *to)
+{
+	struct target_fpu_register r;
+
+	if (n < GDB_X87 || n > GDB_MXCSR || t != &target.thread[0] || !target.fpu_known)
+		return false;
+	target_fpu_register(n - GDB_X87, &r);
+	memset(to, 0, 16);
+	memcpy(to, target.fpu + r.at, r.bytes);
+	return true;
+}
+
 /* "xx" for what is not known. */
 static void register_put(const struct target_thread *t, unsigned n, char *to)
 {
 	unsigned ours = register_ours(n);
 	size_t bytes = register_bytes(n);
+	uint8_t fpu[16];
 
-	if (ours < TARGET_REGISTERS && t->known >> ours & 1) {
+	if (fpu_register_take(t, n, fpu)) {
+		hex_bytes_put(to, fpu, bytes);
+	} else if (ours < TARGET_REGISTERS && t->known >> ours & 1) {
 		hex_bytes_put(to, &t->reg[ours], bytes);
 	} else if (n >= GDB_SEGMENTS && n < GDB_X87) {
 		hex_bytes_put(to, &segments[n - GDB_SEGMENTS], bytes);
@@ -178,11 +212,25 @@ static void registers_read(char *to)
 	}
 }
 
+/* What is not known is left as it is. */
+static int fpu_register_set(const struct target_thread *t, unsigned n, const char *digits)
+{
+	uint8_t before[16], value[16] = { 0 };
+
+	if (!hex_bytes_take(digits, value, register_bytes(n)))
+		return 1;
+	if (!fpu_register_take(t, n, before) || !memcmp(before, value, sizeof value))
+		return 0;
+	return target_fpu_set(n - GDB_X87, value);
+}
+
 static int register_set(struct target_thread *t, unsigned n, const char *digits)
 {
 	unsigned ours = register_ours(n);
 	uint64_t value = 0;
 
+	if (n >= GDB_X87 && n <= GDB_MXCSR)
+		return fpu_register_set(t, n, digits);
 	if (ours == REG_FS_BASE || !hex_bytes_take(digits, &value, register_bytes(n)))
 		return 1;
 	if (ours == TARGET_REGISTERS || (t->known >> ours & 1 && t->reg[ours] == value))
@@ -260,8 +308,8 @@ static void memory_write(const char *at, char *to)
 
 /* --- going on, processes, threads ---------------------------------------------------------------------------- */
 
-/* With an address, or with a signal, which is nobody's affair here. */
-static bool go(const char *text, char *to)
+/* With an address, or with a signal, which is nobody's affair here. `stop`: it is to stop again at once. */
+static bool go(const char *text, bool stop, char *to)
 {
 	const char *at = text[0] == 'C' || text[0] == 'S' ? strchr(text, ';') : text;
 	int error = target.number ? 0 : 1;
@@ -275,6 +323,8 @@ static bool go(const char *text, char *to)
 		error = target_go(text[0] == 's' || text[0] == 'S');
 	if (error)
 		error_answer(to, error);
+	else if (stop)
+		command_interrupt();
 	return error;
 }
 
@@ -291,13 +341,27 @@ static void attach(const char *at, char *to)
 
 static void end(bool kill, char *to) { result(to, target.number ? target_detach(kill) : 0); }
 
-/* '?': the last answer, or what becomes of it now, if somebody else had it run and has gone. */
+/*
+ * A session begins. A process that one before it has left without a word stays stopped, or is stopped: breakpoints may
+ * be in its text.
+ */
+static void session_begin(void)
+{
+	chosen = 0;
+	asked = false;
+	abandoned = target.number && target.running;
+	if (abandoned)
+		target_stop();
+	else if (target.number)
+		target_forget();
+}
+
+/* '?': the last answer, or, once an earlier session's process has stopped, that there is none. */
 static bool halted(char *to)
 {
-	if (target.running) {
-		command_interrupt();
+	asked = target.running;
+	if (target.running)
 		return false;
-	}
 	strcpy(to, target.number ? last : "W00");
 	return true;
 }
@@ -333,22 +397,28 @@ static bool begins(const char *text, const char *with) { return !strncmp(text, w
 
 static void query(const char *text, char *to)
 {
-	if (begins(text, "qSupported"))
+	if (begins(text, "qSupported")) {
+		session_begin();
 		sprintf(to, "PacketSize=%x;QStartNoAckMode+", PACKET_MOST);
-	else if (begins(text, "qfThreadInfo"))
+	} else if (begins(text, "qfThreadInfo")) {
 		threads_list(to);
-	else if (begins(text, "qsThreadInfo"))
+	} else if (begins(text, "qsThreadInfo")) {
 		strcpy(to, "l");
-	else if (begins(text, "qAttached"))
+	} else if (begins(text, "qAttached")) {
 		strcpy(to, "1");
-	else if (!strcmp(text, "qC") && target.threads)
+	} else if (!strcmp(text, "qC") && target.threads) {
 		sprintf(to, "QC%" PRIx64, target.thread[0].id);
-	else if (begins(text, "QStartNoAckMode"))
+	} else if (begins(text, "QStartNoAckMode")) {
 		ok(to);
+	}
 }
 
 bool command_answer(const char *text, char *to)
 {
+	bool stop = early;
+
+	/* Of who asks for something else first it was meant for a process that has stopped meanwhile by itself. */
+	early = stop && *text == 'H';
 	*to = '\0';
 	switch (*text) {
 	case '!':
@@ -378,7 +448,7 @@ bool command_answer(const char *text, char *to)
 	case 's':
 	case 'C':
 	case 'S':
-		return go(text, to);
+		return go(text, stop, to);
 	case 'H':
 		thread_choose(text + 1, to);
 		break;

@@ -15,5 +15,5 @@
 bool command_answer(const char *text, char *to);
 /* The interrupt byte: the process is to stop. */
 void command_interrupt(void);
-/* The answer that was put off, from what became of the process. */
-void command_outcome(const char *outcome, char *to);
+/* The answer that was put off, from what became of the process; false: nobody waits for one. */
+bool command_outcome(const char *outcome, char *to);

@@ -90,8 +90,8 @@ static void serve(void)
 		while (uart_read(&uart, &c))
 			byte(c);
 		if (target.running && target_outcome(outcome, sizeof outcome)) {
-			command_outcome(outcome, text);
-			answer(text);
+			if (command_outcome(outcome, text))
+				answer(text);
 		}
 		drain();
 		event_wait(&uart.event, 0);

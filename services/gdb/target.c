@@ -1,5 +1,6 @@
 /* See target.h. */
 #include "services/gdb/target.h"
+#include "services/gdb/packet.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -100,12 +101,51 @@ int target_init(struct event *stopped)
 
 /* --- registers -------------------------------------------------------------------------------------------- */
 
+void target_fpu_register(unsigned n, struct target_fpu_register *out)
+{
+	/* The tags in a place that FXSAVE uses in another way. */
+	static const struct target_fpu_register words[] = {
+		{ "fctrl", 0, 2 }, { "fstat", 2, 2 },  { "ftag", 4, 2 },   { "fiseg", 12, 2 },
+		{ "fioff", 8, 4 }, { "foseg", 20, 2 }, { "fooff", 16, 4 }, { "fop", 6, 2 },
+	};
+
+	*out = (struct target_fpu_register){ "mxcsr", 24, 4 };
+	if (n < 8) {
+		*out = (struct target_fpu_register){ .at = (uint16_t)(32 + 16 * n), .bytes = 10 };
+		snprintf(out->name, sizeof out->name, "st%u", n);
+	} else if (n < 16) {
+		*out = words[n - 8];
+	} else if (n < 32) {
+		*out = (struct target_fpu_register){ .at = (uint16_t)(160 + 16 * (n - 16)), .bytes = 16 };
+		snprintf(out->name, sizeof out->name, "xmm%u", n - 16);
+	}
+}
+
+/* A line "NAME VALUE" of the first thread: all digits, the highest first. */
+static void fpu_line_take(const char *name, const char *digits)
+{
+	struct target_fpu_register r;
+	unsigned n = 0;
+
+	for (; n < TARGET_FPU_REGISTERS; n++) {
+		target_fpu_register(n, &r);
+		if (!strcmp(name, r.name) && strlen(digits) == 2u * r.bytes)
+			break;
+	}
+	for (unsigned i = 0; n < TARGET_FPU_REGISTERS && i < r.bytes; i++)
+		if (!hex_bytes_take(digits + 2 * (r.bytes - 1 - i), &target.fpu[r.at + i], 1))
+			return;
+	target.fpu_known |= n < TARGET_FPU_REGISTERS;
+}
+
 static void line_take(char *line)
 {
 	struct target_thread *t = &target.thread[target.threads - 1];
+	char word[16], digits[40];
 	uint64_t value;
-	char word[16];
 
+	if (target.threads == 1 && sscanf(line, "%15s %39s", word, digits) == 2)
+		fpu_line_take(word, digits);
 	if (sscanf(line, "thread %" SCNx64, &value) == 1 && target.threads < TARGET_THREADS) {
 		target.thread[target.threads++] = (struct target_thread){ .id = value ? value : NO_THREAD };
 		return;
@@ -133,6 +173,7 @@ static int registers_read(void)
 	close(fd);
 	text[n] = '\0';
 	target.threads = 0;
+	target.fpu_known = false;
 	for (line = strtok_r(text, "\n", &state); line; line = strtok_r(NULL, "\n", &state))
 		line_take(line);
 	if (!target.threads)
@@ -160,9 +201,26 @@ int target_register_set(struct target_thread *t, unsigned reg, uint64_t value)
 	return error;
 }
 
+int target_fpu_set(unsigned n, const uint8_t *value)
+{
+	struct target_fpu_register r;
+	char text[80], *at;
+	int error;
+
+	target_fpu_register(n, &r);
+	at = text +
+	     sprintf(text, "%" PRIx64 " %s ", target.thread[0].id == NO_THREAD ? 0 : target.thread[0].id, r.name);
+	for (unsigned i = r.bytes; i-- > 0;)
+		at += sprintf(at, "%02x", value[i]);
+	error = write_file("regs", text);
+	if (!error)
+		memcpy(target.fpu + r.at, value, r.bytes);
+	return error;
+}
+
 /* --- control ---------------------------------------------------------------------------------------------- */
 
-static void forget(void)
+void target_forget(void)
 {
 	close(target.mem);
 	close(target.wait);
@@ -179,10 +237,13 @@ int target_attach(uint64_t number)
 	target.mem = open_file("mem", O_RDWR);
 	target.wait = open_file("wait", O_RDONLY);
 	error = target.mem < 0 || target.wait < 0 ? errno : write_file("ctl", "attach");
+	/* A debugger that went away without a word has left it so: it is stopped. */
+	if (error == EEXIST)
+		error = write_file("ctl", "stop");
 	if (!error)
 		error = registers_read();
 	if (error)
-		forget();
+		target_forget();
 	return error;
 }
 
@@ -191,7 +252,7 @@ int target_detach(bool kill)
 	int error = write_file("ctl", kill ? "kill" : "detach");
 
 	if (!target.running)
-		forget();
+		target_forget();
 	return error;
 }
 
@@ -209,7 +270,7 @@ bool target_outcome(char *text, size_t room)
 		return false;
 	target.running = false;
 	if (registers_read())
-		forget();
+		target_forget();
 	return true;
 }
 

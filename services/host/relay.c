@@ -136,7 +136,7 @@ static uint32_t payload_most(const struct ninep_call *c)
 	const struct ninep_link *l = &c->from->link;
 	uint32_t most = c->packet->lent ? c->packet->buffer.length : least(l->msize, l->in_lines) - NINEP_PAYLOAD_HEAD;
 
-	return least(most, client.link.msize - NINEP_PAYLOAD_HEAD);
+	return least(most, client.link.msize - NINEP_IO_HEAD);
 }
 
 /* How much memory of its own an answer needs; what comes in a buffer needs none. */

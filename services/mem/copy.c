@@ -68,7 +68,7 @@ static void save_blocks(struct ninep_log *l, const struct mem_inode *i)
 {
 	const void *block;
 
-	for (uint64_t index = 0; (block = mem_block_next(i, &index)); index++)
+	for (uint64_t index = 0; (block = mem_block_next(i, &index)) && index * MEM_BLOCK < i->data.size; index++)
 		put(l,
 		    (struct ninep_record){ .kind = RECORD_BLOCK, .payload = MEM_BLOCK, .result = { i->number, index } },
 		    NULL, block);
@@ -258,6 +258,21 @@ static unsigned load_lock(struct mem_copy *c, const struct ninep_record *r, cons
 	return i ? mem_lock(i, (struct mem_owner){ s.client, s.proc_id }, &l) : NINEP_EPROTO;
 }
 
+static unsigned take_store(struct mem_copy *c, const struct ninep_record *r, const void *payload)
+{
+	struct ninep_connection *n = ninep_shadow_find(c->replay.server, r->connection);
+	struct ninep_fid *f = n ? ninep_fid_find(n, (uint32_t)r->result[0]) : NULL;
+	struct mem_inode *i = f ? (struct mem_inode *)(uintptr_t)f->file.key : NULL;
+
+	if (!i || mem_format(i) != NINEP_FILE || (r->payload && r->payload != MEM_BLOCK))
+		return NINEP_EPROTO;
+	if (r->payload)
+		return mem_block_set(i, r->result[1], payload);
+	clock_set(c, r->time);
+	mem_touch(i, true);
+	return 0;
+}
+
 /* All is there: what nobody has after all goes. */
 static void load_end(struct mem_copy *c)
 {
@@ -289,6 +304,8 @@ unsigned mem_copy_take(struct mem_copy *c, const struct ninep_record *r, const v
 		return load_directory(c, r);
 	case RECORD_LOCK:
 		return load_lock(c, r, payload);
+	case MEM_RECORD_STORE:
+		return take_store(c, r, payload);
 	default:
 		error = ninep_replay(&c->replay, r, message, payload);
 		if (!error && r->kind == NINEP_RECORD_WHOLE)

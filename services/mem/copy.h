@@ -8,6 +8,12 @@
 #include "libos/ninep/log.h"
 #include "services/mem/memfs.h"
 
+/*
+ * A record of what was stored into a file's memory: result: the fid by which the file is told, which block; payload:
+ * its bytes. Without a payload: the file was changed at that time.
+ */
+#define MEM_RECORD_STORE (NINEP_RECORD_SERVICE + 32)
+
 struct mem_known; /* an inode by its number in the other's records */
 
 struct mem_copy {

@@ -6,7 +6,7 @@
  */
 #include <string.h>
 
-#include "services/mem/memfs.h"
+#include "services/mem/extent.h"
 
 #define TABLE_BITS 9
 #define TABLE_POINTERS (1u << TABLE_BITS)
@@ -46,8 +46,7 @@ static bool data_raise(struct mem_inode *i, uint64_t index)
 	return true;
 }
 
-/* The block, made if need be, zeroed; NULL: no memory. */
-static void *block_make(struct mem_inode *i, uint64_t index)
+void **mem_block_slot(struct mem_inode *i, uint64_t index)
 {
 	struct mem_data *d = &i->data;
 	void **at = &d->root;
@@ -61,11 +60,19 @@ static void *block_make(struct mem_inode *i, uint64_t index)
 			return NULL;
 		at = &((void **)*at)[index >> shift_of(h) & (TABLE_POINTERS - 1)];
 	}
-	if (!*at) {
+	return at;
+}
+
+/* The block, made if need be, zeroed; NULL: no memory. */
+static void *block_make(struct mem_inode *i, uint64_t index)
+{
+	void **at = mem_block_slot(i, index);
+
+	if (at && !*at) {
 		*at = mem_take(i->fs, MEM_BLOCK);
-		d->blocks += *at != NULL;
+		i->data.blocks += *at != NULL;
 	}
-	return *at;
+	return at ? *at : NULL;
 }
 
 /* Below `at` of that height, the first block at or after *index, which is counted from its own first. */
@@ -94,11 +101,15 @@ const void *mem_block_next(const struct mem_inode *i, uint64_t *index)
 
 unsigned mem_block_set(struct mem_inode *i, uint64_t index, const void *bytes)
 {
-	void *block = index < MEM_FILE_MAX / MEM_BLOCK ? block_make(i, index) : NULL;
+	char *block = index < MEM_FILE_MAX / MEM_BLOCK ? block_make(i, index) : NULL;
+	uint64_t left = index * MEM_BLOCK < i->data.size ? i->data.size - index * MEM_BLOCK : 0;
+	uint32_t some = left < MEM_BLOCK ? (uint32_t)left : MEM_BLOCK;
 
-	if (block)
-		memcpy(block, bytes, MEM_BLOCK);
-	return block ? 0 : NINEP_ENOSPC;
+	if (!block)
+		return NINEP_ENOSPC;
+	memcpy(block, bytes, some);
+	memset(block + some, 0, MEM_BLOCK - some);
+	return 0;
 }
 
 static uint32_t part_of(uint64_t offset, uint32_t left)
@@ -125,7 +136,15 @@ uint32_t mem_read(struct mem_inode *i, uint64_t offset, void *into, uint32_t cou
 			memset((char *)into + done, 0, some);
 	}
 	i->atime = i->fs->now();
+	mem_head_forget(i);
 	return count;
+}
+
+static void size_set(struct mem_inode *i, uint64_t size)
+{
+	i->data.size = size;
+	if (i->data.extents)
+		mem_head_size(i, size);
 }
 
 unsigned mem_write(struct mem_inode *i, uint64_t offset, const void *from, uint32_t *count)
@@ -134,6 +153,8 @@ unsigned mem_write(struct mem_inode *i, uint64_t offset, const void *from, uint3
 
 	if (offset > MEM_FILE_MAX || wanted > MEM_FILE_MAX - offset)
 		return NINEP_EFBIG;
+	if (i->data.extents)
+		mem_extents_clear(i, offset);
 	for (done = 0; done < wanted; done += some) {
 		char *block = block_make(i, (offset + done) / MEM_BLOCK);
 
@@ -145,7 +166,7 @@ unsigned mem_write(struct mem_inode *i, uint64_t offset, const void *from, uint3
 	if (wanted && !done)
 		return NINEP_ENOSPC;
 	if (done && offset + done > i->data.size)
-		i->data.size = offset + done;
+		size_set(i, offset + done);
 	if (done)
 		mem_touch(i, true);
 	*count = done;
@@ -172,24 +193,34 @@ static void blocks_free(struct mem_inode *i, void **at, unsigned height, uint64_
 	*at = NULL;
 }
 
-unsigned mem_truncate(struct mem_inode *i, uint64_t size)
+static void shorten(struct mem_inode *i, uint64_t size)
 {
 	struct mem_data *d = &i->data;
 	uint64_t kept = (size + MEM_BLOCK - 1) / MEM_BLOCK;
 	char *last;
 
+	if (d->extents)
+		kept = mem_extents_shrink(i, size);
+	if (kept < capacity(d))
+		blocks_free(i, &d->root, d->height, kept);
+	if (!d->root)
+		d->height = 0;
+	last = size % MEM_BLOCK ? block_find(d, size / MEM_BLOCK) : NULL;
+	if (last)
+		memset(last + size % MEM_BLOCK, 0, MEM_BLOCK - size % MEM_BLOCK);
+	if (d->extents)
+		mem_extents_shrunk(i);
+}
+
+unsigned mem_truncate(struct mem_inode *i, uint64_t size)
+{
 	if (size > MEM_FILE_MAX)
 		return NINEP_EFBIG;
-	if (size < d->size) {
-		if (kept < capacity(d))
-			blocks_free(i, &d->root, d->height, kept);
-		if (!d->root)
-			d->height = 0;
-		last = size % MEM_BLOCK ? block_find(d, size / MEM_BLOCK) : NULL;
-		if (last)
-			memset(last + size % MEM_BLOCK, 0, MEM_BLOCK - size % MEM_BLOCK);
-	}
-	d->size = size;
+	if (size < i->data.size)
+		shorten(i, size);
+	else if (i->data.extents)
+		mem_extents_clear(i, size);
+	size_set(i, size);
 	mem_touch(i, true);
 	return 0;
 }

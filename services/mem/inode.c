@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "libos/pipe/pipe.h"
-#include "services/mem/memfs.h"
+#include "services/mem/extent.h"
 
 #define MODE_BITS 07777u
 #define SET_UID_BITS 06000u
@@ -69,6 +69,13 @@ static void fifo_free(struct mem_inode *i)
 	mem_give(i->fs, i->pipe, sizeof(*i->pipe));
 }
 
+static void file_free(struct mem_inode *i)
+{
+	(void)mem_truncate(i, 0);
+	if (i->data.extents)
+		mem_extents_free(i);
+}
+
 static void inode_free(struct mem_inode *i)
 {
 	struct memfs *fs = i->fs;
@@ -77,7 +84,7 @@ static void inode_free(struct mem_inode *i)
 	if (mem_is_dir(i))
 		mem_directory_free(i);
 	else if (mem_format(i) == NINEP_FILE)
-		(void)mem_truncate(i, 0);
+		file_free(i);
 	else if (mem_format(i) == NINEP_SYMLINK)
 		mem_give(fs, i->link.target, i->link.length ? i->link.length : 1);
 	else if (mem_format(i) == NINEP_FIFO && i->pipe)
@@ -112,7 +119,7 @@ unsigned memfs_init(struct memfs *fs, uint64_t quota, struct mem_time (*now)(voi
 {
 	struct ninep_creation root = { .mode = NINEP_DIR | 01777 };
 
-	*fs = (struct memfs){ .quota = quota, .now = now };
+	*fs = (struct memfs){ .quota = quota, .now = now, .stores = true };
 	fs->root = mem_inode_new(fs, &root, 0);
 	if (!fs->root)
 		return NINEP_ENOMEM;
@@ -145,6 +152,7 @@ void memfs_destroy(struct memfs *fs)
 	}
 	fs->root->links = 0;
 	mem_inode_settle(fs->root);
+	mem_tree_free(fs);
 	fs->root = NULL;
 }
 
@@ -152,6 +160,7 @@ void memfs_destroy(struct memfs *fs)
 
 void mem_touch(struct mem_inode *i, bool contents)
 {
+	mem_head_forget(i);
 	i->ctime = i->fs->now();
 	if (!contents)
 		return;
@@ -182,6 +191,7 @@ void mem_attr(const struct mem_inode *i, struct ninep_attr *a)
 	} else if (mem_format(i) == NINEP_SYMLINK) {
 		a->size = i->link.length;
 	}
+	mem_head_tell(i, a);
 }
 
 static unsigned size_check(const struct mem_inode *i, uint64_t size)
@@ -208,15 +218,19 @@ unsigned mem_setattr(struct mem_inode *i, uint32_t valid, const struct ninep_att
 {
 	unsigned error = valid & NINEP_SET_SIZE ? size_check(i, a->size) : 0;
 
+	mem_marks_take(i);
 	if (!error && valid & NINEP_SET_SIZE && mem_format(i) == NINEP_FILE)
 		error = mem_truncate(i, a->size);
 	if (error)
 		return error;
+	mem_head_forget(i);
 	/* A new owner does not get what the old one let others do in his name, unless it is said. */
 	if (valid & (NINEP_SET_UID | NINEP_SET_GID) && mem_format(i) == NINEP_FILE)
 		i->mode &= ~SET_UID_BITS;
-	if (valid & NINEP_SET_MODE)
+	if (valid & NINEP_SET_MODE) {
 		i->mode = (i->mode & NINEP_FORMAT) | (a->mode & MODE_BITS);
+		mem_head_names(i);
+	}
 	if (valid & NINEP_SET_UID)
 		i->uid = a->uid;
 	if (valid & NINEP_SET_GID)

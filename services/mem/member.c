@@ -17,6 +17,7 @@
 #include "libos/core/monitor_client.h"
 #include "libos/fleet/fleet.h"
 #include "services/mem/copy.h"
+#include "services/mem/extent.h"
 #include "services/mem/mirror.h"
 #include "services/mem/tree.h"
 
@@ -125,6 +126,7 @@ static void mirror_lose(void)
 	self.server.log = NULL;
 	mirror_close(&self.out);
 	self.mirrored = false;
+	mem_stores_set(&self.fs, true);
 	self_wake();
 }
 
@@ -133,6 +135,7 @@ static void mirror_make(void)
 	err_t err = mirror_open(&self.out, self.fleet->fabric, &self.at);
 
 	if (!err) {
+		mem_stores_set(&self.fs, false);
 		self.out.log.put = log_put;
 		self.out.log.told = log_told;
 		self.held = false;
@@ -207,7 +210,7 @@ static unsigned record_take(void *arg, const struct ninep_record *r, const void 
 	return mem_copy_take(&self.copy, r, message, payload);
 }
 
-/* Till the one who serves is no more; then we do. */
+/* Till the one who serves is no more, and its memory, which clients may have mapped, is not there; then we do. */
 static void *files_mirror(void *arg)
 {
 	err_t err = mirror_accept(&self.in, &self.log, &self.log_set);
@@ -218,6 +221,7 @@ static void *files_mirror(void *arg)
 	if (err != ERR_CLOSED || !self.copy.whole)
 		end(err == ERR_CLOSED ? "mem: the one who serves died while its files came"
 				      : "mem: the mirror has lost step, or has no memory");
+	(void)mon_wait(self.in.channel.peer, NULL, NULL);
 	mirror_end(&self.in);
 	self.fs.quota = self.copy.quota;
 	self.held = false;

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "libos/ninep/server.h"
+#include "services/mem/frame.h"
 
 #define MEM_BLOCK 4096u
 #define MEM_FILE_MAX (UINT64_C(1) << 47) /* bytes; longer is EFBIG */
@@ -18,6 +19,7 @@ struct memfs;
 struct mem_entry;
 struct mem_lock;
 struct mem_wait;
+struct mem_extents;
 struct pipe;
 
 struct mem_time {
@@ -29,6 +31,7 @@ struct mem_data {
 	void *root;
 	uint64_t size, blocks;
 	unsigned height;
+	struct mem_extents *extents; /* extent.h; NULL: nobody has mapped it */
 };
 
 struct mem_slot {
@@ -67,7 +70,10 @@ struct mem_inode {
 
 struct memfs {
 	uint64_t quota, used; /* bytes */
+	uint64_t framed;      /* of them, in frames */
 	uint64_t inodes, numbers;
+	bool stores;           /* clients may, in frames: extent.h */
+	struct mem_frame tree; /* its head: libos/ninep/head.h */
 	struct mem_time (*now)(void);
 	struct mem_inode *root;
 	struct mem_inode *first, *last; /* of all */
@@ -112,7 +118,7 @@ unsigned mem_truncate(struct mem_inode *i, uint64_t size);
 
 /* The first block at or after number *index, which becomes its own. NULL: there is none. */
 const void *mem_block_next(const struct mem_inode *i, uint64_t *index);
-/* Fills that block. ENOSPC. */
+/* Fills that block, up to the file's end. ENOSPC. */
 unsigned mem_block_set(struct mem_inode *i, uint64_t index, const void *bytes);
 
 /* --- directories ---------------------------------------------------------------------------------------- */

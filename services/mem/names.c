@@ -1,5 +1,5 @@
 /* What makes, removes and moves names. Each checks, takes the memory that it needs, and then cannot fail. */
-#include "services/mem/memfs.h"
+#include "services/mem/extent.h"
 
 #define SET_GID 02000u
 
@@ -27,6 +27,8 @@ static unsigned name_check(const struct mem_inode *dir, struct ninep_text name)
 static void child_came(struct mem_inode *dir, struct mem_inode *i)
 {
 	i->links++;
+	mem_head_forget(i);
+	mem_tree_came(dir->fs);
 	if (mem_is_dir(i)) {
 		i->dir.parent = dir;
 		dir->links++;
@@ -38,6 +40,8 @@ static void child_came(struct mem_inode *dir, struct mem_inode *i)
 static void child_went(struct mem_inode *dir, struct mem_inode *i)
 {
 	i->links--;
+	mem_head_forget(i);
+	mem_head_names(i);
 	if (mem_is_dir(i))
 		dir->links--;
 	mem_touch(dir, true);
@@ -170,6 +174,8 @@ unsigned mem_rename(struct mem_inode *dir, struct ninep_text name, struct mem_in
 	mem_entry_remove(dir, from);
 	child_went(dir, i);
 	child_came(newdir, i);
+	if (mem_is_dir(i))
+		mem_heads_names(i->fs);
 	mem_touch(i, false);
 	if (old)
 		inode_unnamed(old);

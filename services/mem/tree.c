@@ -9,6 +9,8 @@
 #include <string.h>
 
 #include "libos/pipe/pipe.h"
+#include "services/mem/extent.h"
+#include "services/mem/map.h"
 
 #define MEM_MAGIC 0x01021994u /* Linux's tmpfs: programs know it */
 #define FILES_MOST 1000000u   /* what statfs says that there may be, beside the memory */
@@ -48,6 +50,7 @@ static void file_drop(const struct ninep_file *f) { mem_drop(inode_of(f)); }
 
 static unsigned file_attr(const struct ninep_file *f, struct ninep_attr *a)
 {
+	mem_marks_take(inode_of(f));
 	mem_attr(inode_of(f), a);
 	return 0;
 }
@@ -223,12 +226,28 @@ static unsigned dir_rename(const struct ninep_file *dir, struct ninep_text name,
 	return mem_rename(inode_of(dir), name, inode_of(newdir), newname);
 }
 
+/* Of a directory there is the tree's head only. */
+static unsigned dir_map(struct ninep_call *c, const struct ninep_file *f, uint64_t offset, uint32_t how,
+			struct ninep_mapping *out)
+{
+	struct mem_frame *frame;
+
+	(void)f, (void)offset;
+	if (how != NINEP_MAP_TREE)
+		return NINEP_EOPNOTSUPP;
+	frame = mem_tree_frame(serving);
+	if (!frame)
+		return NINEP_ENOSPC;
+	return mem_frame_send(frame, &c->from->channel, false, &out->ticket) ? 0 : NINEP_ENOMEM;
+}
+
 /* --- links, FIFOs --------------------------------------------------------------------------------------- */
 
-static unsigned link_read(const struct ninep_file *f, char *into, uint32_t *length)
+static unsigned link_read(struct ninep_call *c, const struct ninep_file *f, char *into, uint32_t *length)
 {
 	struct mem_inode *i = inode_of(f);
 
+	(void)c;
 	if (*length < i->link.length)
 		return NINEP_ENAMETOOLONG;
 	*length = i->link.length;
@@ -285,7 +304,7 @@ static unsigned other_open(struct ninep_call *c, struct ninep_file *f, uint32_t 
 
 static const struct ninep_handlers dir_handlers = {
 	OF_ALL,           .lookup = dir_lookup, .entry = dir_entry,   .parent = dir_parent, .create = dir_create,
-	.link = dir_link, .remove = dir_remove, .rename = dir_rename,
+	.link = dir_link, .remove = dir_remove, .rename = dir_rename, .map = dir_map,
 };
 static const struct ninep_handlers file_handlers = {
 	OF_ALL,
@@ -295,6 +314,9 @@ static const struct ninep_handlers file_handlers = {
 	.lock = file_lock,
 	.getlock = file_getlock,
 	.unlock = file_unlock,
+	.map = mem_file_map,
+	.settle = mem_file_settle,
+	.left = mem_file_left,
 };
 static const struct ninep_handlers link_handlers = { OF_ALL, .readlink = link_read };
 static const struct ninep_handlers fifo_handlers = {

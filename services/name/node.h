@@ -1,5 +1,5 @@
 /*
- * A node of the table of names; for table.c and policy.c.
+ * A node of the table of names; for node.c, table.c and policy.c.
  */
 #pragma once
 
@@ -51,6 +51,22 @@ static inline const char *node_name(const struct name_node *n)
 }
 
 static inline bool node_has_mailbox(const struct name_node *n) { return !n->policy && n->mailbox.pid; }
+
+/* --- node.c --------------------------------------------------------------------- */
+
+struct component {
+	const char *at;
+	uint32_t length;
+};
+
+/* The next component from *path on; false at the end. */
+bool component_next(const char **path, struct component *c);
+/* The node of that path, made with those above it if need be. After table_room. */
+uint32_t path_make(struct name_table *t, const char *path);
+/* The path of a node; `path` has NAME_PATH + 1 bytes. */
+void path_write(const struct name_table *t, uint32_t node, char *path);
+/* Nothing of its own is left: unless something is below it, it goes, and so may those above. */
+void node_prune(struct name_table *t, uint32_t node);
 
 /* --- policy.c ------------------------------------------------------------------- */
 

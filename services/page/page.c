@@ -12,6 +12,8 @@
 #include "services/page/page_server.h"
 #include "services/page/store.h"
 
+_Static_assert(PAGE_FRAMES_MOST <= MON_GRANT_MOST, "more than a monitor grants at once");
+
 #define SCHEME "exhaustion" /* if no other is asked for */
 #define TRIES 16            /* blocks that one call passes over because they are still in use */
 #define BACK_WORDS 1024     /* words of monitors that wait; a power of two */
@@ -21,11 +23,12 @@ static const char *scheme = SCHEME;
 
 /* --- calls ---------------------------------------------------------------------------------- */
 
-/* ERR_AGAIN: with another block. */
+/* One object, or a power of two of frames. ERR_AGAIN: with another block. */
 static err_t block_grant(struct rpc_call *call, struct mon_grant *g, coreid_t core, uint64_t *base)
 {
+	unsigned bits = g->bits + (unsigned)__builtin_ctz(g->more + 1);
 	struct chunk *c;
-	err_t err = store_take(&store, core, g->bits, &c, &g->base);
+	err_t err = store_take(&store, core, bits, &c, &g->base);
 
 	if (err)
 		return err;
@@ -35,36 +38,35 @@ static err_t block_grant(struct rpc_call *call, struct mon_grant *g, coreid_t co
 	err = mon_grant(core, call->peer, g, base);
 	switch (err) {
 	case ERR_OK:
-		store_done(&store, c, g->base, g->bits, STORE_GRANTED);
+		store_done(&store, c, g->base, bits, STORE_GRANTED);
 		return ERR_OK;
 	case ERR_RETYPE_OVERLAP:
-		store_look(&store, c, g->base, g->bits);
-		store_done(&store, c, g->base, g->bits, STORE_GRANTED);
+		store_look(&store, c, g->base, bits);
+		store_done(&store, c, g->base, bits, STORE_GRANTED);
 		return ERR_AGAIN;
 	case ERR_NOT_FOUND:
 	case ERR_DENIED:
-		store_done(&store, c, g->base, g->bits, STORE_NOT_OURS);
+		store_done(&store, c, g->base, bits, STORE_NOT_OURS);
 		return ERR_AGAIN;
 	default:
-		store_done(&store, c, g->base, g->bits, STORE_UNUSED);
+		store_done(&store, c, g->base, bits, STORE_UNUSED);
 		return err;
 	}
 }
 
-static err_t take(struct rpc_call *call, uint32_t bits, uint32_t kind, uint64_t slot, uint32_t core, uint64_t *base)
+static err_t grant(struct rpc_call *call, struct mon_grant *g, uint32_t core, uint64_t *base)
 {
-	struct mon_grant g = { .slot = slot, .type = kind == PAGE_RAM ? CAP_RAM : CAP_FRAME, .bits = bits };
 	err_t err = ERR_AGAIN;
 	uint32_t other;
 
-	if (bits < PAGE_BITS || bits > 47 || kind >= PAGE_KINDS || slot > UINT32_MAX || core >= CORES_MAX)
+	if (g->slot > UINT32_MAX || core >= CORES_MAX)
 		return ERR_ARGUMENT;
 	fleet_note(store.fleet, call);
 	for (unsigned tries = 0; tries < TRIES && err == ERR_AGAIN; tries++)
-		err = block_grant(call, &g, (coreid_t)core, base);
+		err = block_grant(call, g, (coreid_t)core, base);
 	if (err == ERR_AGAIN)
 		err = ERR_NO_MEMORY;
-	if (err == ERR_NO_MEMORY && !store_elsewhere(&store, (coreid_t)core, bits, &other))
+	if (err == ERR_NO_MEMORY && !g->more && !store_elsewhere(&store, (coreid_t)core, g->bits, &other))
 		return fleet_redirect(store.fleet, call, other);
 	if (err == ERR_EXISTS) {
 		store.stat.repeated++;
@@ -75,6 +77,24 @@ static err_t take(struct rpc_call *call, uint32_t bits, uint32_t kind, uint64_t 
 	else
 		store.stat.taken++;
 	return err;
+}
+
+static err_t take(struct rpc_call *call, uint32_t bits, uint32_t kind, uint64_t slot, uint32_t core, uint64_t *base)
+{
+	struct mon_grant g = { .slot = slot, .type = kind == PAGE_RAM ? CAP_RAM : CAP_FRAME, .bits = bits };
+
+	if (bits < PAGE_BITS || bits > 47 || kind >= PAGE_KINDS)
+		return ERR_ARGUMENT;
+	return grant(call, &g, core, base);
+}
+
+static err_t take_frames(struct rpc_call *call, uint32_t count, uint64_t slot, uint32_t core, uint64_t *base)
+{
+	struct mon_grant g = { .slot = slot, .type = CAP_FRAME, .bits = PAGE_BITS, .more = count - 1 };
+
+	if (count < 2 || count > PAGE_FRAMES_MOST || count & (count - 1))
+		return ERR_ARGUMENT;
+	return grant(call, &g, core, base);
 }
 
 static err_t quota_set(struct rpc_call *call, uint64_t pid, uint64_t bytes)
@@ -104,7 +124,7 @@ static err_t check(struct rpc_call *call, struct page_faults *out)
 }
 
 static const struct page_handlers handlers = {
-	.take = take, .quota_set = quota_set, .quota = quota, .stat = stat, .check = check
+	.take = take, .take_frames = take_frames, .quota_set = quota_set, .quota = quota, .stat = stat, .check = check
 };
 
 /* --- what comes back --------------------------------------------------------------------------- */

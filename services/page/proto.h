@@ -18,6 +18,12 @@ rpc_interface(page, 2);
 rpc_idempotent err_t page_take(rpc_in uint32_t bits, rpc_in uint32_t kind, rpc_in uint64_t slot, rpc_in uint32_t core,
 			       rpc_out uint64_t *base);
 /*
+ * `count` cleared frames of 4 KiB, 2 to PAGE_FRAMES_MOST and a power of two, one behind the other in memory, into as
+ * many empty slots from `slot` on, in one cnode. All or none; each is given back by itself. Else as page_take.
+ */
+rpc_idempotent err_t page_take_frames(rpc_in uint32_t count, rpc_in uint64_t slot, rpc_in uint32_t core,
+				      rpc_out uint64_t *base);
+/*
  * How many bytes a process may have beyond those that it started with, on each of its cores; 0: no limit. What it
  * has more already it keeps. ERR_NO_PROCESS.
  */

@@ -10,6 +10,8 @@
 /* What page_take makes in the slot. */
 enum page_kind { PAGE_FRAME, PAGE_RAM, PAGE_KINDS };
 
+#define PAGE_FRAMES_MOST 16 /* that page_take_frames takes */
+
 /* What page_check finds wrong with a member's chunks, held against the monitors; in pages, of a quiet system. */
 struct page_faults {
 	uint64_t lost;    /* taken, but nobody has them */

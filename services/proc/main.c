@@ -131,9 +131,9 @@ static err_t start(struct rpc_call *call, const struct proc_start *how, const ch
 	struct record r;
 	err_t err;
 
-	if (proc_ticket(call->peer, (uint32_t)how->ticket) != how->ticket || how->argc < 1 ||
+	if (how->letter > bytes || proc_ticket(call->peer, (uint32_t)how->ticket) != how->ticket || how->argc < 1 ||
 	    how->argc > PROCESS_ARGS_MAX || how->envc > PROCESS_ARGS_MAX - how->argc ||
-	    !strings_find(text, bytes, string, how->argc + how->envc))
+	    !strings_find(text, bytes - how->letter, string, how->argc + how->envc))
 		return ERR_ARGUMENT;
 	rpc_release(&fleet->server);
 	if (!ticket_find(how->ticket, &r.id))
@@ -148,6 +148,8 @@ static err_t start(struct rpc_call *call, const struct proc_start *how, const ch
 				       .id = r.id,
 				       .heir = { how->heir_pid, how->heir_secret, how->heir_service },
 				       .heir_heap = how->heir_heap,
+				       .letter = text + bytes - how->letter,
+				       .letter_bytes = how->letter,
 				       .program = how->program,
 				       .ticket = how->ticket };
 

@@ -22,6 +22,7 @@ struct proc_start {
 	uint32_t parent; /* number of the process that it belongs to; 0: none */
 	uint32_t argc;   /* strings of the text that are arguments */
 	uint32_t envc;   /* ... and, after those, environment */
+	uint32_t letter; /* bytes of it behind those: for the process, as they are */
 	/* The mailbox where it finds what it inherits (libos/posix/inherit.h); pid 0: nowhere. */
 	uint64_t heir_pid, heir_secret;
 	uint32_t heir_service;

@@ -1,11 +1,12 @@
 /*
  * /proc/N: a process each. N is its number, as getpid says it and `ps` shows it; of one that has none, core.number.
+ * /proc/self is a link to that of whoever reads it.
  *
  *     status   number, name, state, core where it started, cores that it spans, seconds that it has run, pid, parent,
  *              group, session, memory, whether it is stopped and debugged
  *     ctl      kill, stop, start, move CORE, signal NUMBER; attach, detach, step
  *     note     a signal: its number
- *     mem, regs, wait                         debug.c
+ *     mem, regs, wait                         debug.c, regs.c, wait.c
  *     args, cmdline, environ, cwd, fd, ns     about.c
  */
 #include <inttypes.h>
@@ -22,6 +23,7 @@
 
 #define PID_CORE 32
 #define TENTHS 10
+#define SELF_ROOM 32 /* for a name */
 
 /* As getpid has it: 31 bits. */
 static uint64_t key_of(const struct proc_info *p) { return (uint64_t)process_number(p->id, p->pid); }
@@ -106,6 +108,39 @@ static bool key_parse(const char *name, uint64_t *key)
 	return true;
 }
 
+/* --- the reader's own --------------------------------------------------------------------------------- */
+
+static void name_show(uint32_t id, uint64_t pid, char *to, size_t room)
+{
+	if (id)
+		snprintf(to, room, "%" PRIu32, id);
+	else
+		snprintf(to, room, "%" PRIu32 ".%" PRIu32, (uint32_t)(pid >> PID_CORE), (uint32_t)pid);
+}
+
+static unsigned self_read(struct ninep_call *c, const struct ninep_file *f, char *into, uint32_t *length)
+{
+	struct mon_relation r = { 0 };
+	uint64_t pid = c->from->pid;
+
+	(void)f;
+	if (mon_relate((coreid_t)(pid >> PID_CORE), MON_TO_PID, pid, 0, &r))
+		return NINEP_ENOENT;
+	name_show(r.number, pid, into, SELF_ROOM);
+	*length = (uint32_t)strlen(into);
+	return 0;
+}
+
+static unsigned self_parent(const struct ninep_file *f, struct ninep_file *out)
+{
+	(void)f;
+	*out = (struct ninep_file){ .node = &sys_files[SYS_PROC] };
+	return 0;
+}
+
+static const struct ninep_handlers self_handlers = { .readlink = self_read, .parent = self_parent };
+static const struct ninep_node self[] = { { "self", NINEP_SYMLINK | 0777, &self_handlers, NULL, NULL }, { 0 } };
+
 static unsigned proc_lookup(const struct ninep_file *dir, struct ninep_text name, struct ninep_file *out)
 {
 	char text[NINEP_NAME_MAX + 1];
@@ -113,23 +148,28 @@ static unsigned proc_lookup(const struct ninep_file *dir, struct ninep_text name
 
 	(void)dir;
 	name_copy(text, name);
+	*out = (struct ninep_file){ .node = self };
+	if (!strcmp(text, self->name))
+		return 0;
 	*out = (struct ninep_file){ .node = proc_dirs };
 	return key_parse(text, &out->key) ? process_of(out, &p) : NINEP_ENOENT;
 }
 
 static unsigned proc_entry(const struct ninep_file *dir, uint64_t *index, struct ninep_file *out, char *name)
 {
-	struct wanted w = { .index = *index };
+	struct wanted w = { .index = *index - 1 };
 	const struct proc_info *p = &w.found;
 
 	(void)dir;
+	if (!*index) {
+		*out = (struct ninep_file){ .node = self };
+		strcpy(name, self->name);
+		return 0;
+	}
 	if (!processes(has_index, &w))
 		return NINEP_ENOENT;
 	*out = (struct ninep_file){ .node = proc_dirs, .key = key_of(p) };
-	if (p->id)
-		snprintf(name, NINEP_NAME_MAX + 1, "%" PRIu32, p->id);
-	else
-		snprintf(name, NINEP_NAME_MAX + 1, "%" PRIu32 ".%" PRIu32, p->core, (uint32_t)p->pid);
+	name_show(p->id, p->pid, name, NINEP_NAME_MAX + 1);
 	return 0;
 }
 

@@ -93,7 +93,7 @@ def test_death(report):
     """4 cores, of which core 2 dies in the midst of rounds"""
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "gdb")
-        with guest.boot(90, cores=4, append="silence=3000", extra=gdbstub.arguments(path)[1:]) as g:
+        with guest.boot(90, cores=4, append="silence=5000", extra=gdbstub.arguments(path)[1:]) as g:
             g.prompt(60)
             g.shell("tests --do rounds 10 &")
             g.settle(0.1)
@@ -117,9 +117,9 @@ def test_missed(report):
     """4 cores, of which core 2 dies while nobody waits for it: it is missed"""
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "gdb")
-        with guest.boot(90, cores=4, append="silence=1000 heartbeat=250", extra=gdbstub.arguments(path)[1:]) as g:
+        with guest.boot(90, cores=4, append="silence=5000 heartbeat=250", extra=gdbstub.arguments(path)[1:]) as g:
             g.prompt(60)
-            g.settle(3)
+            g.settle(7)  # longer than the silence time
             expect("does not answer" not in g.log, "a core is missed that lives")
             silence(g, path, 2)
             g.wait("core 2 does not answer", 20)

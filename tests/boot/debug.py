@@ -1,9 +1,15 @@
 """gdb on processes: the gdb service at the second serial line, through tools/gdb."""
+import contextlib
 import os
 import re
+import select
+import shutil
+import signal
 import subprocess
 import tempfile
+import time
 
+import gdbstub
 import guest
 import qemu
 from machines import expect
@@ -59,6 +65,83 @@ def fault(g, socket):
     expect(re.search("no such process", g.shell(f"kill {number}")), "it is still there after gdb's kill")
 
 
+def registers(g, socket):
+    """The FPU's: shown, set, and what the process goes on with."""
+    number = started(g, "tests --do debuggee 42")
+    said = gdb(socket, "tests", number, "break debuggee_turn", "continue", "info registers float",
+               "set var $xmm7.v2_int64[1] = 0x123456789abcdef0", "set var $st3 = 2.5", "stepi",
+               "print/x $xmm7.v2_int64[1]", "print $st3", "print $fctrl", "print $mxcsr", "kill")
+    seen(said, r"^st0 +-?[\dnax(]", r"^fctrl +0x37f ", r"^\$1 = 0x123456789abcdef0$", r"^\$2 = 2.5$",
+         r"^\$3 = 895$", r"^\$4 = \[.* PM ")
+
+
+def runs(g, number):
+    """Waits until ps does not call it stopped, or at a breakpoint."""
+    while re.search(rf"^ *{number} +.*\b(stopped|faulted)\b", g.shell("ps"), re.MULTILINE):
+        pass
+
+
+@contextlib.contextmanager
+def going(g, socket, number):
+    """A gdb that has had the process go on, and waits for what becomes of it."""
+    line = [os.path.join(qemu.ROOT, "tools/gdb"), "--socket", socket, "--ex", "break debuggee_turn", "--ex", "continue",
+            "--ex", "delete", "--ex", "echo going\\n", "--ex", "continue", "--ex", "print debuggee_turns > 0", "--ex",
+            "detach", "tests", str(number)]
+    p = subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                         start_new_session=True)
+    said, until = b"", time.monotonic() + LIMIT * guest.BUSY
+    try:
+        while b"going\n" not in said:
+            expect(time.monotonic() < until and p.poll() is None, f"gdb does not come to it:\n{said.decode()}")
+            if select.select([p.stdout], [], [], 1)[0]:
+                said += os.read(p.stdout.fileno(), 4096)
+        runs(g, number)
+        yield p
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(p.pid, signal.SIGKILL)
+        p.wait()
+
+
+def interrupt(g, socket):
+    """As gdb says it to the stub: what runs stops, and what goes on by the next word, unless it asks in between."""
+    number = started(g, "tests --do debuggee 42")
+    stub = gdbstub.Stub(socket)
+    with contextlib.closing(stub):
+        stub.ask("qSupported")
+        expect(stub.ask(f"vAttach;{number:x}").startswith("T05"), "the stub does not attach")
+        stub.socket.sendall(b"\x03")
+        said = stub.ask("c")
+        expect(said.startswith("T02"), f"the stub says '{said}' to Ctrl-C and 'c'")
+        stub.socket.sendall(b"\x03")
+        stub.ask("qC")
+        stub.send("c")
+        runs(g, number)
+        stub.socket.sendall(b"\x03")
+        said = stub.answer()
+        expect(said.startswith("T02"), f"the stub says '{said}' to Ctrl-C")
+        stub.demand("D")
+    g.shell(f"kill {number}")
+
+
+def death(g, socket):
+    """A gdb that is killed while the process runs leaves it stopped, when the next one comes, which goes on with it."""
+    number = started(g, "tests --do debuggee 42")
+    with going(g, socket, number):
+        pass
+    said = gdb(socket, "tests", number, "break debuggee_turn", "continue", "delete", "set var debuggee_may_end = 1",
+               "continue")
+    seen(said, r"Breakpoint 1, debuggee_turn \(turn=.*\d\)", r"exited with code 052")
+
+
+def from_file(g, socket):
+    """Breakpoints in a program that is not out of the boot archive."""
+    number = started(g, "--core 1 /host/copy --do debuggee 42")
+    said = gdb(socket, "tests", number, "break debuggee_turn", "continue", "continue", "delete",
+               "set var debuggee_may_end = 1", "continue")
+    seen(said, r"Breakpoint 1, debuggee_turn \(turn=.*\d\)", r"^Breakpoint 1, debuggee_turn", r"exited with code 052")
+
+
 def test_gdb(report):
     """tools/gdb: breakpoints, backtrace, variables, steps, a fault, the exit"""
     with tempfile.TemporaryDirectory(prefix="skerry-gdb-") as folder:
@@ -67,3 +150,17 @@ def test_gdb(report):
             g.prompt()
             session(g, socket)
             fault(g, socket)
+
+
+def test_gdb_more(report):
+    """tools/gdb: the FPU's registers, Ctrl-C, a gdb that is killed, a program out of a file"""
+    with tempfile.TemporaryDirectory(prefix="skerry-gdb-") as folder:
+        socket, share = os.path.join(folder, "debug"), os.path.join(folder, "share")
+        os.mkdir(share)
+        shutil.copy(os.path.join(qemu.BUILD, "user/tests"), os.path.join(share, "copy"))
+        with guest.boot(LIMIT, cores=2, debug=socket, share=share) as g:
+            g.prompt()
+            registers(g, socket)
+            interrupt(g, socket)
+            death(g, socket)
+            from_file(g, socket)

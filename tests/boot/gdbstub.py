@@ -45,7 +45,13 @@ class Stub:
 
     def ask(self, text):
         """Sends a packet; returns the answer's text."""
+        self.send(text)
+        return self.answer()
+
+    def send(self, text):
         self.socket.sendall(f"${text}#{sum(text.encode()) % 256:02x}".encode())
+
+    def answer(self):
         data = b""
         while data.count(b"#") == 0 or len(data.split(b"#")[-1]) < 2:
             data += self.socket.recv(4096)

@@ -206,7 +206,7 @@ def test_silent_host(report):
     """a processor that falls silent with a guest: both islands are excluded, the others go on"""
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "gdb")
-        with guest.boot(90, cores=4, append="silence=1000", extra=gdbstub.arguments(path)[1:]) as g:
+        with guest.boot(90, cores=4, append="silence=5000", extra=gdbstub.arguments(path)[1:]) as g:
             g.prompt()
             g.shell("core stop 1 2")
             g.shell("core stop 3 0")

@@ -41,7 +41,7 @@ def test_silent(report):
     """3 cores, of which core 1 falls silent"""
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "gdb")
-        with guest.boot(90, cores=3, append="services=none", extra=gdbstub.arguments(path)[1:]) as g:
+        with guest.boot(90, cores=3, append="silence=5000 services=none", extra=gdbstub.arguments(path)[1:]) as g:
             g.prompt(60)
             text = g.shell("run --core 1 tests --do serve-never silent &")
             pid = re.search(r"runs as 1\.(\d+)", text)
@@ -61,7 +61,7 @@ def test_services(report):
     """4 cores, of which core 1 with a member of proc falls silent: whoever has a channel there goes on elsewhere"""
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "gdb")
-        with guest.boot(120, cores=4, extra=gdbstub.arguments(path)[1:]) as g:
+        with guest.boot(120, cores=4, append="silence=5000", extra=gdbstub.arguments(path)[1:]) as g:
             g.prompt(60)
             expect("  proc/0  core 1 " in g.shell("fleet list proc"), "proc/0 is not on core 1")
             silence(path, 1)

@@ -12,7 +12,7 @@ def test_silent_member(report):
     """a core falls silent that two processes have a member on"""
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "gdb")
-        with guest.boot(90, cores=3, append="services=none", extra=gdbstub.arguments(path)[1:]) as g:
+        with guest.boot(90, cores=3, append="silence=5000 services=none", extra=gdbstub.arguments(path)[1:]) as g:
             g.prompt(60)
             expect("runs as 0." in g.shell("run --core 0 tests --do span_still 3 &"), "nothing starts on core 0")
             expect("runs as 1." in g.shell("run --core 1 tests --do span_still 3 &"), "nothing starts on core 1")

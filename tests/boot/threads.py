@@ -2,6 +2,7 @@
 import guest
 from inside import run_tap
 
+TESTS = "tests pthread interrupts"
 PROGRAMS = ["matrix --size 96", "jacobi --size 64 --rounds 50", "sort --count 20000"]
 
 
@@ -21,22 +22,22 @@ def run_programs(report, cores, threads, **machine):
 
 def test_pthread_1(report):
     """pthreads, 1 core"""
-    run_tap(report, "pthread/1 core", "tests pthread", 120, cores=1)
+    run_tap(report, "pthread/1 core", TESTS, 120, cores=1)
 
 
 def test_pthread_4(report):
     """pthreads, 2 and 4 cores"""
-    run_tap(report, "pthread/4 cores", "tests pthread", 180, cores=4)
+    run_tap(report, "pthread/4 cores", TESTS, 180, cores=4)
 
 
 def test_pthread_16(report):
     """pthreads, 2, 4 and 16 cores"""
-    run_tap(report, "pthread/16 cores", "tests pthread", 240, cores=16, mem="1G")
+    run_tap(report, "pthread/16 cores", TESTS, 240, cores=16, mem="1G")
 
 
 def test_pthread_16_multi(report):
     """pthreads, 2, 4 and 16 cores, a thread each"""
-    run_tap(report, "pthread/16 cores, a thread each", "tests pthread", 300, cores=16, mem="1G", accel="tcg-multi")
+    run_tap(report, "pthread/16 cores, a thread each", TESTS, 300, cores=16, mem="1G", accel="tcg-multi")
 
 
 def test_4(report):

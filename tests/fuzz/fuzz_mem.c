@@ -3,10 +3,11 @@
  *
  * Two clients, each with messages of its own, are served by turns: a byte says whose a message is, another how long it
  * is; then come its type and what is in it, under a right size. Oracle: ASan, UBSan; every message has its answer or is
- * put off; when both have gone no pipe is left, and all memory comes back.
+ * put off, but for the two that have none; when both have gone no pipe is left, and all memory comes back.
  */
 /* needs: libos/ninep/log.c libos/ninep/replay.c libos/ninep/session.c */
 /* needs: services/mem/inode.c services/mem/data.c services/mem/directory.c services/mem/names.c services/mem/lock.c */
+/* needs: services/mem/extent.c tests/unit/mem_frame.c services/mem/map.c */
 /* needs: services/mem/tree.c services/pipe/tree.c services/pipe/ring.c libos/pipe/pipe.c libos/pipe/ring.c */
 /* needs: tests/unit/ring_memory.c libos/ninep/serve_ring.c */
 /* needs: libos/ninep/serve_read.c libos/ninep/serve_attr.c libos/ninep/connection.c libos/ninep/fid.c */
@@ -33,6 +34,7 @@ struct way {
 
 static struct way ways[CLIENTS];
 static struct ninep_connection connections[CLIENTS];
+static struct ninep_server server;
 static struct memfs fs;
 static uint64_t ticks;
 
@@ -82,12 +84,13 @@ static uint64_t pending(void)
 static void serve(unsigned who, const void *message, uint32_t length)
 {
 	uint64_t before = pending();
+	bool silent = ((const uint8_t *)message)[4] == NINEP_TDROP || ((const uint8_t *)message)[4] == NINEP_TPOKE;
 
 	memcpy(ways[who].bytes, message, length);
 	ways[who].at = 0;
 	ways[who].end = length;
 	expect(!ninep_connection_serve(&connections[who]));
-	expect(pending() == before + 1);
+	expect(pending() == before + 1 || (silent && pending() == before));
 }
 
 static void begin(unsigned who, const struct ninep_node *root)
@@ -103,6 +106,9 @@ static void begin(unsigned who, const struct ninep_node *root)
 	m.tversion.msize = 4096;
 	m.tversion.version = ninep_text("9P2000.L");
 	serve(who, bytes, ninep_encode(&m, NINEP_LINUX, false, bytes, sizeof(bytes)));
+	/* They know our messages, too, as who comes over a channel does. */
+	connections[who].server = &server;
+	connections[who].ours = true;
 	m = (struct ninep_message){ .type = NINEP_TATTACH };
 	m.tattach.uname = m.tattach.aname = ninep_text("");
 	serve(who, bytes, ninep_encode(&m, NINEP_LINUX, false, bytes, sizeof(bytes)));

@@ -11,6 +11,7 @@
 /* needs: libos/ninep/serve_read.c libos/ninep/serve_attr.c libos/ninep/share.c libos/ninep/client_share.c */
 /* needs: libos/ninep/codec.c libos/ninep/error.c libos/ninep/link.c libos/ninep/link_stream.c */
 /* needs: libos/ninep/link_channel.c libos/ninep/client.c libos/ninep/client_file.c libos/ninep/connection.c */
+/* needs: libos/ninep/client_names.c */
 /* needs: libos/ninep/fid.c libos/ninep/server.c libos/ninep/serve.c libos/ninep/serve_change.c libos/ninep/tree.c */
 /* needs: tests/unit/ninep_tree.c libos/fabric/bulk.c libos/fabric/channel.c libos/fabric/wait.c */
 /* needs: libos/fabric/wait_board.c libos/fabric/hint.c libos/fabric/urpc.c */

@@ -7,7 +7,7 @@
  * arguments.  Oracle: ASan, UBSan, and that every call ends; answers that are taken hold what
  * their types allow.
  */
-/* needs: libos/rpc/client.c libos/rpc/server.c libos/rpc/connection.c libos/rpc/answer.c libos/rpc/words.c */
+/* needs: libos/rpc/client.c libos/rpc/client_answer.c libos/rpc/client_send.c libos/rpc/call.c libos/rpc/server.c libos/rpc/connection.c libos/rpc/answer.c libos/rpc/words.c */
 /* needs: services/sample/sample.c tests/unit/baton.c libos/fabric/urpc.c libos/fabric/channel.c */
 /* needs: build/gen/services/sample/sample_client.c build/gen/services/sample/sample_server.c */
 /* needs: libos/fabric/channel_urpc.c libos/fabric/wait.c libos/fabric/wait_board.c libos/fabric/hint.c */

@@ -11,6 +11,9 @@ check() {
 	fi
 }
 
+# h.txt, twenty times hello.
+zipped=UEsDBBQAAAAIAAAAIQBM/FpmCwAAAHgAAAAFAAAAaC50eHTLSM3JyefKoDsJAFBLAQIUAxQAAAAIAAAAIQBM/FpmCwAAAHgAAAAFAAAAAAAAAAAAAACAAQAAAABoLnR4dFBLBQYAAAAAAQABADMAAAAuAAAAAAA=
+
 mkdir -p /tmp/tools/a/b && cd /tmp/tools || exit
 seq 1 1000 > numbers
 check "three programs in a pipeline" "$(seq 1 100 | grep 7 | wc -l)" 19
@@ -46,6 +49,31 @@ check "times of files" "$(date -r old +%Y-%m-%d) $(find . -mtime +30)" "2020-01-
 mkfifo fifo
 (seq 1 5 > fifo &)
 check "a named pipe" "$(cat fifo | tail -n 1)" 5
+check "a lone - is standard input" "$(echo 9 | diff - digit && echo 9 | cat digit - | wc -l && seq 3 | busybox sort -r - | head -n 1)" "2
+3"
+check "bc, dc" "$(echo '2 ^ 100' | bc) $(echo '6 7 * p' | dc)" "1267650600228229401496703205376 42"
+check "base64, base32" "$(printf abc | base64) $(printf abc | base32) $(printf YWJj | base64 -d)" "YWJj MFRGG=== abc"
+check "other sums" "$(printf abc | sha512sum | cut -c1-16) $(printf abc | sha3sum | cut -c1-16) $(printf abc > abc; crc32 abc | cut -c1-8)" \
+	"ddaf35a193617aba e642824c3f8cf24a 352441c2"
+check "rev, shuf" "$(echo abc | rev) $(shuf -i 1-9 | wc -l)" "cba 9"
+check "bzip2 and back" "$(bzip2 -c numbers | bunzip2 -c | cmp - numbers && echo same)" same
+check "xz" "$(echo /Td6WFoAAATm1rRGAgAhARYAAAB0L+WjAQAFaGVsbG8KAAAApWCX8ZT2/eAAAR4GwS+kHR+2830BAAAAAARZWg== | base64 -d | xzcat)" hello
+echo "$zipped" | base64 -d > few.zip
+check "unzip" "$(unzip -p few.zip | uniq -c | tr -s ' ')" " 20 hello"
+diff few digit > change
+cp few patched && patch patched change > /dev/null
+check "patch" "$(cat patched)" 9
+check "cpio" "$(ls few digit | cpio -o -H newc 2> /dev/null | cpio -t 2> /dev/null | busybox sort | tr '\n' ' ')" "digit few "
+ar r all.a few digit 2> /dev/null
+check "ar" "$(ar t all.a | tr '\n' ' ')" "few digit "
+check "getopt" "$(getopt ab:c -a -b one two)" " -a -b one -- two"
+check "uuencode" "$(uuencode few < few | uudecode -o - | cmp - few && echo same)" same
+check "dos2unix" "$(printf 'a\r\n' | dos2unix | wc -c)" 2
+check "install" "$(install -m 640 few a/installed && stat -c %a a/installed)" 640
+check "whoami, groups" "$(whoami) $(groups)" "root root"
+timeout 1 sleep 1000
+check "timeout" $? 143
+check "time" "$(time -p cat few 2>&1 > /dev/null | cut -d' ' -f1 | tr '\n' ' ')" "real user sys "
 rm -r /tmp/tools
 check "all removed" "$(ls /tmp | grep -c '^tools$')" 0
 check "calendar" "$(cal 1 2024 | grep '^28')" "28 29 30 31"

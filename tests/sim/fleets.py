@@ -116,6 +116,31 @@ def test_pool_kills(report):
                   "--load", load)
 
 
+def test_mem_kills(report):
+    """3,200 kills of mem's members, half between two messages: no file, name or lock is lost, no call is doubled"""
+    for how in ([], ["--midway"]):
+        seeds(report, "mem", 40, "--members", 2, "--clients", 4, "--calls", 50, "--kills", 40, *how)
+
+
+def test_mem_poor(report):
+    """mirrors that have no memory for the files end; who serves goes on, and nothing is lost"""
+    out = seeds(report, "mem", 10, "--members", 2, "--clients", 4, "--calls", 200, "--kills", 20, "--poor", "--figures")
+    if not any(int(n) for n in re.findall(r"^(\d+) ended without memory", out, re.MULTILINE)):
+        raise guest.Failure("no mirror was short of memory", out)
+
+
+def test_policies(report):
+    """clients are spread over members by the name service's policies, also while members die"""
+    for policy in ("near", "least", "weighted"):
+        seeds(report, "drill", 1, "--members", 4, "--clients", 8, "--calls", 1500, "--kills", 0, "--policy", policy)
+    seeds(report, "drill", 4, "--members", 3, "--clients", 6, "--calls", 50, "--kills", 20, "--policy", "least")
+
+
+def test_no_answers(report):
+    """an heir that does not know what was done is found, and the run is the same again"""
+    replay("mem", "--members", 2, "--kills", 40, "--seeds", 4, "--midway", "--skip", "ninep_resumed")
+
+
 def test_no_books(report):
     """numbers and elements in use that nobody tells of are found, and the run is the same again"""
     replay("proc", "--members", 3, "--clients", 4, "--kills", 40, "--seeds", 4, "--skip", "books")
@@ -145,6 +170,11 @@ def test_weather(report):
         raise guest.Failure("members that lived were fenced", out)
 
 
+def test_crowd(report):
+    """32 members with 256 clients: newcomers are told their view while all ask them"""
+    seeds(report, "tally", 8, "--cores", 300, "--members", 32, "--clients", 256, "--calls", 50, "--kills", 10)
+
+
 def test_large(report):
     """128 members at 1,024 cores, 3 of them and the cores of 2 die"""
     seeds(report, "tally", 1, "--cores", 1024, "--members", 128, "--clients", 64, "--calls", 20, "--kills", 3,
@@ -163,7 +193,7 @@ def rate(world, members, calls, *options):
 
 def linear(world, *options):
     """The rate grows at least 0.9 times as the members do, from 1 to 64."""
-    one = rate(world, 1, 60, *options)
+    one = rate(world, 1, 120, *options)
     for members, calls in ((8, 120), (64, 500)):
         many = rate(world, members, calls, *options)
         if many < 0.9 * members * one:

@@ -1,5 +1,5 @@
 /*
- * The hosted machine of dispatch, and two dispatchers made through capabilities.
+ * The hosted machine of dispatch, and dispatchers made through capabilities.
  */
 #include "tests/unit/dispatch_hosted.h"
 
@@ -17,7 +17,7 @@ uint32_t hosted_apic_id, hosted_ipi_apic, hosted_started, hosted_stopped;
 unsigned hosted_vector;
 err_t hosted_start_error;
 struct arch_start arch_start = { .info = { .cores = 4 } };
-struct dispatcher *disp_a, *disp_b;
+struct dispatcher *disp_a, *disp_b, *disp_c;
 
 static uint64_t doorbells[4][8 + DOORBELL_WORDS];
 
@@ -110,9 +110,8 @@ static void must(err_t err)
 		kernel_panic("the world cannot be made: %d\n", (int)err);
 }
 
-static struct dispatcher *dispatcher_make(unsigned which)
+static struct dispatcher *dispatcher_make(unsigned which, uint64_t at)
 {
-	uint64_t at = 0x100000 * (uint64_t)(which + 1);
 	struct dispatcher *d;
 
 	must(retype(W_RAM, at, CAP_DISPATCHER, CAP_DISPATCHER_BITS, 1, SLOT_A + which));
@@ -143,11 +142,17 @@ void dispatch_world(void)
 	hosted_now = 100;
 	hosted_timer = 0;
 	schedule_init();
-	disp_a = dispatcher_make(0);
-	disp_b = dispatcher_make(1);
+	disp_a = dispatcher_make(0, 0x100000);
+	disp_b = dispatcher_make(1, 0x200000);
 	dispatcher_enter(disp_a);
 	dispatcher_enter(disp_b);
 	INTERRUPT(schedule());
+}
+
+void dispatch_c(void)
+{
+	disp_c = dispatcher_make(2, 0x380000);
+	dispatcher_enter(disp_c);
 }
 
 void dispatch_world_end(void)

@@ -35,15 +35,33 @@ extern err_t hosted_start_error;                                                
 #define ENTER(call) (leave.way = WAY_RESULT, setjmp(leave_point) ? (void)0 : (void)(leave.result = (call)))
 #define INTERRUPT(call) (leave.way = WAY_RESULT, setjmp(leave_point) ? (void)0 : (call))
 
-/* Slots of the two dispatchers' objects in the first process's cnode 0. */
-enum { SLOT_A = 40, SLOT_B, SLOT_FRAME_A, SLOT_FRAME_B, SLOT_SPACE_A, SLOT_SPACE_B, SLOT_EP_A, SLOT_EP_B, SLOT_TEST };
-extern struct dispatcher *disp_a, *disp_b;
+/* Slots of the dispatchers' objects in the first process's cnode 0. */
+enum {
+	SLOT_A = 40,
+	SLOT_B,
+	SLOT_C,
+	SLOT_FRAME_A,
+	SLOT_FRAME_B,
+	SLOT_FRAME_C,
+	SLOT_SPACE_A,
+	SLOT_SPACE_B,
+	SLOT_SPACE_C,
+	SLOT_EP_A,
+	SLOT_EP_B,
+	SLOT_EP_C,
+	SLOT_TEST
+};
+extern struct dispatcher *disp_a, *disp_b, *disp_c;
 #define PAGE_VA UINT64_C(0x200000)
-#define ENTRY_RUN(d) ((d) == disp_a ? UINT64_C(0xa000) : UINT64_C(0xb000)) /* + 1: message, + 2: fault, + 3: trap */
+#define ENTRY_RUN(d)                                   \
+	(0xa000 + 0x1000 * (uint64_t)((d) == disp_b) + \
+	 0x2000 * (uint64_t)((d) == disp_c)) /* + 1: message, + 2: fault, + 3: trap */
 #define RING_MESSAGES 4
 
 /* Two dispatchers in spaces of their own; A runs, B is runnable behind it. Endpoint 0 of each has a ring. */
 void dispatch_world(void);
+/* One more, C, runnable behind them. */
+void dispatch_c(void);
 /* Takes them away again. */
 void dispatch_world_end(void);
 /* Lets A be current and B wait. */

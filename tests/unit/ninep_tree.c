@@ -140,9 +140,9 @@ static unsigned number_text(const struct ninep_file *f, char *into, size_t room,
 	return 0;
 }
 
-static unsigned link_read(const struct ninep_file *f, char *into, uint32_t *length)
+static unsigned link_read(struct ninep_call *c, const struct ninep_file *f, char *into, uint32_t *length)
 {
-	(void)f;
+	(void)c, (void)f;
 	memcpy(into, "bytes", 5);
 	*length = 5;
 	return 0;

@@ -315,6 +315,34 @@ static void full(void **state)
 	assert_int_equal(input_put(&input, INPUT_INTERRUPT, true), INPUT_INTERRUPTS);
 }
 
+/* The terminal of a session: the group in the foreground alone reads, until the holder takes the input back. */
+static void of_a_session(void **state)
+{
+	(void)state;
+	input_read(&input, &shell);
+	input_lend(&input, &shell, program.pid, 20);
+	program.group = 20;
+	other.group = 30;
+	assert_false(input_background(&input, 20, 30)); /* nobody has said what is in the foreground */
+	assert_false(input_control(&input, 0, 30));
+	assert_true(input_control(&input, 20, 30));
+	assert_false(input_control(&input, 21, 21));
+	assert_true(input_background(&input, 20, 20));
+	assert_false(input_background(&input, 20, 30));
+	assert_false(input_background(&input, 21, 21));
+	input_read(&input, &program);
+	input_read(&input, &other);
+	type("o");
+	assert_gets(&other, "o");
+	assert_true(input_control(&input, 20, 0)); /* as it is */
+	assert_true(input_background(&input, 20, 20));
+	input_gone(&input, &program);
+	assert_int_equal(input.session, 0);
+	assert_true(input_control(&input, 21, 21));
+	input_read(&input, &shell);
+	assert_int_equal(input.session, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -332,6 +360,7 @@ int main(void)
 		cmocka_unit_test_setup(interrupts, input_begin),
 		cmocka_unit_test_setup(one_line_at_a_time, input_begin),
 		cmocka_unit_test_setup(full, input_begin),
+		cmocka_unit_test_setup(of_a_session, input_begin),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

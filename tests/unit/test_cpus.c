@@ -45,6 +45,7 @@ struct dispatcher_page *page_here(void);
 #undef begin
 #undef finish
 #include "libos/thread/cpu.c"
+#include "libos/thread/hop.c"
 #include "libos/thread/cond.c"
 #include "libos/thread/mutex.c"
 #include "libos/thread/sleep.c"

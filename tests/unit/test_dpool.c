@@ -1,4 +1,4 @@
-/* needs: libos/fleet/dpool.c */
+/* needs: libos/fleet/dpool.c libos/fleet/dpool_rebuild.c */
 /*
  * dPool: under every scheme, and with members that die at random, no element is lost or given twice.
  *

@@ -1,4 +1,4 @@
-/* needs: libos/fleet/kv_replicated.c libos/fleet/view.c */
+/* needs: libos/fleet/kv_replicated.c libos/fleet/kv_replica.c libos/fleet/view.c */
 /*
  * Replicated state under deaths: every message of a write, a recovery and a hand-over is, in one run each, the
  * last thing that its sender or its receiver does.

@@ -6,6 +6,7 @@
  * quota ends any operation in its middle. ASan.
  */
 /* needs: services/mem/inode.c services/mem/data.c services/mem/directory.c services/mem/names.c services/mem/lock.c */
+/* needs: services/mem/extent.c tests/unit/mem_frame.c */
 /* needs: libos/pipe/pipe.c tests/unit/ninep_later.c */
 #include <dirent.h>
 #include <errno.h>

@@ -6,6 +6,7 @@
  * in the end, also the mirror's. ASan finds what is lost.
  */
 /* needs: services/mem/inode.c services/mem/data.c services/mem/directory.c services/mem/names.c services/mem/lock.c */
+/* needs: services/mem/extent.c tests/unit/mem_frame.c services/mem/map.c */
 /* needs: services/mem/tree.c services/mem/copy.c libos/pipe/pipe.c */
 /* needs: libos/ninep/serve_ring.c libos/ninep/log.c libos/ninep/replay.c libos/ninep/session.c */
 /* needs: libos/ninep/serve_read.c libos/ninep/serve_attr.c libos/ninep/connection.c libos/ninep/fid.c */
@@ -672,9 +673,140 @@ static void heirs_go_on(void **state)
 		run(seed, 30);
 }
 
+/* --- files that are mapped ----------------------------------------------------------------------------------- */
+
+#define FRAME 65536
+#define END (2 * FRAME - 100) /* of the file */
+
+static void ask_well(struct world *w, struct ninep_message *m, struct ninep_message *answer)
+{
+	struct client *c = &w->client[0];
+
+	m->tag = NINEP_NO_TAG;
+	ask(w, 0, m);
+	assert_int_equal(ninep_decode(answer, NINEP_LINUX, c->answer, c->answered, NULL), ERR_OK);
+	assert_int_equal(answer->type, m->type + 1);
+}
+
+/* The file's memory, as the ticket says here. */
+static char *map(struct world *w, uint32_t fid, uint64_t offset)
+{
+	struct ninep_message m = { .type = NINEP_TMAP }, answer;
+
+	m.tmap.fid = fid;
+	m.tmap.offset = offset;
+	m.tmap.how = NINEP_MAP_READ | NINEP_MAP_WRITE;
+	ask_well(w, &m, &answer);
+	assert_int_equal(answer.rmap.size, END);
+	return (char *)(uintptr_t)answer.rmap.ticket;
+}
+
+static void file_open(struct world *w, uint32_t fid, bool makes)
+{
+	struct ninep_message m = { .type = NINEP_TWALK }, answer;
+
+	m.twalk.newfid = fid;
+	m.twalk.names.count = !makes;
+	m.twalk.names.name[0] = ninep_text("mapped");
+	ask_well(w, &m, &answer);
+	m = (struct ninep_message){ .type = makes ? NINEP_TLCREATE : NINEP_TLOPEN };
+	if (makes) {
+		m.tlcreate.fid = fid;
+		m.tlcreate.name = ninep_text("mapped");
+		m.tlcreate.flags = NINEP_RDWR;
+		m.tlcreate.mode = 0600;
+	} else {
+		m.tlopen.fid = fid;
+		m.tlopen.flags = NINEP_RDWR;
+	}
+	ask_well(w, &m, &answer);
+}
+
+static void size_set(struct world *w, uint32_t fid, uint64_t size)
+{
+	struct ninep_message m = { .type = NINEP_TSETATTR }, answer;
+
+	m.tsetattr.fid = fid;
+	m.tsetattr.valid = NINEP_SET_SIZE;
+	m.tsetattr.size = size;
+	ask_well(w, &m, &answer);
+}
+
+static bool is_there(struct world *w, uint32_t fid, uint64_t offset, const char *text)
+{
+	struct ninep_message m = { .type = NINEP_TREAD }, answer;
+
+	m.tread.fid = fid;
+	m.tread.offset = offset;
+	m.tread.count = (uint32_t)strlen(text);
+	ask_well(w, &m, &answer);
+	return answer.rread.data.length == m.tread.count && !memcmp(answer.rread.data.at, text, m.tread.count);
+}
+
+static void settle(struct world *w, uint32_t fid, uint64_t offset, uint64_t count)
+{
+	struct ninep_message m = { .type = NINEP_TSETTLE }, answer;
+
+	m.tsettle.fid = fid;
+	m.tsettle.offset = offset;
+	m.tsettle.count = count;
+	ask_well(w, &m, &answer);
+}
+
+static struct world *dies(struct world *w)
+{
+	uint64_t secret[CLIENTS][2];
+
+	w = die(w, secret);
+	session_resume(w, 0, secret[0], NINEP_NO_FID);
+	return w;
+}
+
+/* Those that were settled, by a request or since the fid was closed; of what lies behind the end nothing is there. */
+static void stores_outlive_the_server(void **state)
+{
+	struct ninep_message m = { .type = NINEP_TATTACH }, answer;
+	struct world *w = world_new();
+
+	(void)state;
+	step = 1;
+	client_begin(w, &w->client[0]);
+	session_begin(w, 0);
+	m.tattach.uname = m.tattach.aname = ninep_text("");
+	ask_well(w, &m, &answer);
+	file_open(w, 1, true);
+	size_set(w, 1, END);
+	mirror_begin(w);
+	strcpy(map(w, 1, 10) + 5000, "first");
+	strcpy(map(w, 1, FRAME) + FRAME - 105, "secon");
+	settle(w, 1, 0, UINT64_MAX);
+	same_state(w, w->mirror);
+	map(w, 1, FRAME)[FRAME - 100] = 'd'; /* not in the file */
+	settle(w, 1, FRAME, FRAME);
+	strcpy(map(w, 1, 10) + 9000, "not settled");
+	settle(w, 1, 0, 5000);
+	w = dies(w);
+	assert_true(is_there(w, 1, 5000, "first") && is_there(w, 1, 2 * FRAME - 105, "secon"));
+	assert_false(is_there(w, 1, 9000, "not settled"));
+	mirror_begin(w);
+	strcpy(map(w, 1, FRAME), "third");
+	m = (struct ninep_message){ .type = NINEP_TCLUNK };
+	m.tclunk.fid = 1;
+	ask_well(w, &m, &answer);
+	same_state(w, w->mirror);
+	w = dies(w);
+	file_open(w, 2, false);
+	assert_true(is_there(w, 2, 5000, "first") && is_there(w, 2, FRAME, "third"));
+	size_set(w, 2, END + 10);
+	assert_true(is_there(w, 2, END - 5, "secon"));
+	assert_false(is_there(w, 2, END - 5, "second"));
+	world_end(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(stores_outlive_the_server),
 		cmocka_unit_test(mirror_is_the_same),
 		cmocka_unit_test(heirs_go_on),
 	};

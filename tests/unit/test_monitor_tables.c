@@ -90,7 +90,7 @@ static void a_collected_record_is_not_forgotten_at_once(void **state)
 		process_table_end(&table, process_table_new(&table, "p"), MON_EXITED, 0);
 	collected = process_table_new(&table, "collected");
 	number = collected->number;
-	collected->ticket = 5;
+	process_table_name(&table, collected, 5);
 	process_table_end(&table, collected, MON_EXITED, 0);
 	collected->collected = true;
 	for (unsigned i = 0; i < PROCESS_MAX - PROCESS_KEPT - 1; i++) {

@@ -337,28 +337,37 @@ static void arguments_are_laid_out(void **state)
 	char *large = malloc(PAGE_SIZE);
 
 	(void)state;
-	assert_int_equal(plan_arguments(a, text, sizeof text - 1, 0), ERR_OK);
+	assert_int_equal(plan_arguments(a, text, sizeof text - 1, 0, 0), ERR_OK);
 	assert_int_equal(a->argc, 2);
 	assert_string_equal((char *)a + a->arg[1], "all");
 	assert_string_equal(a->name, "bench");
 	assert_int_equal(a->envc, 0);
 	memset(a, 0, PAGE_SIZE);
-	assert_int_equal(plan_arguments(a, "sh\0-c\0A=1\0B=", 13, 2), ERR_OK);
+	assert_int_equal(a->letter_bytes, 0);
+	assert_int_equal(plan_arguments(a, "sh\0-c\0A=1\0B=", 13, 2, 0), ERR_OK);
 	assert_int_equal(a->argc, 2);
 	assert_int_equal(a->envc, 2);
 	assert_string_equal((char *)a + a->arg[2], "A=1");
 	assert_string_equal((char *)a + a->arg[3], "B=");
 	memset(a, 0, PAGE_SIZE);
-	assert_int_equal(plan_arguments(a, text, sizeof text - 1, 3), ERR_ARGUMENT);
-	assert_int_equal(plan_arguments(a, text, 0, 0), ERR_ARGUMENT);
-	assert_int_equal(plan_arguments(a, text, 3, 0), ERR_TOO_LONG);
+	assert_int_equal(plan_arguments(a, "a\0b\0\1\2\3", 7, 1, 3), ERR_OK);
+	assert_int_equal(a->argc, 1);
+	assert_int_equal(a->envc, 1);
+	assert_int_equal(a->text_bytes, 7);
+	assert_memory_equal(a->text + a->text_bytes - a->letter_bytes, "\1\2\3", 3);
+	assert_int_equal(plan_arguments(a, "a\0b\0", 4, 1, 4), ERR_ARGUMENT);
+	assert_int_equal(plan_arguments(a, "a\0bb", 4, 1, 1), ERR_TOO_LONG);
+	memset(a, 0, PAGE_SIZE);
+	assert_int_equal(plan_arguments(a, text, sizeof text - 1, 3, 0), ERR_ARGUMENT);
+	assert_int_equal(plan_arguments(a, text, 0, 0, 0), ERR_ARGUMENT);
+	assert_int_equal(plan_arguments(a, text, 3, 0, 0), ERR_TOO_LONG);
 	memset(large, 'x', PAGE_SIZE);
 	large[PAGE_SIZE - 1] = '\0';
-	assert_int_equal(plan_arguments(a, large, PAGE_SIZE, 0), ERR_TOO_LONG);
+	assert_int_equal(plan_arguments(a, large, PAGE_SIZE, 0, 0), ERR_TOO_LONG);
 	memset(a, 0, PAGE_SIZE);
 	for (unsigned i = 0; i < 200; i += 2)
 		memcpy(large + i, "x", 2);
-	assert_int_equal(plan_arguments(a, large, 200, 0), ERR_TOO_LONG);
+	assert_int_equal(plan_arguments(a, large, 200, 0, 0), ERR_TOO_LONG);
 	free(large);
 	free(a);
 }

@@ -1,4 +1,4 @@
-/* needs: services/name/table.c services/name/policy.c */
+/* needs: services/name/table.c services/name/node.c services/name/policy.c */
 /*
  * The table of names: any bytes, a hundred thousand of them against a model, fleets' policies,
  * listing while names come and go, copies.

@@ -246,6 +246,43 @@ static void slices(void **state)
 	assert_int_equal(hosted_timer, 0); /* alone: no more interrupts */
 }
 
+/* B wakes now and then while A runs: that makes A's turn no longer, and C has its own. */
+static void a_slice_in_parts(void **state)
+{
+	(void)state;
+	dispatch_c();
+	ENTER(sys_yield());
+	ENTER(sys_wait(600));
+	ENTER(sys_yield());
+	assert_ptr_equal(current, disp_a);
+	hosted_now = 600;
+	INTERRUPT(kernel_timer());
+	upcall_is(disp_b, EVENT_TIMEOUT);
+	disp_b->page->events = 0;
+	hosted_now = 700;
+	ENTER(sys_wait(1150));
+	assert_ptr_equal(current, disp_a);
+	while (hosted_timer < 1150) {
+		hosted_now = hosted_timer;
+		INTERRUPT(kernel_timer());
+		assert_ptr_equal(current, disp_a);
+	}
+	hosted_now = 1150;
+	INTERRUPT(kernel_timer());
+	upcall_is(disp_b, EVENT_TIMEOUT);
+	disp_b->page->events = 0;
+	hosted_now = 1160;
+	ENTER(sys_wait(0));
+	while (hosted_now < 100 + SLICE + 110) {
+		assert_ptr_equal(current, disp_a);
+		hosted_now = hosted_timer;
+		INTERRUPT(kernel_timer());
+	}
+	assert_int_equal(hosted_now, 100 + SLICE + 110);
+	assert_ptr_equal(current, disp_c);
+	assert_int_equal(schedule_check(), 0);
+}
+
 static err_t alarm_set(unsigned slot, cycles_t deadline)
 {
 	ENTER(dispatcher_invoke(world_slot(slot), CAP_OP_DISP_ALARM, deadline, 0, 0, 0));
@@ -457,6 +494,7 @@ int main(void)
 		T(doorbell),
 		T(device_interrupt),
 		T(slices),
+		T(a_slice_in_parts),
 		T(alarm_while_running),
 		T(sleep_till_deadline),
 		T(wait_with_event),

@@ -10,6 +10,7 @@
 /* needs: services/host/relay.c services/host/fids.c libos/ninep/serve_read.c libos/ninep/serve_attr.c */
 /* needs: libos/ninep/codec.c libos/ninep/error.c libos/ninep/link.c libos/ninep/link_channel.c */
 /* needs: libos/ninep/link_stream.c libos/ninep/client.c libos/ninep/client_file.c libos/ninep/connection.c */
+/* needs: libos/ninep/client_names.c */
 /* needs: libos/ninep/fid.c libos/ninep/server.c libos/ninep/serve.c libos/ninep/serve_change.c libos/ninep/tree.c */
 /* needs: libos/fabric/urpc.c libos/fabric/channel.c libos/fabric/channel_urpc.c libos/fabric/wait.c */
 /* needs: libos/fabric/wait_board.c libos/fabric/hint.c libos/fabric/bulk.c libos/fabric/hosted/hosted.c */

@@ -5,7 +5,7 @@
  * Oracle: what the sample service's handlers compute; a ledger of what was done, for calls that are
  * repeated; the runtime's own counts of what it dropped; and that no test hangs.
  */
-/* needs: libos/rpc/client.c libos/rpc/server.c libos/rpc/connection.c libos/rpc/answer.c libos/rpc/words.c */
+/* needs: libos/rpc/client.c libos/rpc/client_answer.c libos/rpc/client_send.c libos/rpc/call.c libos/rpc/server.c libos/rpc/connection.c libos/rpc/answer.c libos/rpc/words.c */
 /* needs: services/sample/sample.c tests/unit/baton.c libos/fabric/urpc.c libos/fabric/channel.c */
 /* needs: build/gen/services/sample/sample_client.c build/gen/services/sample/sample_server.c */
 /* needs: libos/fabric/channel_urpc.c libos/fabric/wait.c libos/fabric/wait_board.c libos/fabric/hint.c */
@@ -51,6 +51,7 @@ err_t rpc_cap_receive(struct channel *c, uint64_t ticket, cptr_t *slot)
 struct house {
 	const char *name;
 	uint32_t threads_max; /* 0: as usual */
+	bool inner;           /* the sample interface is one that handlers of its servers call */
 	const struct rpc_hooks *hooks;
 	const struct sample_handlers *handlers; /* NULL: the sample service's */
 	struct party party;
@@ -70,6 +71,8 @@ static void *house_main(void *arg)
 		h->sample.server.handlers[SAMPLE_INTERFACE] = h->handlers;
 	if (h->threads_max)
 		h->sample.server.threads_max = h->threads_max;
+	if (h->inner)
+		h->sample.server.inner = 1u << SAMPLE_INTERFACE;
 	h->sample.server.hooks = h->hooks;
 	assert_int_equal(rpc_server_export(&h->sample.server, h->name), ERR_OK);
 	pthread_mutex_unlock(&h->lock);
@@ -428,6 +431,68 @@ static void a_pool_that_is_used_up(void **state)
 	rpc_client_close(&other);
 	assert_true(house_close(&front).paused == 0);
 	house_close(&back);
+}
+
+static struct event gate;
+
+static err_t gate_wait(struct rpc_call *call, uint64_t number, uint64_t *opener)
+{
+	rpc_release(call->server);
+	event_wait(&gate, 0);
+	event_signal(&gate); /* the next one */
+	*opener = number;
+	return ERR_OK;
+}
+
+static err_t gate_open(struct rpc_call *call, uint64_t number, uint64_t *count_out)
+{
+	(void)call;
+	*count_out = number;
+	event_signal(&gate);
+	return ERR_OK;
+}
+
+static err_t gate_stop(struct rpc_call *call)
+{
+	rpc_server_stop(call->server);
+	return ERR_OK;
+}
+
+static err_t gate_add(struct rpc_call *call, uint32_t a, uint32_t b, uint64_t *sum)
+{
+	(void)call;
+	*sum = (uint64_t)a + b;
+	return ERR_OK;
+}
+
+static const struct sample_handlers gated = {
+	.wait = gate_wait, .open = gate_open, .stop = gate_stop, .add = gate_add
+};
+
+/* More handlers wait than clients' calls may have threads, and for one who says hello only then. */
+static void who_comes_later_is_let_in(void **state)
+{
+	static struct rpc_pending p[6];
+	struct house h = { .name = "sample", .threads_max = 2, .inner = true, .handlers = &gated };
+	struct rpc_client c, later;
+	uint64_t number;
+
+	(void)state;
+	event_init(&gate);
+	house_open(&h);
+	connect_to(&c, "sample");
+	for (unsigned i = 0; i < 6; i++)
+		assert_int_equal(sample_wait_start(&c, &p[i], i), ERR_OK);
+	assert_int_equal(sample_add(&c, 1, 2, &number), ERR_OK); /* all wait by now */
+	connect_to(&later, "sample");
+	assert_int_equal(sample_open(&later, 0, &number), ERR_OK);
+	for (unsigned i = 0; i < 6; i++) {
+		assert_int_equal(sample_wait_finish(&p[i], &number), ERR_OK);
+		assert_int_equal(number, i);
+	}
+	rpc_client_close(&c);
+	rpc_client_close(&later);
+	assert_true(house_close(&h).malformed == 0);
 }
 
 /* --- peers that go --------------------------------------------------------------------------------- */
@@ -907,6 +972,7 @@ int main(void)
 		cmocka_unit_test(threads_share_a_client),
 		cmocka_unit_test(a_handler_that_waits_holds_nobody_up),
 		cmocka_unit_test(a_pool_that_is_used_up),
+		cmocka_unit_test(who_comes_later_is_let_in),
 		cmocka_unit_test(an_idempotent_call_is_repeated_elsewhere),
 		cmocka_unit_test(another_is_not_unless_the_service_remembers),
 		cmocka_unit_test(a_call_outlives_many_peers_in_time_but_not_at_once),

@@ -5,7 +5,7 @@
  * The scheduler and all that blocks is the libOS's own code; only switching stacks
  * (context.asm) and getting stacks is stood in for here.  Sleeping is real time.
  */
-/* needs: libos/thread/thread.c libos/thread/sleep.c libos/thread/mutex.c libos/thread/cond.c libos/thread/cpu.c libos/thread/wait.c libos/thread/policy.c */
+/* needs: libos/thread/thread.c libos/thread/sleep.c libos/thread/mutex.c libos/thread/cond.c libos/thread/cpu.c libos/thread/hop.c libos/thread/wait.c libos/thread/policy.c */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

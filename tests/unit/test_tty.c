@@ -8,9 +8,11 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <signal.h>
 #include <sys/types.h>
 
 #include "kernel/abi/error.h"
+#include "libos/posix/background.h"
 #include "libos/posix/console.h"
 #include "libos/posix/tty.h"
 #include "libos/thread/thread.h"
@@ -37,8 +39,21 @@ static unsigned waited; /* tenths of a second, that were asked for last */
 err_t console_state_get(struct console_state *out)
 {
 	*out = state;
-	out->waiting = (uint32_t)strlen(typed);
+	out->waiting = (uint16_t)strlen(typed);
 	return 0;
+}
+
+static int background_answer;
+static unsigned background_asked;
+
+/* The group has gone on in the foreground, unless the answer is an error. */
+int background_told(int signal)
+{
+	assert_int_equal(signal, SIGTTIN);
+	background_asked++;
+	if (!background_answer)
+		state.place = CONSOLE_CONTROLS;
+	return background_answer;
 }
 
 err_t console_keys(char *to, size_t size, size_t *got, bool now, unsigned tenths)
@@ -200,6 +215,25 @@ static void console_gone(void **unused)
 	assert_reads("ok\r", 100, "ok\n");
 }
 
+static void background(void **unused)
+{
+	char got[8];
+	(void)unused;
+	background_asked = 0;
+	state.place = CONSOLE_CONTROLS | CONSOLE_BACKGROUND;
+	background_answer = EIO;
+	typed = "ab\r";
+	errno = 0;
+	assert_int_equal(tty_read(got, sizeof(got), false), -1);
+	assert_int_equal(errno, EIO);
+	assert_string_equal(typed, "ab\r");
+	background_answer = 0;
+	assert_reads(NULL, 100, "ab\n");
+	assert_int_equal(background_asked, 2);
+	assert_reads("c\r", 100, "c\n");
+	assert_int_equal(background_asked, 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -207,6 +241,7 @@ int main(void)
 		cmocka_unit_test_setup(erasing, begin),         cmocka_unit_test_setup(end_of_input, begin),
 		cmocka_unit_test_setup(long_line, begin),       cmocka_unit_test_setup(console_gone, begin),
 		cmocka_unit_test_setup(without_waiting, begin), cmocka_unit_test_setup(keys_as_they_come, begin),
+		cmocka_unit_test_setup(background, begin),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,6 +16,7 @@
 
 #include "tests/unit/libos_world.h"
 
+#include "libos/core/buddy.h"
 #include "libos/core/slot.c"
 
 #include "libos/core/ram.c"
@@ -237,6 +238,33 @@ static void test_addresses_are_reused(void **state)
 	vspace_release(a, LIBOS_AREA_BITS);
 }
 
+/* Those that another process has: what lies around them stays free, and nobody gets them twice. */
+static void test_addresses_are_claimed(void **state)
+{
+	const uint64_t base = LIBOS_REGIONS_VA, at = base + (UINT64_C(5) << 20), mib = UINT64_C(1) << 20;
+	static struct buddy_node nodes[100];
+	struct buddy b;
+	uint64_t a, tag;
+
+	(void)state;
+	buddy_init(&b);
+	buddy_feed(&b, nodes, 100);
+	assert_true(buddy_add(&b, base, SIZE_OF_BITS(30), 7));
+	assert_true(buddy_claim(&b, at, 20));
+	assert_false(buddy_claim(&b, at, 20));
+	assert_false(buddy_claim(&b, at + PAGE_SIZE, 12));
+	assert_false(buddy_claim(&b, base + 4 * mib, 22));
+	assert_true(buddy_claim(&b, at - mib, 20));
+	assert_true(buddy_claim(&b, at + mib + PAGE_SIZE, 12));
+	assert_int_equal(b.free_bytes, SIZE_OF_BITS(30) - 2 * mib - PAGE_SIZE);
+	while (buddy_alloc(&b, 20, &a, &tag)) {
+		assert_true(tag == 7 && a != at && a != at - mib && a != at + mib);
+		assert_true(a >= base && a < base + SIZE_OF_BITS(30) && a % mib == 0);
+	}
+	assert_int_equal(b.free_bytes, mib - PAGE_SIZE);
+	assert_true(buddy_claim(&b, at + mib, 12));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -244,6 +272,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_what_is_refused, consistent),
 		cmocka_unit_test_teardown(test_own_space, consistent),
 		cmocka_unit_test_teardown(test_addresses_are_reused, consistent),
+		cmocka_unit_test_teardown(test_addresses_are_claimed, consistent),
 	};
 
 	return cmocka_run_group_tests(tests, start, NULL);

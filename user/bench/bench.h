@@ -19,6 +19,10 @@
 
 #define SAMPLES_MAX 64
 
+/* What measures of reads and writes move; what it holds means nothing. One for all: a fork copies it. */
+#define BENCH_BYTES 65536
+extern char bench_bytes[BENCH_BYTES];
+
 struct measure {
 	const char *name;
 	const char *what; /* one line for people */
@@ -67,6 +71,7 @@ extern const struct measure span_measures[];
 extern const struct measure island_measures[];
 extern const struct measure agree_measures[];
 extern const struct measure rate_measures[];
+extern const struct measure dpool_measures[];
 
 /* Number of cores that are up, as the monitors say; asked once. */
 unsigned bench_cores(void);

@@ -16,10 +16,9 @@
 #define SAMPLES 16
 #define LOOPS 64
 #define PATH "/tmp/bench.file"
-#define LENGTH 65536
+#define LENGTH BENCH_BYTES
 #define PARENT_END 50 /* where the child finds its ends of the two pipes */
 
-static char bytes[LENGTH];
 static int fd;
 
 static bool open_close(void)
@@ -33,7 +32,7 @@ static bool open_read_close(void)
 {
 	int file = open(PATH, O_RDONLY);
 
-	return file >= 0 && read(file, bytes, 4096) == 4096 && close(file) == 0;
+	return file >= 0 && read(file, bench_bytes, 4096) == 4096 && close(file) == 0;
 }
 
 static bool stat_path(void)
@@ -50,9 +49,9 @@ static bool stat_open(void)
 	return fstat(fd, &st) == 0 && st.st_size == LENGTH;
 }
 
-static bool pread_64(void) { return pread(fd, bytes, 64, 1000) == 64; }
-static bool pread_4096(void) { return pread(fd, bytes, 4096, 0) == 4096; }
-static bool pwrite_65536(void) { return pwrite(fd, bytes, LENGTH, 0) == LENGTH; }
+static bool pread_64(void) { return pread(fd, bench_bytes, 64, 1000) == 64; }
+static bool pread_4096(void) { return pread(fd, bench_bytes, 4096, 0) == 4096; }
+static bool pwrite_65536(void) { return pwrite(fd, bench_bytes, LENGTH, 0) == LENGTH; }
 
 static const struct {
 	const char *name;
@@ -76,7 +75,7 @@ static err_t measure_file(const struct measure *m)
 	while (strcmp(runs[i].name, m->name) != 0)
 		i++;
 	fd = open(PATH, O_RDWR | O_CREAT | O_TRUNC, 0666);
-	if (fd < 0 || write(fd, bytes, LENGTH) != LENGTH || !runs[i].run())
+	if (fd < 0 || write(fd, bench_bytes, LENGTH) != LENGTH || !runs[i].run())
 		return ERR_NOT_FOUND;
 	BENCH_SAMPLES(values, SAMPLES, LOOPS, good = runs[i].run() && good);
 	if (close(fd) || unlink(PATH) || !good)
@@ -92,8 +91,8 @@ int serve_pipe(int argc, char **argv)
 	ssize_t n;
 
 	(void)argc, (void)argv;
-	while ((n = read(PARENT_END, bytes, LENGTH)) > 0)
-		if (write(PARENT_END + 1, bytes, (size_t)n) != n)
+	while ((n = read(PARENT_END, bench_bytes, LENGTH)) > 0)
+		if (write(PARENT_END + 1, bench_bytes, (size_t)n) != n)
 			return 1;
 	return n != 0;
 }
@@ -103,10 +102,10 @@ static bool round_trip(const int *to, const int *from, size_t size)
 	size_t got = 0;
 	ssize_t n = 1;
 
-	if (write(to[1], bytes, size) != (ssize_t)size)
+	if (write(to[1], bench_bytes, size) != (ssize_t)size)
 		return false;
 	for (; got < size && n > 0; got += (size_t)n)
-		n = read(from[0], bytes, size - got);
+		n = read(from[0], bench_bytes, size - got);
 	return got == size;
 }
 

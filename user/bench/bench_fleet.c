@@ -82,7 +82,7 @@ static err_t deaths(const struct measure *m, unsigned index, bool hang)
 	const double goal[WHENS] = { [SEEN] = hang ? 50000 : 100, [ANSWER] = hang ? 250000 : 150000 };
 	double us[WHENS] = { 0 }, values[WHENS][DEATHS];
 	char name[40];
-	err_t err = drill_begin(&fleet, &fixed, DRILL_MEMBERS), end;
+	err_t err = drill_begin(&fleet, NULL, &fixed, DRILL_MEMBERS), end;
 
 	for (unsigned i = 0; i < DEATHS && !err; i++) {
 		err = die_once(index, hang, us);
@@ -147,7 +147,7 @@ static err_t dip_once(bool hang, uint32_t answers[SLICES])
 	struct load load;
 	struct rpc_client there;
 	cycles_t start;
-	err_t err = drill_begin(&fleet, &fixed, DRILL_MEMBERS), end;
+	err_t err = drill_begin(&fleet, NULL, &fixed, DRILL_MEMBERS), end;
 
 	if (err)
 		return err;
@@ -241,7 +241,7 @@ static err_t run_growth(const struct measure *m)
 	};
 	double up[MOST] = { 0 }, down[MOST] = { 0 };
 	char name[40];
-	err_t err = drill_begin(&fleet, &policy, 1), end;
+	err_t err = drill_begin(&fleet, NULL, &policy, 1), end;
 
 	if (err == ERR_EXISTS)
 		return err;

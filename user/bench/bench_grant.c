@@ -10,18 +10,19 @@
 #include "libos/core/slot.h"
 #include "libos/core/vspace.h"
 #include "libos/fleet/client.h"
+#include "libos/posix/page_stock.h"
 #include "libos/x86/meter.h"
 #include "services/page/page_client.h"
 #include "user/bench/bench.h"
 
 #define SAMPLES 16
 #define LOOPS 8
-#define ROUNDS 2 /* that are not counted: page tables, chunks, records are made */
+#define GETS PAGE_FRAMES_MOST /* pages of a sample of page_get: as many as are granted by one call */
+#define ROUNDS 2              /* that are not counted: page tables, chunks, records are made */
 
 struct pages {
 	struct fleet_client fleet;
 	cptr_t slot[LOOPS];
-	vaddr_t at[LOOPS];
 };
 
 static err_t pages_open(struct pages *p)
@@ -36,36 +37,27 @@ static err_t pages_open(struct pages *p)
 	return err;
 }
 
-static err_t pages_get(struct pages *p, bool map)
+static err_t pages_take(struct pages *p)
 {
 	coreid_t core = dispatcher_core();
 	uint64_t base;
 	err_t err = ERR_OK;
 
-	for (unsigned i = 0; i < LOOPS && !err; i++) {
+	for (unsigned i = 0; i < LOOPS && !err; i++)
 		err = page_take(&p->fleet.rpc, PAGE_BITS, PAGE_FRAME, p->slot[i], core, &base);
-		if (!err && map)
-			err = vspace_map_frame(p->slot[i], PAGE_BITS, MAP_READ | MAP_WRITE, &p->at[i]);
-	}
 	return err;
 }
 
-static err_t pages_leave(struct pages *p, bool map)
+static err_t pages_give(struct pages *p)
 {
 	err_t err = ERR_OK;
 
-	for (unsigned i = 0; i < LOOPS && !err; i++) {
-		if (map) {
-			*(volatile uint64_t *)p->at[i] = 1; /* it is there */
-			err = vspace_unmap(p->at[i]);
-		}
-		if (!err)
-			err = mon_ram_free(p->slot[i]);
-	}
+	for (unsigned i = 0; i < LOOPS && !err; i++)
+		err = mon_ram_free(p->slot[i]);
 	return err;
 }
 
-static err_t measure_pages(const struct measure *m, bool map)
+static err_t measure_take(const struct measure *m)
 {
 	static struct pages p;
 	double values[SAMPLES + ROUNDS];
@@ -76,11 +68,11 @@ static err_t measure_pages(const struct measure *m, bool map)
 
 		METER(METER_OPEN);
 		start = bench_clock();
-		err = pages_get(&p, map);
+		err = pages_take(&p);
 		values[i] = bench_mean(bench_clock() - start, LOOPS);
 		METER(METER_CLOSE);
 		if (!err)
-			err = pages_leave(&p, map);
+			err = pages_give(&p);
 	}
 	for (unsigned i = 0; i < LOOPS; i++)
 		if (p.slot[i])
@@ -91,8 +83,73 @@ static err_t measure_pages(const struct measure *m, bool map)
 	return err;
 }
 
-static err_t measure_take(const struct measure *m) { return measure_pages(m, false); }
-static err_t measure_get(const struct measure *m) { return measure_pages(m, true); }
+/* --- mapped, of a stock ---------------------------------------------------------------------------- */
+
+struct gets {
+	struct page_stock stock;
+	cptr_t frame[GETS];
+	vaddr_t at[GETS];
+};
+
+static err_t gets_take(struct gets *g, unsigned from, unsigned to)
+{
+	err_t err = ERR_OK;
+
+	for (unsigned i = from; i < to && !err; i++) {
+		err = page_stock_take(&g->stock, &g->frame[i]);
+		if (!err)
+			err = vspace_map_frame(g->frame[i], PAGE_BITS, MAP_READ | MAP_WRITE, &g->at[i]);
+	}
+	return err;
+}
+
+static err_t gets_give(struct gets *g)
+{
+	err_t err = ERR_OK;
+
+	for (unsigned i = 0; i < GETS && !err; i++) {
+		*(volatile uint64_t *)g->at[i] = 1; /* it is there */
+		err = vspace_unmap(g->at[i]);
+		if (!err)
+			err = page_stock_give(g->frame[i]);
+	}
+	return err;
+}
+
+/* The mean of as many as one call grants; or the first of them alone, whose call waits for all. */
+static err_t measure_gets(const struct measure *m, unsigned count)
+{
+	static struct pages p;
+	static struct gets g;
+	double values[SAMPLES + ROUNDS];
+	err_t err = pages_open(&p);
+
+	g.stock.page = &p.fleet.rpc;
+	for (unsigned i = 0; i < SAMPLES + ROUNDS && !err; i++) {
+		cycles_t start;
+
+		METER(METER_OPEN);
+		start = bench_clock();
+		err = gets_take(&g, 0, count);
+		values[i] = bench_mean(bench_clock() - start, count);
+		METER(METER_CLOSE);
+		if (!err)
+			err = gets_take(&g, count, GETS);
+		/* Exactly what one call granted. */
+		if (!err && g.stock.left)
+			err = ERR_NO_MEMORY;
+		if (!err)
+			err = gets_give(&g);
+	}
+	page_stock_close(&g.stock);
+	fleet_client_close(&p.fleet);
+	if (!err)
+		report_samples(m, m->name, 1, values + ROUNDS, SAMPLES);
+	return err;
+}
+
+static err_t measure_get(const struct measure *m) { return measure_gets(m, GETS); }
+static err_t measure_get_first(const struct measure *m) { return measure_gets(m, 1); }
 
 /* --- as programs do: libOS makes pages of the blocks that it has asked for ---------------------- */
 
@@ -157,7 +214,9 @@ static err_t measure_need(const struct measure *m)
 
 const struct measure grant_measures[] = {
 	{ "page_take", "a 4 KiB frame of the page service, by a call to the member", "page", 0, 1, measure_take },
-	{ "page_get", "the same, mapped", "page", 0, 1, measure_get },
+	{ "page_get", "the same, mapped, of a stock that a call fills with 16; mean of these", "page", 2500, 1,
+	  measure_get },
+	{ "page_get_first", "the first of them, whose call waits for all", "page", 0, 1, measure_get_first },
 	{ "page_need", "a 4 KiB page, mapped, of blocks that the libOS asks the member for; mean of 8 MiB", "page",
 	  2500, 1, measure_need },
 	{ 0 },

@@ -32,9 +32,8 @@ static unsigned session_open(struct session *s, struct fabric *f)
 
 static unsigned write_once(struct session *s, uint32_t size)
 {
-	static char payload[NINEP_BUFFER_BYTES];
 	size_t done = 0;
-	unsigned error = ninep_write(&s->client, s->file, 0, payload, size, &done);
+	unsigned error = ninep_write(&s->client, s->file, 0, bench_bytes, size, &done);
 
 	return error ? error : done != size;
 }

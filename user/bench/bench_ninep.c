@@ -71,7 +71,6 @@ static err_t session_close(struct session *s)
 
 static unsigned write_once(struct session *s)
 {
-	static char payload[NINEP_BUFFER_BYTES];
 	unsigned error;
 	uint32_t took;
 	size_t done;
@@ -80,7 +79,7 @@ static unsigned write_once(struct session *s)
 		error = ninep_write_buffer(&s->client, s->null, 0, &s->buffer, s->size, &took);
 		return error ? error : took != s->size;
 	}
-	error = ninep_write(&s->client, s->null, 0, payload, s->size, &done);
+	error = ninep_write(&s->client, s->null, 0, bench_bytes, s->size, &done);
 	return error ? error : done != s->size;
 }
 

@@ -4,6 +4,8 @@
  */
 #include <spawn.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -72,6 +74,47 @@ static err_t fork_and_wait(coreid_t core)
 	return pid < 0 ? ERR_NO_MEMORY : ended(pid);
 }
 
+#define SHARED_BYTES 65536 /* COW_BITS: what becomes somebody's own at a time */
+#define SHARED 8
+
+/* Writes to each part of what a child shares, while that waits for `begin` to be closed. */
+static err_t write_shared(char *shared, const int *begin, double *each)
+{
+	cycles_t start;
+	char c;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		close(begin[1]);
+		_exit(read(begin[0], &c, 1) ? 1 : 0);
+	}
+	start = bench_clock();
+	for (unsigned i = 0; i < SHARED; i++)
+		*(volatile char *)&shared[i * SHARED_BYTES] = 'w';
+	*each = bench_mean(bench_clock() - start, SHARED);
+	close(begin[0]);
+	close(begin[1]);
+	return pid < 0 ? ERR_NO_MEMORY : ended(pid);
+}
+
+static err_t fork_faults(const struct measure *m)
+{
+	char *shared = aligned_alloc(SHARED_BYTES, SHARED * SHARED_BYTES);
+	double values[SAMPLES];
+	err_t error = shared ? ERR_OK : ERR_NO_MEMORY;
+
+	for (int i = 0; i < SAMPLES && !error; i++) {
+		int begin[2];
+
+		memset(shared, 'o', SHARED * SHARED_BYTES);
+		error = pipe(begin) ? ERR_NO_MEMORY : write_shared(shared, begin, &values[i]);
+	}
+	free(shared);
+	if (!error)
+		report_samples(m, m->name, 1, values, SAMPLES);
+	return error;
+}
+
 static err_t measure(const struct measure *m, err_t (*once)(coreid_t core))
 {
 	double values[SAMPLES];
@@ -89,20 +132,25 @@ static err_t measure(const struct measure *m, err_t (*once)(coreid_t core))
 
 static err_t measure_spawn_exit(const struct measure *m) { return measure(m, start_and_wait); }
 
-static err_t measure_served(const struct measure *m, err_t (*once)(coreid_t core))
+static bool is_served(const struct measure *m)
 {
 	struct proc_statistics s;
-	err_t error = program_statistics(&s);
-	if (error != ERR_NOT_FOUND)
-		return error ? error : measure(m, once);
-	if (!bench_options.json_only)
+	bool is = program_statistics(&s) != ERR_NOT_FOUND;
+
+	if (!is && !bench_options.json_only)
 		printf("%s: left out, there is no process service\n", m->name);
-	return ERR_OK;
+	return is;
+}
+
+static err_t measure_served(const struct measure *m, err_t (*once)(coreid_t core))
+{
+	return is_served(m) ? measure(m, once) : ERR_OK;
 }
 
 static err_t measure_proc_exit(const struct measure *m) { return measure_served(m, start_and_wait_served); }
 static err_t measure_posix_spawn(const struct measure *m) { return measure_served(m, posix_spawn_and_wait); }
 static err_t measure_fork(const struct measure *m) { return measure_served(m, fork_and_wait); }
+static err_t measure_fork_fault(const struct measure *m) { return is_served(m) ? fork_faults(m) : ERR_OK; }
 
 /* Once a boot: from the first CPU driver's first instruction till somebody waited for input. */
 static err_t measure_boot_prompt(const struct measure *m)
@@ -130,5 +178,6 @@ const struct measure proc_measures[] = {
 	{ "proc_exit", "start, exit and wait through the process service", "program", 200000, 1, measure_proc_exit },
 	{ "posix_spawn", "posix_spawn, exit and waitpid", "program", 200000, 1, measure_posix_spawn },
 	{ "fork_exit", "fork, exit and waitpid", "fork", 120000, 1, measure_fork },
+	{ "fork_fault", "first write to 64 KiB that a child shares", "fault", 0, 1, measure_fork_fault },
 	{ 0 },
 };

@@ -40,16 +40,16 @@ err_t drill_await(struct drill *d, unsigned members)
 	return ERR_OK;
 }
 
-err_t drill_begin(struct drill *d, const struct fleet_policy *policy, unsigned members)
+err_t drill_begin(struct drill *d, const char *argument, const struct fleet_policy *policy, unsigned members)
 {
-	static const char *const argv[] = { "drill" };
+	const char *const argv[] = { "drill", argument };
 	uint64_t pid;
 	err_t err = fabric_here(&d->fabric);
 
 	if (!err && !fleet_connect(&d->client, d->fabric, NULL, argv[0]))
 		err = ERR_EXISTS;
 	if (!err)
-		err = mon_spawn(process_self_core(), 1, argv, &pid);
+		err = mon_spawn(process_self_core(), argument ? 2 : 1, argv, &pid);
 	if (!err)
 		err = fleet_client_init(&d->client, d->fabric, NULL, argv[0]);
 	if (!err)
@@ -57,6 +57,20 @@ err_t drill_begin(struct drill *d, const struct fleet_policy *policy, unsigned m
 	if (!err)
 		err = fleet_adapt(&d->client.rpc, policy);
 	return err ? err : drill_await(d, members);
+}
+
+/* Till nobody has the name: else the next fleet's first client finds who has just ended. */
+static err_t name_goes(struct drill *d)
+{
+	cycles_t deadline = fabric_now(d->fabric) + drill_ms(WAIT_MS);
+	struct rpc_client c;
+	err_t err;
+
+	rpc_client_init(&c, d->fabric, NULL);
+	while ((err = rpc_client_open(&c, "drill")) != ERR_NOT_FOUND && fabric_now(d->fabric) < deadline)
+		thread_sleep_until(fabric_now(d->fabric) + drill_ms(1));
+	rpc_client_close(&c);
+	return err == ERR_NOT_FOUND ? ERR_OK : ERR_TIMEOUT;
 }
 
 err_t drill_finish(struct drill *d)
@@ -70,7 +84,9 @@ err_t drill_finish(struct drill *d)
 	fleet_client_close(&d->client);
 	if (!err)
 		err = mon_kill(pid);
-	return err ? err : mon_wait(pid, NULL, NULL);
+	if (!err)
+		err = mon_wait(pid, NULL, NULL);
+	return err ? err : name_goes(d);
 }
 
 /* --- load ------------------------------------------------------------------------------------- */

@@ -21,8 +21,11 @@ struct drill {
 /* Ticks of so many milliseconds. */
 cycles_t drill_ms(uint64_t ms);
 
-/* Starts the fleet, with that policy, and waits for its members. ERR_EXISTS: there is one already. */
-err_t drill_begin(struct drill *d, const struct fleet_policy *policy, unsigned members);
+/*
+ * Starts the fleet, with that policy and an argument (NULL: none), and waits for its members. ERR_EXISTS: there is one
+ * already.
+ */
+err_t drill_begin(struct drill *d, const char *argument, const struct fleet_policy *policy, unsigned members);
 /* Ends it. */
 err_t drill_finish(struct drill *d);
 /* What the coordinator says now. */

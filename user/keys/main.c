@@ -61,6 +61,7 @@ static int child_run(bool alone)
 	posix_spawnattr_setflags(&how, alone ? POSIX_SPAWN_SETPGROUP : 0);
 	errno = posix_spawnp(&pid, argv[0], NULL, &how, argv, environ);
 	posix_spawnattr_destroy(&how);
+	signal(SIGTTOU, SIG_IGN); /* or taking the terminal back would stop us */
 	if (errno || (alone && tcsetpgrp(0, pid)) || waitpid(pid, &status, 0) != pid ||
 	    (alone && tcsetpgrp(0, getpgrp())))
 		perror("keys: child");

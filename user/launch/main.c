@@ -5,6 +5,11 @@
  * `in`, what the program reads, which grows until there is a file `in.end`. Its output goes to `out` and `err` there,
  * and how it ended to `status`. Whatever keeps it from starting is told in `err`, with the shell's numbers: 127 not
  * found, 126 not started.
+ *
+ * Where there is a file `terminal`, texts likewise, the program has the console for a terminal in place of `in`, `out`
+ * and, if that is not there, `err`: of so many rows and columns, told at the beginning; output is the program's from a
+ * line of its own on, that mark. While the program is stopped there is a file `stopped`, until the other side removes
+ * it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,8 +22,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -27,10 +34,12 @@
 #define BY_SIGNAL 128
 #define PART 16384
 #define LOOK_NS 2000000 /* between looks whether the input has grown */
+enum { MARK, ROWS, COLUMNS };
 
 static const char *folder;
 static struct {
 	char **argv, **envp, *cwd;
+	char **terminal; /* or NULL */
 } job;
 
 static const char *path_of(const char *name)
@@ -141,10 +150,36 @@ static int input(void)
 	return pthread_create(&feeder, NULL, input_feed, &ends[1]) || pthread_detach(feeder) ? -1 : 0;
 }
 
+/* Keys that send signals are for the program, which has our group, as if a shell had started it in the foreground. */
+static void signal_pass(int signal) { (void)signal; }
+
+static int terminal(void)
+{
+	struct winsize w = { .ws_row = (unsigned short)atoi(job.terminal[ROWS]),
+			     .ws_col = (unsigned short)atoi(job.terminal[COLUMNS]) };
+	const struct sigaction pass = { .sa_handler = signal_pass, .sa_flags = SA_RESTART };
+
+	sigaction(SIGINT, &pass, NULL);
+	sigaction(SIGQUIT, &pass, NULL);
+	sigaction(SIGTSTP, &pass, NULL);
+	if (ioctl(0, TIOCSWINSZ, &w) || tcsetpgrp(0, getpgrp()))
+		return -1;
+	puts(job.terminal[MARK]);
+	return fflush(stdout);
+}
+
+static int errors(void)
+{
+	return job.terminal && access(path_of("err"), F_OK) ? 0 : stream("err", O_WRONLY | O_APPEND, 2);
+}
+
 /* From here on what goes wrong is told to whoever started this machine. */
 static int streams(void)
 {
-	return stream("err", O_WRONLY | O_APPEND, 2) || stream("out", O_WRONLY | O_APPEND, 1) || input();
+	job.terminal = file_strings("terminal");
+	if (errors())
+		return -1;
+	return job.terminal ? terminal() : stream("out", O_WRONLY | O_APPEND, 1) || input();
 }
 
 static int complain(const char *what)
@@ -157,6 +192,31 @@ static int complain(const char *what)
 static int names(void)
 {
 	return skerry_bind("/host", "/", SKERRY_AFTER) || skerry_bind("/host/tmp", "/tmp", SKERRY_REPLACE);
+}
+
+/* The program has stopped: so does the terminal, until that goes on. */
+static void stopped(pid_t pid)
+{
+	const struct timespec pause = { .tv_nsec = LOOK_NS };
+	int fd = open(path_of("stopped"), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+	dprintf(fd, "%d\n", (int)pid);
+	close(fd);
+	while (!access(path_of("stopped"), F_OK))
+		nanosleep(&pause, NULL);
+	tcsetpgrp(0, getpgid(pid));
+	killpg(getpgid(pid), SIGCONT);
+}
+
+/* False: it cannot be found out. */
+static bool ended(pid_t pid, int *status)
+{
+	while (waitpid(pid, status, job.terminal ? WUNTRACED : 0) == pid) {
+		if (!WIFSTOPPED(*status))
+			return true;
+		stopped(pid);
+	}
+	return false;
 }
 
 static int run(void)
@@ -179,7 +239,7 @@ static int run(void)
 	errno = posix_spawn(&pid, program, NULL, NULL, job.argv, job.envp);
 	if (errno)
 		return complain(job.argv[0]);
-	if (waitpid(pid, &status, 0) != pid)
+	if (!ended(pid, &status))
 		return complain("wait");
 	return WIFEXITED(status) ? WEXITSTATUS(status) : BY_SIGNAL + WTERMSIG(status);
 }

@@ -214,6 +214,58 @@ static bool test_refusals(void)
 	return true;
 }
 
+/* Several frames by one grant: all or none. */
+static bool test_frames(void)
+{
+	uint64_t page = SIZE_OF_BITS(PAGE_BITS), end = SIZE_OF_BITS(REGION_BITS);
+	coreid_t core = process_self_core();
+	struct cap_info info;
+	struct mon_region r;
+	struct mon_grant g, bad;
+	paddr_t there;
+	cptr_t run;
+
+	EXPECT_OK(mon_region(core, REGION_BITS, &r));
+	EXPECT_OK(slot_alloc_run(5, &run));
+	g = grant_of(&r, 4 * page, CAP_FRAME, PAGE_BITS, run);
+	g.more = 3;
+	EXPECT_OK(grant_self(&g, &there));
+	EXPECT(there == r.base + 4 * page);
+	for (unsigned i = 0; i < 4; i++) {
+		EXPECT_OK(cap_identify(run + i, &info));
+		EXPECT(info.type == CAP_FRAME && info.bits == PAGE_BITS && info.base == there + i * page);
+	}
+	EXPECT_ERROR(grant_self(&g, &there), ERR_EXISTS);
+	bad = g;
+	bad.more = 4;
+	EXPECT_ERROR(grant_self(&bad, &there), ERR_SLOT_OCCUPIED);
+	bad = grant_of(&r, 0, CAP_FRAME, PAGE_BITS, run + 1);
+	bad.more = 1;
+	EXPECT_ERROR(grant_self(&bad, &there), ERR_EXISTS); /* these two slots have been granted to */
+	bad = grant_of(&r, 3 * page, CAP_FRAME, PAGE_BITS, run + 4);
+	bad.more = 1;
+	EXPECT(grant_self(&bad, &there) != ERR_OK); /* of the second somebody has something */
+	EXPECT_ERROR(cap_identify(run + 4, &info), ERR_CAP_LOOKUP);
+	bad = grant_of(&r, end - page, CAP_FRAME, PAGE_BITS, run + 4);
+	bad.more = 1;
+	EXPECT_ERROR(grant_self(&bad, &there), ERR_RETYPE_SIZE);
+	bad = grant_of(&r, 0, CAP_RAM, PAGE_BITS, run + 4);
+	bad.more = 1;
+	EXPECT_ERROR(grant_self(&bad, &there), ERR_RETYPE_TYPE);
+	bad = grant_of(&r, 0, CAP_FRAME, PAGE_BITS, run + 4);
+	bad.more = MON_GRANT_MOST;
+	EXPECT_ERROR(grant_self(&bad, &there), ERR_RETYPE_SIZE);
+	for (unsigned i = 0; i < 4; i++) { /* each goes back by itself */
+		EXPECT_ERROR(mon_region_free(core, r.base), ERR_CAP_BUSY);
+		EXPECT_OK(mon_ram_free(run + i));
+	}
+	event_wait(&came_back, 0);
+	EXPECT_OK(mon_region_free(core, r.base));
+	for (unsigned i = 0; i < 5; i++)
+		slot_free(run + i);
+	return true;
+}
+
 static bool test_quota(void)
 {
 	coreid_t core = process_self_core();
@@ -411,6 +463,7 @@ static const struct {
 	{ "a region is made, listed and given back", test_make },
 	{ "a grant is made, seen, repeated, and comes back", test_grant },
 	{ "what cannot be granted is refused", test_refusals },
+	{ "several frames are granted at once", test_frames },
 	{ "a quota bounds grants and what monitors give", test_quota },
 	{ "all of a dead process comes back, once", test_child },
 	{ "so it does on another core", test_child_far },

@@ -20,8 +20,9 @@ static const struct mode {
 	tcflag_t bit;
 	bool input; /* of c_iflag, not c_lflag */
 } modes[] = {
-	{ "isig", ISIG, false },     { "icanon", ICANON, false }, { "echo", ECHO, false },  { "echoe", ECHOE, false },
-	{ "iexten", IEXTEN, false }, { "icrnl", ICRNL, true },    { "inlcr", INLCR, true }, { "igncr", IGNCR, true },
+	{ "isig", ISIG, false },   { "icanon", ICANON, false }, { "echo", ECHO, false },
+	{ "echoe", ECHOE, false }, { "tostop", TOSTOP, false }, { "iexten", IEXTEN, false },
+	{ "icrnl", ICRNL, true },  { "inlcr", INLCR, true },    { "igncr", IGNCR, true },
 };
 
 #define MODES (sizeof(modes) / sizeof(*modes))

@@ -45,6 +45,7 @@ int deed_call_later(const char *arg);
 /* test_grant.c */
 int deed_take_pages(const char *arg);
 int deed_heap_of_service(const char *arg);
+int deed_take_all(const char *arg);
 
 /* test_name.c */
 int deed_name_and_stay(const char *arg);
@@ -84,6 +85,9 @@ int deed_become_copy(const char *arg);
 int deed_fork_copy(const char *arg);
 int deed_fork_changed(const char *arg);
 int deed_is_number(const char *arg);
+
+/* test_exec.c */
+int deed_heir(const char *arg);
 
 /* test_signals.c */
 int deed_take_signal(const char *arg);

@@ -55,7 +55,8 @@ static bool harmless(unsigned op)
 {
 	return op != MON_EXIT && op != MON_FAULT && op != MON_POWER && op != MON_KILL && op != MON_LOG &&
 	       op != MON_SPAN && op != MON_MIGRATE && op != MON_CAP_DELETE && op != MON_CAP_REVOKE && op != MON_UNMAP &&
-	       op != MON_PROTECT && op != MON_SIGNAL && op != MON_CORE_CONTROL;
+	       op != MON_PROTECT && op != MON_SIGNAL && op != MON_CORE_CONTROL &&
+	       op != MON_ALIVE; /* the last: it may say "within 3 ms" */
 }
 
 static bool babble_once(void)

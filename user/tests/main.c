@@ -39,18 +39,24 @@ static const struct group {
 	{ "ninep", ninep_tests },
 	{ "files", files_tests },
 	{ "tmp", tmp_tests },
+	{ "kept", kept_tests },
+	{ "looked", looked_tests },
+	{ "mmap", mmap_tests },
 	{ "spawn", spawn_tests },
+	{ "exec", exec_tests },
 	{ "program", program_tests },
 	{ "host", host_tests },
 	{ "sys", sys_tests },
 	{ "mem", mem_tests },
 	{ "signals", signals_tests },
+	{ "context", context_tests },
 	{ "fork", fork_tests },
 	{ "pipe", pipe_tests },
 	{ "fleet", fleet_tests },
 	{ "balance", balance_tests },
 	{ "load", load_tests },
 	{ "pthread", pthread_tests },
+	{ "interrupts", interrupts_tests },
 	/* Last: a process that has taken all memory keeps it. */
 	{ "memory", memory_tests },
 };
@@ -65,7 +71,8 @@ static bool wanted(const struct group *g, int argc, char **argv)
 	 * A process that has spread over cores stays so: not in one with the others. The table takes long, and
 	 * the host's files are there only if it offers some.
 	 */
-	return argc < 2 && g->tests != pthread_tests && g->tests != table_tests && g->tests != host_tests;
+	return argc < 2 && g->tests != pthread_tests && g->tests != interrupts_tests && g->tests != table_tests &&
+	       g->tests != host_tests;
 }
 
 static unsigned count_tests(int argc, char **argv)

@@ -49,14 +49,20 @@ extern const struct test proc_tests[];
 extern const struct test ninep_tests[];
 extern const struct test files_tests[];
 extern const struct test tmp_tests[];
+extern const struct test kept_tests[];
+extern const struct test looked_tests[];
 extern const struct test spawn_tests[];
+extern const struct test exec_tests[];
 extern const struct test program_tests[];
 extern const struct test host_tests[];
 extern const struct test sys_tests[];
 extern const struct test mem_tests[];
 extern const struct test signals_tests[];
+extern const struct test interrupts_tests[];
+extern const struct test context_tests[];
 extern const struct test fork_tests[];
 extern const struct test pipe_tests[];
+extern const struct test mmap_tests[];
 
 /* Fails the test unless the expression is true. */
 #define EXPECT(x)                                                                  \

@@ -392,6 +392,37 @@ static bool what_is_listed_is_there(void)
 	return true;
 }
 
+static bool descriptors_are_files(void)
+{
+	int ends[2], fd, other;
+	char path[40], text[8];
+	struct stat st, same;
+
+	EXPECT(pipe(ends) == 0);
+	snprintf(path, sizeof(path), "/dev/fd/%d", ends[1]);
+	EXPECT(stat(path, &st) == 0 && fstat(ends[1], &same) == 0 && st.st_ino == same.st_ino && S_ISFIFO(st.st_mode));
+	FAILS(open(path, O_RDONLY), EACCES);
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0666);
+	EXPECT(fd > ends[1] && close(ends[1]) == 0);
+	FAILS(open(path, O_WRONLY), ENOENT);
+	snprintf(path, sizeof(path), "/dev/fd/%d", ends[0]);
+	other = open(path, O_RDONLY);
+	EXPECT(other >= 3 && write(fd, "here", 4) == 4 && read(other, text, sizeof(text)) == 4);
+	EXPECT(close(fd) == 0 && close(other) == 0 && close(ends[0]) == 0);
+	for (unsigned i = 0; i < 3; i++) {
+		static const char *const names[] = { "/dev/stdin", "/dev/stdout", "/dev/stderr" };
+
+		fd = open(names[i], i ? O_WRONLY : O_RDONLY);
+		EXPECT(fd >= 3 && isatty(fd) == isatty((int)i) && close(fd) == 0);
+	}
+	FAILS(open("/dev/fd/16000", O_RDONLY), ENOENT);
+	FAILS(open("/dev/fd/00", O_RDONLY), ENOENT);
+	FAILS(open("/dev/fd/-1", O_RDONLY), ENOENT);
+	FAILS(open("/dev/fd/1/x", O_WRONLY), ENOTDIR);
+	FAILS(open("/dev/fd", O_WRONLY), EISDIR);
+	return true;
+}
+
 const struct test files_tests[] = {
 	{ "a service's files are opened, read, written; errors", dev_is_read_and_written },
 	{ "a read that waits is in no other thread's way", a_blocked_read_is_in_nobodys_way },
@@ -402,6 +433,7 @@ const struct test files_tests[] = {
 	{ "the working directory, and others to begin at", the_working_directory_is_kept },
 	{ "mount, bind, unions, the namespace's text", the_namespace_is_composed },
 	{ "descriptors are duplicated", descriptors_are_duplicated },
+	{ "descriptors are files, in /dev/fd and by the names of the streams", descriptors_are_files },
 	{ "ten thousand open files, and one too many", ten_thousand_files_are_open },
 	{ "what / lists is there", what_is_listed_is_there },
 	{ NULL, NULL },

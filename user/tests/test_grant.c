@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "libos/core/dispatcher.h"
 #include "libos/core/invoke.h"
@@ -13,12 +14,14 @@
 #include "libos/core/slot.h"
 #include "libos/core/vspace.h"
 #include "libos/fleet/client.h"
+#include "libos/posix/page_stock.h"
 #include "services/page/page_client.h"
 #include "user/tests/child.h"
 #include "user/tests/tap.h"
 
 #define MANY 1500 /* more pages than a chunk has */
 #define CORES_TRIED 4
+#define STOCKED 20 /* more than are granted ahead */
 
 static struct fleet_client fleet;
 static struct rpc_client *page;
@@ -116,6 +119,45 @@ static bool test_many(void)
 		EXPECT_OK(mon_ram_free(got[i].slot));
 	for (unsigned i = 0; i < MANY; i++)
 		slot_free(got[i].slot);
+	return true;
+}
+
+/* More than a call grants ahead; each is another, cleared, and goes back by itself. */
+static bool test_stock(void)
+{
+	struct page_stock stock = { .page = page };
+	uint64_t pid = process_self_pid(), most, before, has, base;
+	struct cap_info info[STOCKED];
+	cptr_t frame[STOCKED], run;
+
+	EXPECT_OK(page_quota(page, pid, &most, &before));
+	for (unsigned i = 0; i < STOCKED; i++) {
+		EXPECT_OK(page_stock_take(&stock, &frame[i]));
+		EXPECT_OK(cap_identify(frame[i], &info[i]));
+		EXPECT(info[i].type == CAP_FRAME && info[i].bits == PAGE_BITS);
+		for (unsigned j = 0; j < i; j++)
+			EXPECT(info[j].base != info[i].base);
+	}
+	EXPECT_OK(page_quota(page, pid, &most, &has));
+	EXPECT(has == before + 2 * PAGE_FRAMES_MOST * PAGE_SIZE);
+	EXPECT_OK(page_quota_set(page, pid, has + 2 * PAGE_SIZE));
+	EXPECT_OK(slot_alloc_run(PAGE_FRAMES_MOST, &run));
+	EXPECT_ERROR(page_take_frames(page, 4, run, process_self_core(), &base), ERR_QUOTA);
+	EXPECT_ERROR(page_take_frames(page, 3, run, process_self_core(), &base), ERR_ARGUMENT);
+	EXPECT_ERROR(page_take_frames(page, 2 * PAGE_FRAMES_MOST, run, process_self_core(), &base), ERR_ARGUMENT);
+	EXPECT_OK(page_take_frames(page, 2, run, process_self_core(), &base));
+	EXPECT_OK(page_take_frames(page, 2, run, process_self_core(), &has));
+	EXPECT(has == base); /* the same call again */
+	EXPECT_OK(page_stock_give(run));
+	EXPECT_OK(page_stock_give(run + 1));
+	page_stock_close(&stock);
+	for (unsigned i = 0; i < STOCKED; i++)
+		EXPECT_OK(page_stock_give(frame[i]));
+	EXPECT_OK(page_quota_set(page, pid, 0));
+	EXPECT_OK(page_quota(page, pid, &most, &has));
+	EXPECT(has == before);
+	for (unsigned i = 2; i < PAGE_FRAMES_MOST; i++)
+		slot_free(run + i);
 	return true;
 }
 
@@ -332,15 +374,114 @@ static bool test_dead(void)
 	return true;
 }
 
+/* --- a program that takes all that it can get -------------------------------------------------- */
+
+static void *pieces_take(size_t bytes)
+{
+	void *last = NULL, **piece;
+
+	while ((piece = malloc(bytes))) {
+		memset(piece, 1, bytes);
+		*piece = last;
+		last = piece;
+	}
+	return last;
+}
+
+static void pieces_give(void *piece)
+{
+	while (piece) {
+		void *next = *(void **)piece;
+
+		free(piece);
+		piece = next;
+	}
+}
+
+static bool child_starts(void)
+{
+	static const char *const argv[] = { "exit", "7" };
+	unsigned cause;
+	uint64_t pid, status;
+
+	EXPECT_OK(mon_spawn(process_self_core(), 2, argv, &pid));
+	EXPECT_OK(mon_wait(pid, &cause, &status));
+	return cause == MON_EXITED && status == 7;
+}
+
+/* A pipe's channel has 512 KiB of its own. */
+static bool pipe_works(void)
+{
+	char got[8];
+	int end[2];
+
+	EXPECT(!pipe(end));
+	EXPECT(write(end[1], "memory", 7) == 7 && read(end[0], got, sizeof got) == 7 && !strcmp(got, "memory"));
+	return !close(end[0]) && !close(end[1]);
+}
+
+/* In the child: when its heap has all that there is, it and others can still start programs and connect. */
+int deed_take_all(const char *arg)
+{
+	static void *large; /* till the end */
+	struct mon_core c;
+	void *small;
+	int status;
+
+	(void)arg;
+	large = pieces_take(SIZE_OF_BITS(20));
+	if (!large)
+		return 1;
+	small = pieces_take(SIZE_OF_BITS(14));
+	status = mon_core(process_self_core(), &c) || c.ram_free > c.ram_total / 8 ? 2 : 0;
+	pieces_give(small); /* to its heap */
+	if (status)
+		return status;
+	if (!child_starts())
+		return 3;
+	return pipe_works() && child_starts() ? 0 : 4;
+}
+
+static bool all_taken(coreid_t core)
+{
+	unsigned cause;
+	uint64_t status;
+
+	EXPECT_OK(child_run(core, "take-all", "", &cause, &status));
+	if (cause != MON_EXITED || status)
+		printf("# take-all on core %u: cause %u, status %lu\n", core, cause, (unsigned long)status);
+	return cause == MON_EXITED && status == 0;
+}
+
+static bool test_short(void)
+{
+	coreid_t core = core_free(1) ? 1 : 0;
+	uint64_t before, after;
+	unsigned tries = 0;
+
+	EXPECT(all_taken(core)); /* services have learnt what they keep */
+	do {                     /* a member of some fleet may start or end meanwhile */
+		before = core_free(core);
+		EXPECT(all_taken(core));
+		after = core_free(core);
+	} while (after != before && ++tries < 4);
+	if (after != before)
+		printf("# free before %lu, after %lu\n", (unsigned long)before, (unsigned long)after);
+	EXPECT(after == before);
+	return true;
+}
+
 const struct test grant_tests[] = {
 	{ "a page is taken, mapped and given back", test_take },
 	{ "blocks of all sizes, and what is none", test_sizes },
 	{ "of many pages each is given once", test_many },
+	{ "pages that are granted ahead", test_stock },
 	{ "a quota that is used up", test_quota },
 	{ "malloc has its memory of the service", test_heap },
 	{ "malloc at a quota, and without it again", test_heap_quota },
 	{ "a large frame's memory goes back", test_heap_back },
 	{ "all memory of a dead process comes back", test_dead },
 	{ "memory that is used up", test_used_up },
+	{ "when one has all memory others start, connect and end", test_short },
 	{ NULL, NULL },
 };

@@ -8,10 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "libos/core/buddy.h"
 #include "libos/core/dispatcher.h"
 #include "libos/core/lmp.h"
 #include "libos/core/monitor_client.h"
 #include "libos/core/ram.h"
+#include "libos/core/slot.h"
 #include "libos/core/vspace.h"
 #include "libos/thread/thread.h"
 #include "libos/x86/context.h"
@@ -263,6 +265,134 @@ static bool memory_runs_out(void)
 	return true;
 }
 
+/* --- slots, too ---------------------------------------------------------------- */
+
+#define SLOTS_MOST 20000
+#define SLOTS_SPARE 100
+#define CNODE_SLOTS 256
+#define BRINK 20 /* slots that are left when one more cnode is soon to be made */
+#define TOUCHERS 64
+#define CHUNK_BYTES 65536
+
+static struct {
+	cptr_t *slot;
+	size_t count;
+} taken;
+
+static bool slot_take(void)
+{
+	return taken.count < SLOTS_MOST && !slot_alloc(&taken.slot[taken.count]) && ++taken.count;
+}
+
+static void slots_give(size_t keep)
+{
+	while (taken.count > keep)
+		slot_free(taken.slot[--taken.count]);
+}
+
+static bool slots_list(void)
+{
+	taken.slot = calloc(SLOTS_MOST, sizeof(*taken.slot));
+	taken.count = 0;
+	return taken.slot;
+}
+
+/* Where there is memory, but nowhere to put a capability to it. */
+static bool slots_run_out(void)
+{
+	void **list = NULL;
+	uint64_t left;
+	size_t count;
+	int reason;
+
+	EXPECT(slots_list());
+	while (slot_take())
+		;
+	EXPECT(taken.count > SLOTS_SPARE && taken.count < SLOTS_MOST);
+	slots_give(taken.count - SLOTS_SPARE);
+	wrong = false;
+	errno = 0;
+	count = take_all(&list);
+	reason = errno;
+	left = slots_left();
+	give_back(list);
+	slots_give(0);
+	free(taken.slot);
+	EXPECT(reason == ENOMEM && !wrong);
+	EXPECT(count > 10 && left < SLOTS_SPARE / 2);
+	return true;
+}
+
+static char *area;
+
+static void *touch(void *arg)
+{
+	mutex_lock(&lock);
+	mutex_unlock(&lock);
+	area[(uintptr_t)arg * CHUNK_BYTES] = 1;
+	return NULL;
+}
+
+/* All free memory of ours in frames, so that the next block has to be asked for; how many. */
+static unsigned memory_drain(cptr_t *frames, unsigned most)
+{
+	err_t (*source)(unsigned bits, cptr_t slot) = ram_source;
+	unsigned count = 0;
+
+	ram_source = NULL;
+	for (unsigned bits = BUDDY_BITS_MAX; bits >= PAGE_BITS; bits--)
+		while (count < most && !frame_alloc(bits, &frames[count]))
+			count++;
+	ram_source = source;
+	return count;
+}
+
+/* Slots up to BRINK ones are taken, and all memory, so that who makes a cnode waits for the monitor meanwhile. */
+static unsigned brink_reach(cptr_t *frames, unsigned most)
+{
+	uint64_t left, before;
+	unsigned count;
+
+	/* A cnode has just been made when some that were still to be made are empty ones. */
+	do
+		before = ram_free_bytes();
+	while (slot_take() && ram_free_bytes() == before);
+	left = slots_left();
+	count = memory_drain(frames, most);
+	left = CNODE_SLOTS - (left - slots_left());
+	while (left-- > BRINK && slot_take())
+		;
+	return count;
+}
+
+/* More threads than there are slots left bring memory to the heap while one of them makes more slots. */
+static bool many_touch(void)
+{
+	static cptr_t frames[CNODE_SLOTS / 2];
+	struct thread *t[TOUCHERS];
+	unsigned drained;
+
+	EXPECT(slots_list());
+	area = malloc(TOUCHERS * CHUNK_BYTES);
+	EXPECT(area);
+	mutex_init(&lock, false);
+	mutex_lock(&lock);
+	for (uintptr_t i = 0; i < TOUCHERS; i++)
+		EXPECT_OK(thread_create(&t[i], touch, (void *)i));
+	drained = brink_reach(frames, CNODE_SLOTS / 2);
+	mutex_unlock(&lock);
+	for (unsigned i = 0; i < TOUCHERS; i++)
+		thread_join(t[i], NULL);
+	while (drained)
+		EXPECT_OK(ram_free(frames[--drained]));
+	slots_give(0);
+	for (unsigned i = 0; i < TOUCHERS; i++)
+		EXPECT(area[i * CHUNK_BYTES] == 1);
+	free(area);
+	free(taken.slot);
+	return true;
+}
+
 const struct test load_tests[] = {
 	{ "many threads, cooperative", cooperative },
 	{ "many threads, preempted", preempted },
@@ -270,6 +400,9 @@ const struct test load_tests[] = {
 };
 
 const struct test memory_tests[] = {
+	/* Before slots run out: cnodes that were made stay. */
+	{ "many threads touch what is new at once", many_touch },
+	{ "slots run out: malloc says so, and no touch fails", slots_run_out },
 	{ "it runs out and comes back", memory_runs_out },
 	{ 0 },
 };

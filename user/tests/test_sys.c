@@ -11,11 +11,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "libos/core/dispatcher.h"
 #include "libos/core/monitor_client.h"
+#include "libos/ninep/client.h"
 #include "user/tests/child.h"
 #include "user/tests/tap.h"
 
@@ -74,6 +76,38 @@ static bool self_shown(void)
 	EXPECT(process_self_id() == 0 || listed("/proc", name));
 	EXPECT(access("/proc/123456789/status", F_OK) == -1 && errno == ENOENT);
 	EXPECT(access("/proc/nobody", F_OK) == -1 && errno == ENOENT);
+	return true;
+}
+
+/* Does /proc/self lead to ours? */
+static bool self_found(void)
+{
+	char target[16], number[16];
+	ssize_t n = readlink("/proc/self", target, sizeof target - 1);
+
+	snprintf(number, sizeof number, "%d", (int)getpid());
+	target[n > 0 ? n : 0] = '\0';
+	/* One that has no number of the process service is core.number there. */
+	return n > 0 && (strchr(target, '.') ? !process_self_id() : !strcmp(target, number)) &&
+	       !strcmp(value_of("/proc/self/status", "name"), "tests");
+}
+
+static bool self_is_the_readers(void)
+{
+	struct stat st;
+	int status;
+	pid_t pid;
+
+	EXPECT(lstat("/proc/self", &st) == 0 && S_ISLNK(st.st_mode));
+	EXPECT(stat("/proc/self", &st) == 0 && S_ISDIR(st.st_mode));
+	EXPECT(listed("/proc", "self") && listed("/proc/self", "status"));
+	EXPECT(self_found());
+	pid = fork();
+	if (pid == 0)
+		_exit(self_found() ? 42 : 1);
+	EXPECT(pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 42);
+	EXPECT(access("/proc/self/nothing", F_OK) == -1 && errno == ENOENT);
+	EXPECT(unlink("/proc/self") == -1);
 	return true;
 }
 
@@ -355,6 +389,61 @@ static bool names_shown(void)
 	return true;
 }
 
+/* --- a client that takes no answers ---------------------------------------------------------------------------- */
+
+#define DEAF_REQUESTS 100000 /* that a service may take of it */
+#define DEAF_LOOKS 1000      /* in vain, after which it takes no more */
+
+/* Requests without an end, of which no answer is looked at, until none is taken any more. */
+static bool deafen(struct ninep_client *c, uint32_t root)
+{
+	struct ninep_message m = { .type = NINEP_TGETATTR };
+	unsigned sent = 0, looks = 0;
+
+	m.tgetattr.fid = root;
+	m.tgetattr.mask = 0x7ff;
+	while (looks < DEAF_LOOKS && sent < DEAF_REQUESTS) {
+		if (!ninep_link_stalled(&c->link)) {
+			EXPECT_OK(c->link.ops->send(&c->link, &m, NULL));
+			sent++;
+			looks = 0;
+		} else {
+			looks++;
+			(void)c->link.ops->push(&c->link);
+			sched_yield();
+		}
+	}
+	EXPECT(sent < DEAF_REQUESTS);
+	return true;
+}
+
+static bool connected(struct ninep_client *c, uint32_t *root)
+{
+	struct fabric *f;
+
+	EXPECT_OK(fabric_here(&f));
+	EXPECT(ninep_connect(c, f, "sys") == 0);
+	EXPECT(ninep_attach(c, "tests", "proc", root) == 0);
+	return true;
+}
+
+static bool the_deaf_stop_nobody(void)
+{
+	static struct ninep_client deaf, other;
+	uint32_t root, other_root;
+	struct ninep_attr a;
+
+	EXPECT(connected(&deaf, &root) && deafen(&deaf, root));
+	for (unsigned i = 0; i < 20; i++)
+		EXPECT(!strcmp(value_of("/proc/self/status", "name"), "tests"));
+	EXPECT(connected(&other, &other_root));
+	EXPECT(ninep_getattr(&other, other_root, &a) == 0);
+	ninep_end(&other);
+	ninep_end(&deaf);
+	EXPECT(!strcmp(value_of("/proc/self/status", "name"), "tests"));
+	return true;
+}
+
 /* --- what tests/boot/debug.py looks at with gdb ------------------------------------------------------------- */
 
 static volatile bool debuggee_may_end;
@@ -374,6 +463,7 @@ int deed_debuggee(const char *arg)
 
 const struct test sys_tests[] = {
 	{ "/proc shows this process", self_shown },
+	{ "/proc/self is whoever reads it", self_is_the_readers },
 	{ "/proc/N/ctl stops, starts, signals", others_controlled },
 	{ "/proc/N/mem is a process's memory", memory_shown },
 	{ "/proc/N: breakpoints, steps, faults, registers", debugged },
@@ -383,5 +473,6 @@ const struct test sys_tests[] = {
 	{ "/core shows what monitors say", cores_shown },
 	{ "/fleet shows members, takes commands", fleets_shown },
 	{ "/name shows names", names_shown },
+	{ "a client that takes no answers stops nobody else", the_deaf_stop_nobody },
 	{ 0 },
 };

@@ -247,7 +247,6 @@ static bool files_are_mapped(void)
 	EXPECT(!memcmp(q, bytes + PAGE, 2 * PAGE - 100));
 	memcpy(p + PAGE - 2, "back", 4);
 	memcpy(q, "mine", 4);
-	EXPECT(pread(fd, got, 4, PAGE - 2) == 4 && !memcmp(got, bytes + PAGE - 2, 4));
 	EXPECT(msync(p, 3 * PAGE, MS_SYNC) == 0 && pread(fd, got, 4, PAGE - 2) == 4 && !memcmp(got, "back", 4));
 	memcpy(p + 2 * PAGE, "again", 5);
 	EXPECT(munmap(p + PAGE, PAGE) == 0 && munmap(p, 3 * PAGE) == 0);

@@ -29,7 +29,7 @@ typedef struct {
 	int is_initialized; /* PTHREAD_INHERIT_SCHED or PTHREAD_EXPLICIT_SCHED */
 	int detachstate;
 	size_t stacksize, guardsize;
-	void *stackaddr; /* what pthread_getattr_np found */
+	void *stackaddr; /* NULL: the library's */
 	struct sched_param schedparam;
 	int bound; /* affinity counts */
 	cpu_set_t affinity;
@@ -83,7 +83,7 @@ typedef struct {
 } pthread_rwlockattr_t;
 
 typedef struct {
-	unsigned long room[3];
+	unsigned long room[4];
 } pthread_barrier_t;
 
 typedef struct {
@@ -96,13 +96,8 @@ typedef struct {
 
 typedef unsigned pthread_key_t;
 
-typedef struct {
-	unsigned state;
-} pthread_once_t;
-#define _PTHREAD_ONCE_INIT \
-	{                  \
-		0          \
-	}
+typedef unsigned pthread_once_t; /* so that PTHREAD_ONCE_INIT can be assigned too */
+#define _PTHREAD_ONCE_INIT 0
 
 #endif
 

@@ -48,6 +48,8 @@ int munlock(const void *__at, size_t __bytes);
 int mlockall(int __flags);
 int munlockall(void);
 int posix_madvise(void *__at, size_t __bytes, int __advice);
+int shm_open(const char *__name, int __flags, mode_t __mode);
+int shm_unlink(const char *__name);
 int madvise(void *__at, size_t __bytes, int __advice);
 
 #ifdef __cplusplus

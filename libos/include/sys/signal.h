@@ -130,8 +130,8 @@ struct sigaction {
 #define SA_RESETHAND 0x20
 #define SA_NOCLDWAIT 0x40
 
-#define MINSIGSTKSZ 4096
-#define SIGSTKSZ 16384
+#define MINSIGSTKSZ 8192
+#define SIGSTKSZ 32768
 #define SS_ONSTACK 1
 #define SS_DISABLE 2
 
@@ -140,6 +140,8 @@ typedef struct sigaltstack {
 	int ss_flags;
 	size_t ss_size;
 } stack_t;
+
+#include <sys/ucontext.h>
 
 #define SIG_SETMASK 0
 #define SIG_BLOCK 1

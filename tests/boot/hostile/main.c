@@ -4,8 +4,8 @@
  *
  * It is the first and only program; all its upcalls lead back to the loop, so
  * that whatever the CPU driver makes of a call, the next one follows.  It leaves out what would
- * end it by right: SYS_INVOKE (capfuzz does those), and waiting with no event to come.  The
- * oracle is the CPU driver's own check of its invariants, and that it is alive to be asked.
+ * end it by right: SYS_INVOKE (capfuzz does those), waiting with no event to come, and going on anywhere in disabled
+ * mode.  The oracle is the CPU driver's own check of its invariants, and that it is alive to be asked.
  * The kernel command line is the seed.
  */
 #include "kernel/abi/boot.h"
@@ -145,7 +145,9 @@ static void page_spoil(void)
 	struct dispatcher_page *p = page();
 
 	p->upcall_run = p->upcall_message = p->upcall_fault = p->upcall_trap = (uint64_t)again;
+	p->upcall_within = draw() % 2 ? (uint64_t)again : 0;
 	p->upcall_stack = draw_value();
+	p->within_stack = draw_value();
 	p->events = draw() | EVENT_NOTIFY;
 	p->notify = draw();
 	p->self = draw_value();
@@ -166,7 +168,7 @@ static void registers_draw(void)
 	if (fired[0] == SYS_INVOKE)
 		fired[0] = SYS_NULL;
 	if (fired[0] == SYS_RESUME && draw() % 4)
-		fired[1] = draw() % 2 ? SAVE_ENABLED : SAVE_FAULT;
+		fired[1] = (const uint64_t[]){ SAVE_ENABLED, SAVE_FAULT, RESUME_DISABLED }[draw() % 3];
 	else if (draw() % 2)
 		fired[1] = TASK_SELF_EP;
 }
@@ -179,7 +181,7 @@ void loop(void)
 			report();
 		page_spoil();
 		registers_draw();
-		page()->disabled = draw() % 3 ? draw_value() : 0;
+		page()->disabled = draw() % 3 && fired[1] != RESUME_DISABLED ? draw_value() : 0;
 		fire();
 		page()->disabled = 1;
 	}

@@ -123,7 +123,7 @@ static err_t sim_accept(struct service *s, const struct channel_options *o, stru
 		request_answer(r, ERR_CLOSED);
 		return ERR_AGAIN;
 	}
-	r->link = link_make(r->from);
+	r->link = link_make(r->from, (unsigned)r->word[3]);
 	link_accept(r->link, p);
 	link_attach(r->link, 1, c, r->from->pid);
 	request_answer(r, ERR_OK);
@@ -170,8 +170,6 @@ static err_t sim_open_at(struct fabric *f, const struct mailbox *at, const struc
 	err_t err;
 
 	(void)f;
-	if (o->bulk_bits)
-		return ERR_UNSUPPORTED;
 	if (mailbox_core(at) >= options.cores)
 		return ERR_CLOSED;
 	time_spend(COST_CONNECT);
@@ -179,6 +177,7 @@ static err_t sim_open_at(struct fabric *f, const struct mailbox *at, const struc
 	r->word[0] = at->pid;
 	r->word[1] = at->service;
 	r->word[2] = at->secret;
+	r->word[3] = o->bulk_bits;
 	err = request_call(r);
 	if (err == ERR_CORE_TIMEOUT)
 		err = ERR_CLOSED;
@@ -202,16 +201,24 @@ static void lookup_act(struct request *r)
 	request_answer(r, s ? ERR_OK : ERR_NOT_FOUND);
 }
 
-static err_t sim_open(struct fabric *f, const char *name, const struct channel_options *o, struct channel *c)
+static err_t sim_lookup(struct fabric *f, const char *name, struct mailbox *out)
 {
 	struct request *r = request_new(MON_SERVICE_CORE, lookup_act);
-	struct mailbox at;
 	err_t err;
 
+	(void)f;
 	r->text = strdup(name);
 	err = request_call(r);
-	at = (struct mailbox){ .pid = r->word[0], .service = (uint32_t)r->word[1], .secret = r->word[2] };
+	*out = (struct mailbox){ .pid = r->word[0], .service = (uint32_t)r->word[1], .secret = r->word[2] };
 	request_release(r);
+	return err;
+}
+
+static err_t sim_open(struct fabric *f, const char *name, const struct channel_options *o, struct channel *c)
+{
+	struct mailbox at;
+	err_t err = sim_lookup(f, name, &at);
+
 	return err ? err : sim_open_at(f, &at, o, c);
 }
 
@@ -269,6 +276,7 @@ static void sim_notify(struct channel *c) { (void)c; }
 static const struct fabric_ops sim_ops = {
 	.open = sim_open,
 	.open_at = sim_open_at,
+	.lookup = sim_lookup,
 	.export = sim_export,
 	.accept = sim_accept,
 	.incoming = sim_incoming,
@@ -278,6 +286,7 @@ static const struct fabric_ops sim_ops = {
 	.set_open = sim_set_open,
 	.set_close = sim_set_close,
 	.block = sim_block,
+	.wake = set_wake,
 };
 
 err_t fabric_here(struct fabric **out)

@@ -8,9 +8,11 @@
 unsigned fate_kills, fate_core_deaths;
 
 #define LOOK_AGAIN (100 * MICROSECOND) /* after nobody could be killed */
+#define MIDWAY 12                      /* messages that one may still send which is to die between two */
 
 static const char *victims;
 static cycles_t spacing;
+static uint64_t doomed; /* the last that is to die at a message: its pid */
 
 static void fate_next(cycles_t delay, void (*happen)(struct moment *))
 {
@@ -52,11 +54,51 @@ static void kill_some(struct process *p)
 	}
 }
 
+/* That one dies when it has sent some more messages. */
+static void doom(struct process *p)
+{
+	trace(p, "is doomed");
+	fate_kills++;
+	doomed = p->pid;
+	p->dies_in = 1 + (unsigned)random_below(&dice, MIDWAY);
+}
+
+/* Unless things have changed meanwhile. */
+static void doomed_dies(struct process *p)
+{
+	doomed = 0;
+	if (world->may_die && !world->may_die(p)) {
+		fate_kills--;
+		return;
+	}
+	trace(p, "is killed");
+	process_end(p, MON_KILLED, 0);
+}
+
+void fate_send(struct process *p)
+{
+	if (p->dies_in && !--p->dies_in)
+		doomed_dies(p);
+}
+
+/* One that has had nothing to send since dies now. */
+static void doom_end(void)
+{
+	struct process *p = doomed ? process_of(doomed) : NULL;
+
+	if (!p || p->life != PROCESS_ALIVE)
+		return;
+	p->dies_in = 0;
+	doomed_dies(p);
+}
+
 static void kill_come(struct moment *m)
 {
-	struct process *p = world->done() ? NULL : victim_pick();
+	struct process *p;
 
 	(void)m;
+	doom_end();
+	p = world->done() ? NULL : victim_pick();
 	if (world->done())
 		return;
 	if (p && fate_core_deaths < options.core_deaths && core_may_die(p->core)) {
@@ -64,7 +106,10 @@ static void kill_come(struct moment *m)
 		fate_core_deaths++;
 		core_kill(p->core);
 	} else if (p && fate_kills < options.kills) {
-		kill_some(p);
+		if (options.midway)
+			doom(p);
+		else
+			kill_some(p);
 	}
 	if (fate_kills < options.kills || fate_core_deaths < options.core_deaths)
 		fate_next(p ? 1 + random_below(&dice, 2 * spacing) : LOOK_AGAIN, kill_come);

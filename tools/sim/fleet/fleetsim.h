@@ -36,6 +36,7 @@ struct options {
 	unsigned core_deaths; /* in a run */
 	unsigned at_once;     /* so many kills at one moment */
 	unsigned mirrors;     /* the fleet's policy */
+	unsigned policy;      /* enum name_policy: how clients find its members; 0: there is no name service */
 	const char *world;    /* which: world_find() */
 	const char *scheme;   /* for worlds that have a choice */
 	const char *load;     /* likewise */
@@ -44,6 +45,8 @@ struct options {
 	bool calm;            /* no weather */
 	bool all_back;        /* after kills no page may be missing */
 	bool early;           /* kills do not wait till the fleet is whole again */
+	bool midway;          /* who is killed dies between two messages of its own */
+	bool poor;            /* newcomers may have too little memory */
 	bool trace, figures;
 };
 extern struct options options;
@@ -111,7 +114,8 @@ struct program *program_find(const char *name);
 #define HEAP_CLASSES 92
 struct process_heap {
 	uint8_t *memory;
-	uint64_t used;
+	uint64_t used, most; /* bytes */
+	bool poor;           /* `most` is less than others have */
 	void *unused[HEAP_CLASSES];
 };
 /* Memory of a process, as its malloc gives it. NULL: it has no more. */
@@ -148,6 +152,7 @@ struct process {
 	bool watches;
 	struct mon_watcher *watcher; /* in its memory */
 	bool answered;               /* a client: a call of its has been answered */
+	unsigned dies_in;            /* when it has sent so many more messages; 0: it does not */
 	uint64_t ticket;
 	uint32_t id;
 	struct grant *grants;            /* memory of regions that it has */
@@ -224,6 +229,8 @@ struct link_end {
 };
 struct link {
 	unsigned uses; /* ends, and moments that are to come */
+	void *bulk;    /* shared memory, or NULL */
+	uint64_t bulk_bytes;
 	struct link_end end[2];
 	struct way way[2]; /* [side]: what that side sends */
 };
@@ -241,7 +248,8 @@ struct service_end {
 void fabric_join(struct process *p);
 /* A dead process's channels and services: its peers will hear of it `delay` later. */
 void fabric_gone(struct process *p, cycles_t delay);
-struct link *link_make(struct process *opener);
+/* With shared memory of 1 << bulk_bits bytes; 0: without. */
+struct link *link_make(struct process *opener, unsigned bulk_bits);
 void link_accept(struct link *l, struct process *p);
 /* The end on that side is this channel from now on. */
 void link_attach(struct link *l, unsigned side, struct channel *c, uint64_t peer);
@@ -249,6 +257,8 @@ void link_attach(struct link *l, unsigned side, struct channel *c, uint64_t peer
 void link_end(struct link *l, unsigned side, cycles_t delay);
 /* All of a process that has ended. */
 void links_end(struct process *p, cycles_t delay);
+/* Who waits there looks again. */
+void set_wake(struct wait_set *w);
 /* All wait sets of the process look again. */
 void sets_wake(struct process *p);
 
@@ -309,6 +319,8 @@ void violation_list(const char *format, va_list list) __attribute__((noreturn));
 /* Members of this program die at seeded moments, when the world says that one can. */
 void fate_begin(const char *program, cycles_t from, cycles_t spacing);
 extern unsigned fate_kills, fate_core_deaths;
+/* That process is about to send: it may end there. */
+void fate_send(struct process *p);
 
 /* --- worlds ------------------------------------------------------------------------------------------ */
 
@@ -324,9 +336,12 @@ struct world {
 	bool (*may_die)(const struct process *p);
 	/* A process has ended. NULL: that does not matter. */
 	void (*ended)(const struct process *p);
+	/* How much memory may a new one have? NULL: as much as there is. */
+	uint64_t (*memory)(const struct process *p);
 	void (*check)(void);
 	void (*figures)(void);
 };
-extern const struct world world_echo, world_stubs, world_tally, world_page, world_name, world_proc, world_pool;
+extern const struct world world_echo, world_stubs, world_tally, world_page, world_name, world_proc, world_pool,
+	world_drill, world_mem;
 const struct world *world_find(const char *name);
 extern const struct world *world;

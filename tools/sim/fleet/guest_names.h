@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <time.h>
 
 void *guest_malloc(size_t bytes);
 void guest_free(void *memory);
@@ -14,6 +15,8 @@ void *guest_realloc(void *old, size_t bytes);
 void *guest_aligned_alloc(size_t alignment, size_t bytes);
 char *guest_strdup(const char *text);
 char *guest_strndup(const char *text, size_t most);
+
+int guest_clock_gettime(clockid_t clock, struct timespec *now);
 
 int guest_printf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 int guest_fprintf(FILE *to, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -143,6 +143,10 @@ uint64_t host_option(const char *name)
 		return options.calls;
 	if (!strcmp(name, "clients"))
 		return options.clients;
+	if (!strcmp(name, "kills"))
+		return options.kills;
+	if (!strcmp(name, "policy"))
+		return options.policy;
 	if (!strcmp(name, "all-back"))
 		return options.all_back || !options.kills;
 	if (!strcmp(name, "cores"))

@@ -26,6 +26,8 @@ bool host_lives(uint64_t pid);
 void host_work(uint64_t ns);
 /* A call was answered that began at `from` (a time of this process); counted and timed for the figures. */
 void host_answered(const char *what, uint64_t from);
+/* The name service is there: the fleet may start. */
+void host_names_serve(void);
 /* The fleet has these members and no other, and all serve. False: one of them is dead already. */
 bool host_whole(const uint64_t *pids, uint32_t count);
 /* These members serve; others may come and go. */

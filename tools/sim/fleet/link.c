@@ -2,7 +2,8 @@
  * What carries a channel: two ways of lines, each with the window of a URPC ring.
  *
  * A line that was sent is on its way when its sender flushes; lines of one way never overtake each other. When
- * an end has gone the other is told, but not before all that was flushed has come.
+ * an end has gone the other is told, but not before all that was flushed has come. Bulk memory is there at once for
+ * both, and till both have closed.
  */
 #include "tools/sim/fleet/cost.h"
 #include "tools/sim/fleet/fleetsim.h"
@@ -12,8 +13,10 @@
 
 static void link_release(struct link *l)
 {
-	if (!--l->uses)
-		free(l);
+	if (--l->uses)
+		return;
+	free(l->bulk);
+	free(l);
 }
 
 static void end_list(struct link_end *e, struct process *p)
@@ -26,12 +29,15 @@ static void end_list(struct link_end *e, struct process *p)
 	p->links = e;
 }
 
-struct link *link_make(struct process *opener)
+struct link *link_make(struct process *opener, unsigned bulk_bits)
 {
 	struct link *l = calloc(1, sizeof *l);
 
 	if (!l)
 		err(2, "a channel");
+	l->bulk_bytes = bulk_bits ? SIZE_OF_BITS(bulk_bits) : 0;
+	if (bulk_bits && !(l->bulk = calloc(1, l->bulk_bytes)))
+		err(2, "a channel's memory");
 	l->uses = 2;
 	l->end[0].link = l->end[1].link = l;
 	end_list(&l->end[0], opener);
@@ -40,7 +46,7 @@ struct link *link_make(struct process *opener)
 
 void link_accept(struct link *l, struct process *p) { end_list(&l->end[1], p); }
 
-static void set_wake(struct wait_set *w)
+void set_wake(struct wait_set *w)
 {
 	w->woken = 1;
 	while (thread_wake(w->waiter))
@@ -98,6 +104,7 @@ static void link_flush(struct channel *c)
 	time_spend(COST_KICK);
 	if (w->flushed == w->sent)
 		return;
+	fate_send(l->end[c->side].process);
 	trace(l->end[c->side].process, "sends %lu to %lx: %lx %lx", w->sent - w->flushed, c->peer,
 	      w->line[w->flushed % WINDOW].word[0], w->line[w->flushed % WINDOW].word[1]);
 	w->flushed = w->sent;
@@ -251,6 +258,8 @@ void link_attach(struct link *l, unsigned side, struct channel *c, uint64_t peer
 	l->end[side].channel = c;
 	c->ops = peer >> 32 == l->end[side].process->core ? &near_ops : &far_ops;
 	c->link = l;
+	c->bulk = l->bulk;
+	c->bulk_bytes = l->bulk_bytes;
 	c->peer = peer;
 	c->side = side;
 	c->closed = l->end[side].told;

@@ -7,6 +7,7 @@
  * Each seed is a forked child that starts the machine anew. The exit status is 0 if no run failed, 1 if one
  * did, 2 if nothing could be run.
  */
+#include "libos/name/name.h"
 #include "tools/sim/base/runs.h"
 #include "tools/sim/fleet/fleetsim.h"
 
@@ -39,9 +40,13 @@ struct options options = { .seed = 1,
 			   .images = "build/sim/fleet" };
 const struct world *world;
 
-static const struct world *const worlds[] = { &world_echo, &world_stubs, &world_tally, &world_page,
-					      &world_name, &world_proc,  &world_pool };
+static const struct world *const worlds[] = { &world_echo, &world_stubs, &world_tally, &world_page, &world_name,
+					      &world_proc, &world_pool,  &world_drill, &world_mem };
 #define WORLDS (sizeof worlds / sizeof worlds[0])
+
+/* By enum name_policy. */
+static const char *const policies[] = { "none", "near", "least", "weighted" };
+#define POLICIES (sizeof policies / sizeof policies[0])
 
 const struct world *world_find(const char *name)
 {
@@ -75,6 +80,12 @@ const char *replay_command(void)
 		n += snprintf(text + n, sizeof text - (size_t)n, " --all-back");
 	if (options.early)
 		n += snprintf(text + n, sizeof text - (size_t)n, " --early");
+	if (options.midway)
+		n += snprintf(text + n, sizeof text - (size_t)n, " --midway");
+	if (options.poor)
+		n += snprintf(text + n, sizeof text - (size_t)n, " --poor");
+	if (options.policy)
+		n += snprintf(text + n, sizeof text - (size_t)n, " --policy %s", policies[options.policy]);
 	snprintf(text + n, sizeof text - (size_t)n, " --seed %lu --trace", options.seed);
 	return text;
 }
@@ -137,7 +148,8 @@ static void usage_die(void)
 	fputs("usage: fleetsim [--world NAME] [--cores N] [--members N] [--clients N] [--calls N] [--kills N]\n"
 	      "                [--core-deaths N] [--at-once N] [--mirrors N] [--seed N] [--seeds N] [--jobs N]\n"
 	      "                [--seconds N] [--scheme NAME] [--load NAME] [--skip FUNCTION] [--calm] [--all-back]\n"
-	      "                [--early] [--trace] [--figures] [--images FOLDER]\n"
+	      "                [--early] [--midway] [--poor] [--policy near|least|weighted] [--trace] [--figures]\n"
+	      "                [--images FOLDER]\n"
 	      "docs/simulator.md says more. Worlds:\n",
 	      stderr);
 	for (unsigned i = 0; i < WORLDS; i++)
@@ -171,9 +183,27 @@ static const struct {
 };
 #define NUMBERS (sizeof numbers / sizeof numbers[0])
 
+static unsigned policy_read(const char *name)
+{
+	for (unsigned i = 1; i < POLICIES; i++)
+		if (!strcmp(policies[i], name))
+			return i;
+	usage_die();
+	return 0;
+}
+
 static void flag_read(int c)
 {
 	switch (c) {
+	case 'p':
+		options.policy = policy_read(optarg);
+		break;
+	case 'm':
+		options.midway = true;
+		break;
+	case 'o':
+		options.poor = true;
+		break;
 	case 'S':
 		options.seed = number(optarg, 0, UINT64_MAX);
 		break;
@@ -217,15 +247,16 @@ static void flag_read(int c)
 
 static void options_read(int argc, char **argv)
 {
-	struct option known[NUMBERS + 13] = { { "load", 1, NULL, 'l' },     { "seed", 1, NULL, 'S' },
-					      { "seeds", 1, NULL, 'N' },    { "world", 1, NULL, 'w' },
-					      { "scheme", 1, NULL, 'c' },   { "skip", 1, NULL, 'x' },
-					      { "images", 1, NULL, 'i' },   { "calm", 0, NULL, 'q' },
-					      { "trace", 0, NULL, 't' },    { "figures", 0, NULL, 'f' },
-					      { "all-back", 0, NULL, 'a' }, { "early", 0, NULL, 'e' } };
+	struct option known[NUMBERS + 16] = {
+		{ "load", 1, NULL, 'l' },    { "seed", 1, NULL, 'S' },     { "seeds", 1, NULL, 'N' },
+		{ "world", 1, NULL, 'w' },   { "scheme", 1, NULL, 'c' },   { "skip", 1, NULL, 'x' },
+		{ "images", 1, NULL, 'i' },  { "calm", 0, NULL, 'q' },     { "trace", 0, NULL, 't' },
+		{ "figures", 0, NULL, 'f' }, { "all-back", 0, NULL, 'a' }, { "early", 0, NULL, 'e' },
+		{ "midway", 0, NULL, 'm' },  { "poor", 0, NULL, 'o' },     { "policy", 1, NULL, 'p' }
+	};
 
 	for (unsigned i = 0; i < NUMBERS; i++)
-		known[12 + i] = (struct option){ numbers[i].name, 1, NULL, 256 + (int)i };
+		known[15 + i] = (struct option){ numbers[i].name, 1, NULL, 256 + (int)i };
 	for (int c; (c = getopt_long(argc, argv, "", known, NULL)) != -1;) {
 		if (c >= 256)
 			*numbers[c - 256].to = (unsigned)number(optarg, numbers[c - 256].least, numbers[c - 256].most);
@@ -233,7 +264,8 @@ static void options_read(int argc, char **argv)
 			flag_read(c);
 	}
 	world = world_find(options.world);
-	if (optind != argc || !world)
+	/* The name service's own clients ask monitors which member is theirs. */
+	if (optind != argc || !world || (options.policy && (!world->fleet || !strcmp(world->fleet, NAME_SERVICE))))
 		usage_die();
 }
 
@@ -277,6 +309,8 @@ int main(int argc, char **argv)
 	options_read(argc, argv);
 	for (unsigned i = 0; world->programs[i]; i++)
 		program_open(world->programs[i]);
+	if (options.policy)
+		program_open(NAME_SERVICE);
 	if (options.skip)
 		fault_make();
 	r.seed = options.seed;

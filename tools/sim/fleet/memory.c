@@ -2,8 +2,13 @@
  * The heap of a process: classes of sizes, four to a power of two; blocks that were given back lie in
  * their class's list. The memory goes with the process.
  *
- * What a program calls by its C library's name comes here: the loader looks for guest_ and the name first.
+ * What a program calls by its C library's name comes here: the loader looks for guest_ and the name first. Frames are
+ * of the heap, too; nobody else can have them.
  */
+#include "libos/core/ram.h"
+#include "libos/core/shared_cap.h"
+#include "libos/core/vspace.h"
+#include "libos/fabric/metal.h"
 #include "tools/sim/fleet/cost.h"
 #include "tools/sim/fleet/fleetsim.h"
 #include "tools/sim/fleet/guest_names.h"
@@ -35,6 +40,10 @@ static unsigned class_of(uint64_t bytes)
 
 void heap_open(struct process *p)
 {
+	uint64_t most = world->memory ? world->memory(p) : HEAP_BYTES;
+
+	p->heap.poor = most < HEAP_BYTES;
+	p->heap.most = p->heap.poor ? most : HEAP_BYTES;
 	p->heap.memory =
 		mmap(NULL, HEAP_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (p->heap.memory == MAP_FAILED)
@@ -56,7 +65,7 @@ void *heap_take(struct process *p, uint64_t bytes)
 	if (b) {
 		h->unused[class] = (void *)b->bytes;
 	} else {
-		if (class_bytes(class) > HEAP_BYTES - h->used)
+		if (h->used > h->most || class_bytes(class) > h->most - h->used)
 			return NULL;
 		b = (struct block *)(h->memory + h->used);
 		h->used += class_bytes(class);
@@ -150,4 +159,38 @@ char *guest_strndup(const char *text, size_t most)
 	memcpy(copy, text, n);
 	copy[n] = '\0';
 	return copy;
+}
+
+/* --- frames: a capability is the address ---------------------------------------------------------- */
+
+err_t frame_alloc_map(unsigned bits, cptr_t *frame, vaddr_t *va)
+{
+	void *memory = guest_aligned_alloc(PAGE_SIZE, SIZE_OF_BITS(bits));
+
+	if (!memory)
+		return ERR_NO_MEMORY;
+	memset(memory, 0, SIZE_OF_BITS(bits));
+	*va = (vaddr_t)memory;
+	*frame = *va;
+	return ERR_OK;
+}
+
+err_t vspace_unmap(vaddr_t va)
+{
+	(void)va;
+	return ERR_OK;
+}
+
+void shared_free(cptr_t cap) { guest_free((void *)cap); }
+
+err_t shared_revoke(cptr_t cap)
+{
+	(void)cap;
+	return ERR_OK;
+}
+
+err_t channel_send_cap(struct channel *c, cptr_t cap, unsigned rights, uint64_t *ticket)
+{
+	(void)c, (void)cap, (void)rights, (void)ticket;
+	return ERR_UNSUPPORTED;
 }

@@ -114,6 +114,7 @@ err_t mon_spawn(coreid_t core, int argc, const char *const *argv, uint64_t *pid)
 uint64_t process_self_pid(void) { return running->pid; }
 coreid_t process_self_core(void) { return running->core; }
 uint32_t process_self_id(void) { return running->id; }
+uint64_t process_self_cycles(void) { return running->worked; }
 
 void monitor_tell_end(struct request *r, const struct process *p)
 {
@@ -335,6 +336,8 @@ static void core_act(struct request *r)
 		r->word[2]++;
 	request_answer(r, ERR_OK);
 }
+
+err_t mon_core_brief(coreid_t core, struct mon_core *out) { return mon_core(core, out); }
 
 err_t mon_core(coreid_t core, struct mon_core *out)
 {

@@ -334,6 +334,9 @@ err_t mon_grant(coreid_t core, uint64_t pid, const struct mon_grant *g, paddr_t 
 
 	if (core >= options.cores)
 		return ERR_CORE_ID;
+	/* The clients here take blocks one by one. */
+	if (g->more)
+		return ERR_ARGUMENT;
 	r = request_new(core, grant_act);
 	r->word[1] = pid;
 	r->word[2] = g->slot;

@@ -2,6 +2,7 @@
  * Time and cores: events in their order; on each core one process at a time.
  */
 #include "tools/sim/fleet/fleetsim.h"
+#include "tools/sim/fleet/guest_names.h"
 
 #include <err.h>
 #include <stdlib.h>
@@ -22,6 +23,13 @@ void time_spend(cycles_t ns) { spent += ns; }
 void time_post(cycles_t at, const struct moment *e) { queue_put(&queue, at > now ? at : now, e); }
 
 cycles_t time_arrival(coreid_t from, coreid_t to) { return time_now() + weather_delay(&weather, &dice, from, to); }
+
+int guest_clock_gettime(clockid_t clock, struct timespec *out)
+{
+	(void)clock;
+	*out = (struct timespec){ (time_t)(time_now() / CYCLES_A_SECOND), (long)(time_now() % CYCLES_A_SECOND) };
+	return 0;
+}
 
 void time_init(void)
 {

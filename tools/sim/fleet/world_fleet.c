@@ -2,6 +2,7 @@
  * A fleet under load: its first member, a watcher (guest/fleet_watch) that says when it is whole, clients with a
  * ledger, members that die while it is whole, and a check at the end.
  */
+#include "libos/name/name.h"
 #include "tools/sim/fleet/fleetsim.h"
 #include "tools/sim/fleet/ledger.h"
 
@@ -9,6 +10,7 @@
 #include <string.h>
 
 #define EARLY_SPACING (400 * MICROSECOND) /* of kills, that meet newcomers then */
+#define POOR_LEAST 16384                  /* bytes of a newcomer that has too few */
 
 static bool whole, grown, finished;
 static struct {
@@ -16,8 +18,9 @@ static struct {
 	uint32_t count;
 } serve; /* as the watcher saw last */
 static unsigned deaths_seen;
-static unsigned killed; /* members, by whomever, whose core lives */
-static cycles_t died;   /* when a member did last */
+static unsigned killed;  /* members, by whomever, whose core lives */
+static cycles_t died;    /* when a member did last */
+static unsigned starved; /* members that ended for want of memory */
 static struct {
 	unsigned count;
 	cycles_t seen, fenced, told, replaced, most_replaced;
@@ -32,15 +35,25 @@ static void start(coreid_t core, const char *program, const char *a, const char 
 	process_make(core % (coreid_t)options.cores, a ? b ? 3 : 2 : 1, argv, 0);
 }
 
-static void begin(void)
+static void fleet_start(void)
 {
 	static char scheme[40];
 
 	if (options.scheme)
 		snprintf(scheme, sizeof scheme, "scheme=%s", options.scheme);
 	start(1, world->fleet, options.scheme ? scheme : NULL, NULL);
+}
+
+static void begin(void)
+{
+	if (options.policy)
+		start(0, NAME_SERVICE, NULL, NULL);
+	else
+		fleet_start();
 	start(0, "fleet_watch", world->fleet, world->checker);
 }
+
+void host_names_serve(void) { fleet_start(); }
 
 static void clients_start(void)
 {
@@ -123,18 +136,44 @@ static unsigned left_without(const struct process *p)
 	return left;
 }
 
+static bool is_member(const struct process *p) { return !strcmp(p->program->name, world->fleet); }
+
+static bool any_poor(void)
+{
+	for (const struct process *p = process_first(); p; p = p->younger)
+		if (p->heap.poor && p->life == PROCESS_ALIVE)
+			return true;
+	return false;
+}
+
 static bool may_die(const struct process *p)
 {
 	if (host_clients_done())
 		return false;
+	/* One that may fail any time is no heir: it dies first. */
+	if (options.poor && !p->heap.poor && any_poor())
+		return false;
 	return options.early ? grown && left_without(p) : whole && options.members > 1;
+}
+
+/* Of every second newcomer: less than a member has that serves. */
+static uint64_t memory(const struct process *p)
+{
+	uint64_t most = 0;
+
+	if (!options.poor || !grown || !is_member(p) || random_below(&dice, 2))
+		return UINT64_MAX;
+	for (const struct process *m = process_first(); m; m = m->younger)
+		if (is_member(m) && m->life == PROCESS_ALIVE && m->heap.used > most)
+			most = m->heap.used;
+	return POOR_LEAST + random_below(&dice, most + 1);
 }
 
 static void ended(const struct process *p)
 {
 	if (world->child && !strcmp(p->program->name, world->child))
 		return;
-	if (strcmp(p->program->name, world->fleet) != 0) {
+	if (!is_member(p)) {
 		if (p->cause != MON_EXITED || p->status)
 			violation("process %lx (%s) ends with cause %u, status %lu", p->pid, p->program->name, p->cause,
 				  p->status);
@@ -143,8 +182,9 @@ static void ended(const struct process *p)
 	whole = false;
 	died = time_now();
 	killed += p->cause == MON_KILLED && cores[p->core].life == CORE_ALIVE;
+	starved += p->cause == MON_EXITED && p->status && p->heap.poor;
 	/* A newcomer whose coordinator dies early cannot join. */
-	if (p->cause == MON_EXITED && p->status && !(options.early && !serves(p)))
+	if (p->cause == MON_EXITED && p->status && !p->heap.poor && !(options.early && !serves(p)))
 		violation("member %lx fails with status %lu", p->pid, p->status);
 }
 
@@ -155,6 +195,8 @@ static void figures(void)
 	ledger_show();
 	if (*ledger_counter("messages"))
 		printf("%lu messages, %lu elements moved\n", *ledger_counter("messages"), *ledger_counter("elements"));
+	if (options.poor)
+		printf("%u ended without memory\n", starved);
 	printf("%u fenced alive\n", killed - fate_kills);
 	printf("%u members killed, %u cores lost; after a death: seen %lu us, fenced %lu, told %lu, replaced %lu (most "
 	       "%lu)\n",
@@ -176,12 +218,15 @@ static void figures(void)
 		.done = done,                                                                    \
 		.may_die = may_die,                                                              \
 		.ended = ended,                                                                  \
+		.memory = memory,                                                                \
 		.figures = figures,                                                              \
 	}
 
 FLEET_WORLD(tally, NULL, "counters in the partitioned store of a fleet");
 FLEET_WORLD(page, NULL, "memory: pages, given to one process at a time");
 FLEET_WORLD(name, NULL, "names, a replica in each member");
+FLEET_WORLD(mem, NULL, "files in memory, and their mirror");
+FLEET_WORLD(drill, NULL, "members without state, and which of them answers: --policy near, least or weighted");
 FLEET_WORLD(proc, "proc_child", "programs: started once, each with a number of its own");
 FLEET_WORLD(pool, NULL,
 	    "a dPool under --scheme exhaustion, bulk, pull, push or estimate, --load even, skewed or stream");

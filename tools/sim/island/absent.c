@@ -23,9 +23,12 @@ REFUSED(connection_connect_at)
 REFUSED(watch_request)
 REFUSED(signal_request)
 REFUSED(signal_relate)
+REFUSED(succession_take)
+REFUSED(succession_place)
 REFUSED(mail_request)
 DROPPED(mail_taken)
 DROPPED(alive_said)
+DROPPED(watch_begun)
 DROPPED(watch_gone)
 DROPPED(watch_state)
 DROPPED(watch_forget)
@@ -76,10 +79,17 @@ WEAK void name_core_gone(coreid_t core) { (void)core; }
 WEAK void watch_core_gone(coreid_t core) { (void)core; }
 WEAK void connections_core_gone(coreid_t core) { (void)core; }
 WEAK void watch_process_gone(struct process *p) { (void)p; }
+WEAK err_t succession_check(uint64_t pid)
+{
+	(void)pid;
+	return ERR_UNSUPPORTED;
+}
+WEAK void succession_begin(uint64_t pid, struct process *heir) { (void)pid, (void)heir; }
+WEAK void succession_end(struct process *p) { (void)p; }
 WEAK void process_spawn_right(struct request *r, const struct text *text) { (void)r, (void)text; }
 WEAK void name_process_gone(struct process *p) { (void)p; }
 WEAK void connections_process_gone(struct process *p) { (void)p; }
-WEAK bool alive_hangs(const struct process *p, uint64_t ms)
+WEAK bool alive_hangs(struct process *p, uint64_t ms)
 {
 	(void)p, (void)ms;
 	return true;

@@ -1,15 +1,19 @@
 /*
  * Watches a fleet from outside, by its control interface: gives it its size, tells the simulator when it is whole,
- * and when the clients have done all, sees that all members have the same view. argv[1]: the fleet; argv[2]: a
- * program that is run then, or none.
+ * and when the clients have done all, sees that all members have the same view. Where there is a name service it
+ * also sets the policy by which clients find members. argv[1]: the fleet; argv[2]: a program that is run in the end, or
+ * none.
  */
 #include "libos/core/error_text.h"
 #include "libos/core/monitor_client.h"
 #include "libos/fleet/client.h"
 #include "libos/fleet/fleet_client.h"
+#include "libos/name/name.h"
 #include "libos/thread/thread.h"
+#include "services/name/name_client.h"
 #include "tools/sim/fleet/host.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define LOOK_NS 500000
@@ -21,6 +25,8 @@ static struct fleet_head head;
 static struct fleet_times times;
 static struct fleet_member member[FLEET_MEMBERS];
 static uint32_t count;
+static struct name_client names;
+static bool policy_set;
 
 static void must(err_t err, const char *what)
 {
@@ -34,6 +40,35 @@ static void look(void)
 	must(fleet_list(&client.rpc, &head, &times, &count, member), "fleet_list");
 }
 
+/* Members look for a name service once. */
+static void wait_names(void)
+{
+	struct mailbox at;
+
+	while (channel_lookup(fabric, NAME_SERVICE, &at))
+		thread_sleep_until(fabric_now(fabric) + LOOK_NS);
+	host_names_serve();
+}
+
+/* The name service knows all members, which then are found by the run's policy. */
+static bool named(const char *fleet)
+{
+	uint32_t policy = (uint32_t)host_option("policy");
+	struct name_answer answer;
+	char path[FLEET_NAME + 32];
+
+	for (uint32_t i = 0; i < count && policy && !policy_set; i++) {
+		snprintf(path, sizeof path, "/fleet/%s/%u", fleet, member[i].number);
+		if (name_resolve(&names.rpc, path, 0, 0, &answer))
+			return false;
+	}
+	snprintf(path, sizeof path, "/fleet/%s", fleet);
+	if (policy && !policy_set)
+		must(name_policy(&names.rpc, path, policy), "name_policy");
+	policy_set = true;
+	return true;
+}
+
 /* All that there shall be, and all serve. */
 static bool whole(void)
 {
@@ -45,7 +80,7 @@ static bool whole(void)
 		if (member[i].state == FLEET_SERVING)
 			pid[serving++] = member[i].at.pid;
 	host_serving(pid, serving);
-	return serving == count && count == head.wanted && host_whole(pid, count);
+	return serving == count && count == head.wanted && named(client.name) && host_whole(pid, count);
 }
 
 static void size_give(uint32_t members)
@@ -121,6 +156,9 @@ int main(int argc, char **argv)
 {
 	if (argc < 2 || fabric_here(&fabric))
 		return 1;
+	name_client_init(&names, fabric, NULL);
+	if (host_option("policy"))
+		wait_names();
 	while (fleet_connect(&client, fabric, NULL, argv[1]))
 		thread_sleep_until(fabric_now(fabric) + LOOK_NS);
 	size_give((uint32_t)host_option("members"));
