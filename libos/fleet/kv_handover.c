@@ -105,9 +105,21 @@ static uint32_t in_charge(const struct kvp *k, const struct kvp_choice *before)
 	return UINT32_MAX;
 }
 
+static bool settled(const struct kvp *k, const struct fleet_view *v)
+{
+	return v->head.version <= k->fleet->view.head.settled;
+}
+
 static bool first_lives(const struct kvp *k, const struct kvp_choice *before)
 {
 	return before->count && view_get(&k->fleet->view, before->number[0]);
+}
+
+/* Do all that were chosen have it? Not if the first choice may have died in the midst of telling them. */
+static bool complete(const struct kvp *k, const struct fleet_view *old, const struct kvp_choice *before,
+		     unsigned mirrors)
+{
+	return settled(k, old) && (mirrors == 1 || first_lives(k, before));
 }
 
 static void move(struct kvp *k, struct kvp_entry *e, const struct fleet_view *old, unsigned mirrors)
@@ -115,27 +127,36 @@ static void move(struct kvp *k, struct kvp_entry *e, const struct fleet_view *ol
 	static const struct kvp_choice none;
 	struct kvp_choice before = kvp_choose(old, e->hash, mirrors);
 	struct kvp_choice now = kvp_choose(&k->fleet->view, e->hash, k->mirrors);
-	bool settled = old->head.version <= k->fleet->view.head.settled;
-	bool complete = settled && (mirrors == 1 || first_lives(k, &before)); /* all that were chosen have it */
 	uint32_t own = k->fleet->number;
 
-	if (settled && !kvp_chosen(&before, own) && e->stamp <= old->head.version && !e->busy) {
+	if (settled(k, old) && !kvp_chosen(&before, own) && e->stamp <= old->head.version && !e->busy) {
 		table_drop(&k->table, e);
 		return;
 	}
-	if (settled && own != in_charge(k, &before))
+	if (settled(k, old) && own != in_charge(k, &before))
 		return;
 	for (unsigned i = 0; i < now.count; i++)
-		give(k, e, complete ? &before : &none, now.number[i]);
+		give(k, e, complete(k, old, &before, mirrors) ? &before : &none, now.number[i]);
 }
 
-/* Before anybody can ask for it: what the first choice had told us may be news to other mirrors. */
+/* Before anybody can ask for it. */
 static void doubt(struct kvp *k, struct kvp_entry *e, const struct fleet_view *old, unsigned mirrors)
 {
 	struct kvp_choice before = kvp_choose(old, e->hash, mirrors);
 
-	if (mirrors > 1 && !e->busy && !first_lives(k, &before) && kvp_first(k, e->hash) == k->fleet->number)
+	if (!e->busy && !complete(k, old, &before, mirrors) && kvp_first(k, e->hash) == k->fleet->number)
 		e->unsure = true;
+}
+
+/* Who is told of an entry before its first view does not know who else was, nor whether that one lives. */
+void kvp_begin(struct kvp *k)
+{
+	if (k->begun)
+		return;
+	k->begun = true;
+	for (uint64_t i = 0; i < k->table.buckets; i++)
+		for (struct kvp_entry *e = k->table.bucket[i]; e; e = e->next)
+			e->unsure = true;
 }
 
 void kvp_changed(struct kvp *k, const struct fleet_view *old)
@@ -145,8 +166,9 @@ void kvp_changed(struct kvp *k, const struct fleet_view *old)
 	/* The coordinator's old view has the new policy already. */
 	unsigned mirrors = k->mirrors ? k->mirrors : old->head.policy.mirrors;
 
+	kvp_begin(k);
 	k->mirrors = k->fleet->view.head.policy.mirrors;
-	if (old->head.version <= k->fleet->view.head.settled)
+	if (settled(k, old))
 		k->base = *old;
 	if (count && !all) {
 		self_end(k->fleet->self, "no memory to hand over");
@@ -159,5 +181,4 @@ void kvp_changed(struct kvp *k, const struct fleet_view *old)
 		move(k, all[i], old, mirrors);
 	k->moving = false;
 	free(all);
-	self_wake(k->fleet->self);
 }

@@ -67,6 +67,7 @@ void kvp_each(struct kvp *k, void (*fn)(void *arg, const struct kvp_entry *e), v
 static err_t entry_ours(struct kvp *k, const struct kvp_head *h, uint64_t hash, const void *key, struct kvp_entry **out)
 {
 	fleet_wait_view(k->fleet, h->view);
+	kvp_begin(k);
 	while (kvp_first(k, hash) == k->fleet->number) {
 		*out = table_find(&k->table, hash, key, h->key_bytes);
 		if (!*out || !((*out)->busy || (*out)->unsure))
@@ -121,7 +122,10 @@ static err_t mirror_base(struct kvp *k, const struct kvp_entry *e, const struct 
 	return mirror_to(k, e, &left, now, tag);
 }
 
-/* Until the entry is where the view wants it; the view may change any number of times. */
+/*
+ * Until the entry is where the view wants it; the view may change any number of times, and the entry become another's:
+ * all choices have it even then before anybody is told that it was written.
+ */
 static err_t mirror_wait(struct kvp *k, struct kvp_entry *e, const struct kvp_tag *tag)
 {
 	static const struct kvp_choice none;
@@ -130,22 +134,17 @@ static err_t mirror_wait(struct kvp *k, struct kvp_entry *e, const struct kvp_ta
 	for (;;) {
 		uint64_t version = f->view.head.version;
 		struct kvp_choice c = choose(k, e->hash);
-		bool ours = c.count && c.number[0] == f->number;
-		err_t err = ours ? mirror_to(k, e, &c, &none, tag) : ERR_OK;
+		err_t err = mirror_to(k, e, &c, &none, tag);
 
-		if (!err && ours && !fleet_settled(f))
+		if (!err && !fleet_settled(f))
 			err = mirror_base(k, e, &c, tag);
 		if (err && err != ERR_CLOSED && err != ERR_NOT_FOUND)
 			return err;
 		if (err)
 			fleet_wait_change(f, version);
 		else if (version == f->view.head.version)
-			break;
+			return ERR_OK;
 	}
-	/* Given away meanwhile: it has arrived when the handing over is done. */
-	while (k->moving && kvp_first(k, e->hash) != f->number)
-		self_wait(f->self, 0);
-	return ERR_OK;
 }
 
 void kvp_assure(struct kvp *k, struct kvp_entry *e)
@@ -191,6 +190,7 @@ static err_t write_entry(struct kvp *k, struct kvp_entry *e, const struct kvp_he
 			 bool remove)
 {
 	struct before before;
+	struct kvp_tag tag_before;
 	err_t err = entry_tag_room(e);
 
 	before_keep(&before, e);
@@ -202,12 +202,14 @@ static err_t write_entry(struct kvp *k, struct kvp_entry *e, const struct kvp_he
 	e->stamp = k->fleet->view.head.version;
 	e->when = fabric_now(k->fleet->fabric);
 	e->busy = true;
+	/* With the value, not when all have it: who is handed the entry meanwhile must know what made it. */
+	tag_before = entry_remember(e, &h->tag);
 	err = mirror_wait(k, e, &h->tag);
 	/* The old value takes no more room than it had; a later version, for the mirror may have taken the new one. */
 	if (err && entry_set(&k->table, e, before.value, before.bytes, before.gone))
 		self_end(k->fleet->self, "no memory to undo a write");
-	if (!err)
-		entry_remember(e, &h->tag);
+	if (err)
+		entry_forget(e, &h->tag, &tag_before);
 	e->busy = false;
 	self_wake(k->fleet->self);
 	return err;

@@ -23,6 +23,7 @@ struct kvp {
 	struct fleet_view base; /* the last that was settled before the present one; none in a newcomer */
 	uint64_t clock;         /* the highest version seen */
 	uint32_t mirrors;       /* by the view that was told last; 0: none was */
+	bool begun;             /* our first view is in force */
 	bool moving;            /* entries are being handed over */
 	uint32_t serving;       /* reads and writes that are not answered yet */
 	uint64_t pushed;        /* entries, counted */
@@ -87,6 +88,8 @@ struct kvp_choice kvp_choose(const struct fleet_view *v, uint64_t hash, unsigned
 bool kvp_chosen(const struct kvp_choice *c, uint32_t number);
 /* The first choice by our view; UINT32_MAX: there is none. */
 uint32_t kvp_first(const struct kvp *k, uint64_t hash);
+/* Before anything else once there is a view: what a newcomer was told before that is to be assured. */
+void kvp_begin(struct kvp *k);
 /*
  * The first choice has died, and we are the next one that lives: what it had told us may be news to other mirrors. They
  * get all that we have of the entry before it is read or written.

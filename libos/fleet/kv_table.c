@@ -103,7 +103,7 @@ err_t entry_set(struct kvp_table *t, struct kvp_entry *e, const void *value, siz
 	return ERR_OK;
 }
 
-const struct kvp_tag *entry_tag(const struct kvp_entry *e, uint64_t who, uint64_t which)
+struct kvp_tag *entry_tag(const struct kvp_entry *e, uint64_t who, uint64_t which)
 {
 	for (uint32_t i = 0; i < e->tags; i++)
 		if (e->tag[i].who == who && e->tag[i].which == which)
@@ -121,6 +121,7 @@ err_t entry_tag_room(struct kvp_entry *e)
 	tag = realloc(e->tag, room * sizeof(*tag));
 	if (!tag)
 		return ERR_NO_MEMORY;
+	memset(tag + e->tag_room, 0, (room - e->tag_room) * sizeof(*tag));
 	e->tag = tag;
 	e->tag_room = room;
 	return ERR_OK;
@@ -144,10 +145,24 @@ static struct kvp_tag *tag_place(struct kvp_entry *e, uint64_t who)
 	return e->tags < e->tag_room ? &e->tag[e->tags++] : &e->tag[e->tag_next++ % e->tag_room];
 }
 
-void entry_remember(struct kvp_entry *e, const struct kvp_tag *tag)
+struct kvp_tag entry_remember(struct kvp_entry *e, const struct kvp_tag *tag)
 {
-	if (tag->who && e->tag_room && !entry_tag(e, tag->who, tag->which))
-		*tag_place(e, tag->who) = *tag;
+	struct kvp_tag before = { 0 }, *place;
+
+	if (!tag->who || !e->tag_room || entry_tag(e, tag->who, tag->which))
+		return before;
+	place = tag_place(e, tag->who);
+	before = *place;
+	*place = *tag;
+	return before;
+}
+
+void entry_forget(struct kvp_entry *e, const struct kvp_tag *tag, const struct kvp_tag *before)
+{
+	struct kvp_tag *place = tag->who ? entry_tag(e, tag->who, tag->which) : NULL;
+
+	if (place)
+		*place = *before;
 }
 
 struct kvp_entry **table_all(const struct kvp_table *t)

@@ -48,9 +48,12 @@ void table_drop(struct kvp_table *t, struct kvp_entry *e);
 /* A copy of the value; NULL with `gone`: the key is removed. ERR_NO_MEMORY: nothing has changed. */
 err_t entry_set(struct kvp_table *t, struct kvp_entry *e, const void *value, size_t bytes, bool gone);
 /* The write of that writer and number, or NULL. */
-const struct kvp_tag *entry_tag(const struct kvp_entry *e, uint64_t who, uint64_t which);
+struct kvp_tag *entry_tag(const struct kvp_entry *e, uint64_t who, uint64_t which);
 /* Room for one more tag, so that entry_remember cannot fail. */
 err_t entry_tag_room(struct kvp_entry *e);
-void entry_remember(struct kvp_entry *e, const struct kvp_tag *tag);
+/* Returns the one that had its place: of an older write, or of none. */
+struct kvp_tag entry_remember(struct kvp_entry *e, const struct kvp_tag *tag);
+/* That write was not done: the one before has its place again. */
+void entry_forget(struct kvp_entry *e, const struct kvp_tag *tag, const struct kvp_tag *before);
 /* All entries, in an array from the heap of t->entries pointers; NULL: none, or no memory. */
 struct kvp_entry **table_all(const struct kvp_table *t);

@@ -84,6 +84,13 @@ def test_tally_mirrors(report):
     replay("tally", "--members", 5, "--clients", 8, "--kills", 40, "--at-once", 2, "--seeds", 4)
 
 
+def test_tally_early_kills(report):
+    """6,000 kills of tally's members, also in the midst of hand-over: no acknowledged write is lost, none done twice"""
+    for members, mirrors in ((3, 2), (4, 3), (5, 3)):
+        seeds(report, "tally", 20, "--members", members, "--clients", 8, "--calls", 50, "--kills", 100, "--mirrors",
+              mirrors, "--early")
+
+
 def test_name_kills(report):
     """4,000 kills of name's members: every name is what its owner made it"""
     for members in (2, 3, 5, 8):

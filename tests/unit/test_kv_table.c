@@ -135,12 +135,39 @@ static void writes_are_remembered(void **state)
 	destroy(&t);
 }
 
+/* One that came to nothing: that in whose place it was remembered is known again. */
+static void a_write_is_forgotten(void **state)
+{
+	struct kvp_table t = { 0 };
+	struct kvp_entry *e = table_make(&t, 1, "k", 1);
+	struct kvp_tag more = { 1, KVP_TAGS_OF_ONE + 1, 0 }, fresh = { 2, 1, 0 }, nobody = { 0 }, before;
+
+	(void)state;
+	for (uint64_t which = 1; which <= KVP_TAGS_OF_ONE; which++)
+		remember(e, 1, which);
+	assert_int_equal(entry_tag_room(e), 0);
+	before = entry_remember(e, &more);
+	assert_null(entry_tag(e, 1, 1));
+	entry_forget(e, &more, &before);
+	assert_null(entry_tag(e, 1, more.which));
+	assert_int_equal(entry_tag(e, 1, 1)->note, 1);
+	assert_int_equal(entry_tag_room(e), 0);
+	before = entry_remember(e, &fresh);
+	assert_int_equal(before.who, 0);
+	entry_forget(e, &fresh, &before);
+	assert_null(entry_tag(e, 2, 1));
+	entry_forget(e, &nobody, &before);
+	assert_int_equal(e->tags, KVP_TAGS_OF_ONE + 1);
+	destroy(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(like_an_array),
 		cmocka_unit_test(keys_are_any_bytes),
 		cmocka_unit_test(writes_are_remembered),
+		cmocka_unit_test(a_write_is_forgotten),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
