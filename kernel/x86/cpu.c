@@ -15,7 +15,6 @@ extern const char entry_syscall[];
 /* States of XCR0 that fit the dispatcher page: x87, SSE, AVX, AVX-512. */
 #define LEVELS_MAX 8 /* of topology */
 #define XCR0_KNOWN UINT64_C(0xe7)
-#define XCR0_AVX512 UINT64_C(0xe0)
 #define FXSAVE_BYTES 512
 
 /* RFLAGS that SYSCALL clears: TF, IF, DF, IOPL, NT, RF, AC. */
@@ -66,6 +65,7 @@ static void detect_xsave(struct cpu_features *f)
 	}
 	cpuid(0xd, 1, r);
 	f->xsaveopt = r[0] & 1;
+	f->xinuse = r[0] >> 2 & 1;
 }
 
 void cpu_detect(struct cpu_features *f)
@@ -159,6 +159,7 @@ static void features_enable(void)
 	write_cr0((read_cr0() & ~(uint64_t)(CR0_EM | CR0_TS)) | CR0_MP | CR0_NE | CR0_WP);
 	if (cpu.xsave)
 		xsetbv(0, cpu.xcr0);
+	cpu.wide = cpu.xsave && cpu.xcr0 & XCR0_AVX;
 }
 
 static void segments_load(void)

@@ -58,6 +58,10 @@
 #define CR4_SMEP 0x100000
 #define CR4_SMAP 0x200000
 
+/* States of XCR0. */
+#define XCR0_AVX UINT64_C(0x4)
+#define XCR0_AVX512 UINT64_C(0xe0)
+
 #define RFLAGS_RESERVED 0x2
 #define RFLAGS_IF 0x200
 
@@ -65,6 +69,8 @@
 struct cpu_features {
 	bool nx, smep, smap, umip, fsgsbase, page1g, x2apic, tsc_deadline;
 	bool xsave, xsaveopt;
+	bool xinuse;         /* XGETBV tells which states are in use */
+	bool wide;           /* registers of 32 bytes, switched on */
 	uint64_t xcr0;       /* states enabled in XCR0; 0 without XSAVE */
 	uint32_t fpu_bytes;  /* of an FXSAVE or standard XSAVE area with those states */
 	unsigned paddr_bits; /* width of physical addresses */

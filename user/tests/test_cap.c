@@ -1,13 +1,17 @@
 /*
  * Capabilities through system calls: what each operation refuses, and what must hold after it.
  */
+#include <string.h>
+
 #include "libos/core/invoke.h"
 #include "libos/core/ram.h"
 #include "libos/core/slot.h"
 #include "libos/core/vspace.h"
+#include "libos/x86/cpuid.h"
 #include "user/tests/tap.h"
 
 #define BLOCK_BITS 16
+#define CPUID_1_AVX (1u << 28)
 
 /* RAM to play with, and eight empty slots. */
 static cptr_t ram, slot;
@@ -154,6 +158,40 @@ static bool fresh_memory_is_zero(void)
 	return true;
 }
 
+/* Through a vector register memory is cleared: what this thread has in it stays, wide or narrow. */
+static bool kept(unsigned bits, bool wide)
+{
+	const uint64_t value[4] = { 1, UINT64_MAX, wide ? 3 : 0, wide ? UINT64_C(0x8000000000000000) : 0 };
+	uint64_t found[4] = { 0 };
+	err_t err;
+
+	if (wide)
+		__asm__ volatile("vmovups %0, %%ymm0" : : "m"(value));
+	else
+		__asm__ volatile("movups %0, %%xmm0" : : "m"(value));
+	err = cap_retype(ram, 0, CAP_FRAME, bits, 1, slot);
+	if (wide)
+		__asm__ volatile("vmovups %%ymm0, %0\n\tvzeroupper" : "=m"(found));
+	else
+		__asm__ volatile("movups %%xmm0, %0" : "=m"(found));
+	EXPECT_OK(err);
+	EXPECT_OK(cap_delete(slot));
+	return !memcmp(value, found, sizeof found);
+}
+
+static bool clearing_keeps_registers(void)
+{
+	bool wide = cpuid(1).ecx & CPUID_1_AVX;
+
+	EXPECT(begin());
+	for (unsigned bits = PAGE_BITS; bits < BLOCK_BITS; bits++) {
+		EXPECT(kept(bits, false));
+		EXPECT(!wide || kept(bits, true));
+		EXPECT(kept(bits, false));
+	}
+	return end();
+}
+
 static bool wrong_operations(void)
 {
 	EXPECT(begin());
@@ -187,6 +225,7 @@ const struct test cap_tests[] = {
 	{ "a cnode takes its contents along", cnode_goes_with_contents },
 	{ "an endpoint does not trust what is left of its dispatcher", endpoint_without_dispatcher },
 	{ "fresh memory is zero", fresh_memory_is_zero },
+	{ "vector registers stay as they were when memory is cleared", clearing_keeps_registers },
 	{ "operations on the wrong type are refused", wrong_operations },
 	{ "unknown system calls are refused", unknown_syscalls },
 	{ 0 },
