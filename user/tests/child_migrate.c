@@ -1,5 +1,6 @@
 /*
- * Processes that are moved to another core by someone else.
+ * Processes that are moved to another core by someone else. Their argument is the core that they were started on: they
+ * may have been moved before they begin.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -16,14 +17,13 @@
 
 static coreid_t start;
 
-/* Never gives way: the core that it finds itself on. */
+/* Never gives way: the core that it finds itself on at last. */
 int deed_move_spin(const char *arg)
 {
 	volatile uint64_t work = 0;
 	volatile double sum = 0;
 
-	(void)arg;
-	start = cpu_current();
+	start = (coreid_t)atoi(arg);
 	while (cpu_current() == start) {
 		work++;
 		sum += 0.5;
@@ -34,8 +34,7 @@ int deed_move_spin(const char *arg)
 /* Sleeps most of the time. */
 int deed_move_sleep(const char *arg)
 {
-	(void)arg;
-	start = cpu_current();
+	start = (coreid_t)atoi(arg);
 	while (cpu_current() == start)
 		thread_sleep_until(context_now() + dispatcher_tsc_hz() / 1000);
 	return cpu_current();
@@ -47,8 +46,7 @@ int deed_move_print(const char *arg)
 	unsigned moves = 0, lines = 0;
 	coreid_t at;
 
-	(void)arg;
-	start = at = cpu_current();
+	start = at = (coreid_t)atoi(arg);
 	while (moves < 2) {
 		if (lines++ < 20)
 			printf("# line %u\n", lines);
@@ -78,8 +76,7 @@ int deed_move_threads(const char *arg)
 	struct thread *t[WORKERS];
 	void *core, *first = NULL;
 
-	(void)arg;
-	start = cpu_current();
+	start = (coreid_t)atoi(arg);
 	for (unsigned i = 0; i < WORKERS; i++)
 		if (thread_create(&t[i], worker, NULL))
 			return 102;

@@ -17,6 +17,9 @@ struct test {
 	bool (*run)(void);
 };
 
+/* Seconds for what must come: it does not come later, but for a host that is busy with other things. */
+#define PATIENCE 60
+
 /* What tests write, and read back. All share it, for a program's memory is four times the next power of two. */
 #define TEST_BYTES 200000
 extern char test_bytes[TEST_BYTES], test_got[TEST_BYTES];

@@ -16,7 +16,7 @@
 
 #define CLIENTS 4
 #define WORK_US 2000
-#define WAIT_MS 20000
+#define WAIT_MS (PATIENCE * 1000)
 #define STAY_MS 1500
 #define DRILL "/fleet/drill"
 
@@ -66,6 +66,21 @@ static bool begin(struct name_client *names, uint32_t policy)
 	return true;
 }
 
+/* Waits till nobody has the name: of who left the fleet the process may end a while after. */
+static bool name_goes(void)
+{
+	cycles_t deadline = fabric_now(fabric) + ms(WAIT_MS);
+	struct rpc_client c;
+	err_t err;
+
+	rpc_client_init(&c, fabric, NULL);
+	while ((err = rpc_client_open(&c, "drill")) != ERR_NOT_FOUND && fabric_now(fabric) < deadline)
+		pause_ms(1);
+	rpc_client_close(&c);
+	EXPECT_ERROR(err, ERR_NOT_FOUND);
+	return true;
+}
+
 static bool end(void)
 {
 	cycles_t deadline = fabric_now(fabric) + ms(WAIT_MS);
@@ -79,7 +94,7 @@ static bool end(void)
 	fleet_client_close(&command);
 	EXPECT_OK(mon_kill(member[0].at.pid));
 	EXPECT_OK(mon_wait(member[0].at.pid, NULL, NULL));
-	return true;
+	return name_goes();
 }
 
 static void *work(void *arg)

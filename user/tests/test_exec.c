@@ -23,8 +23,6 @@
 #include "user/tests/child.h"
 #include "user/tests/tap.h"
 
-#define PATIENCE 60 /* seconds, with what should come at once */
-
 /* The text is packed; the heir is started; it has taken the text; the process service knows it; it is in its main. */
 enum window { PACKED, STARTED, READY, KNOWN, MAIN, WINDOWS };
 

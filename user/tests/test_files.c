@@ -23,14 +23,13 @@
 #include "libos/x86/context.h"
 #include "user/tests/tap.h"
 
-#define STARTS 5 /* seconds that a service may take to start */
 #define FAILS(call, number) EXPECT((errno = 0, (call)) == -1 && errno == (number))
 
 /* Starts a service under that name and mounts it; on the core after ours, if there is one. */
 static bool service_mount(const char *program, const char *name, const char *at, uint64_t *pid)
 {
 	const char *argv[] = { program, name };
-	cycles_t deadline = context_now() + STARTS * dispatcher_tsc_hz();
+	cycles_t deadline = context_now() + PATIENCE * dispatcher_tsc_hz();
 	struct mon_core core;
 	coreid_t next = dispatcher_core() + 1;
 	struct stat st;
@@ -127,7 +126,8 @@ static bool a_blocked_read_is_in_nobodys_way(void)
 	EXPECT(!has_read);
 	close(fd);
 	fd = open("/d/event", O_WRONLY);
-	EXPECT(write(fd, "news", 4) == 4);
+	while (write(fd, "news", 4) != 4)
+		EXPECT(errno == EAGAIN); /* the reader is not there yet */
 	EXPECT(pthread_join(reader, &text) == 0 && text && !memcmp(text, "news", 4));
 	close(fd);
 	return service_end("/d", pid);

@@ -307,7 +307,6 @@ static bool reads_are_whole(void)
 
 /* --- the server dies ------------------------------------------------------------------------------------------ */
 
-#define PATIENCE 30 /* seconds for the fleet to be whole */
 #define TOLD_MOST 10
 
 /* Has it a mirror that has everything? Waited for, where there may be one. */

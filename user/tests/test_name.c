@@ -224,7 +224,7 @@ static bool policies_choose(void)
 /* Till the cache gives something else than `before`, or nothing; what it gave. */
 static err_t find_until(const char *path, const struct mailbox *before, struct mailbox *out)
 {
-	cycles_t deadline = context_now() + 2 * dispatcher_tsc_hz();
+	cycles_t deadline = context_now() + PATIENCE * dispatcher_tsc_hz();
 	err_t err;
 
 	do
@@ -282,8 +282,10 @@ static bool the_cache_turns_over(void)
 	}
 	EXPECT_OK(name_register(&names.rpc, "/tests/over", &mine, 0));
 	EXPECT(finds("/tests/over", &mine));
-	EXPECT_OK(find_until("/tests/over", &mine, &found)); /* nothing changes: it stays */
-	EXPECT(mailbox_same(&found, &mine));
+	for (cycles_t end = context_now() + dispatcher_tsc_hz(); context_now() < end;) {
+		EXPECT_OK(name_find(&names, "/tests/over", &found)); /* nothing changes: it stays */
+		EXPECT(mailbox_same(&found, &mine));
+	}
 	EXPECT_OK(name_remove(&names.rpc, "/tests/over"));
 	return true;
 }
@@ -333,7 +335,7 @@ int deed_name_and_stay(const char *arg)
 	name_client_init(&client, f, NULL);
 	if (name_register(&client.rpc, arg, &at, 0))
 		return 2;
-	thread_sleep_until(context_now() + 60 * dispatcher_tsc_hz());
+	thread_sleep_until(context_now() + UINT64_C(10) * PATIENCE * dispatcher_tsc_hz());
 	return 3;
 }
 
@@ -363,7 +365,7 @@ static bool names_vanish_with_their_processes(void)
 
 	EXPECT(begin());
 	for (coreid_t on = 0; on < 4 && !mon_core(on, &core) && core.state == MON_CORE_UP; on++) {
-		cycles_t deadline = context_now() + 5 * dispatcher_tsc_hz();
+		cycles_t deadline = context_now() + PATIENCE * dispatcher_tsc_hz();
 		struct mailbox found = { 0 };
 		uint64_t pid;
 		err_t err;
@@ -407,7 +409,7 @@ static bool who_does_not_read_is_cut_off(void)
 /* Fleets have names, too: the members of one that is started here are listed. */
 static bool fleets_have_names(void)
 {
-	cycles_t deadline = context_now() + 5 * dispatcher_tsc_hz();
+	cycles_t deadline = context_now() + PATIENCE * dispatcher_tsc_hz();
 	struct mailbox found, nearest;
 	uint64_t pid;
 	err_t err;
@@ -426,9 +428,10 @@ static bool fleets_have_names(void)
 		thread_yield();
 	EXPECT(err == ERR_NOT_FOUND);
 	/* Members that it started meanwhile. */
-	for (unsigned i = 0;
-	     i < 1000 && !name_find_other(&names, "/fleet/tally", 0, &found) && context_now() < deadline; i++)
-		mon_kill(found.pid);
+	while (!(err = name_find_other(&names, "/fleet/tally", 0, &found)) && context_now() < deadline)
+		if (!mon_kill(found.pid))
+			mon_wait(found.pid, NULL, NULL);
+	EXPECT_ERROR(err, ERR_NOT_FOUND);
 	return true;
 }
 
@@ -438,7 +441,6 @@ static bool fleets_have_names(void)
 
 #define FOLLOWERS 6
 #define DRILL "/fleet/drill"
-#define MEMBERS_SECONDS 20 /* for a member to come or go, at most */
 
 static struct fleet_client follower[FOLLOWERS];
 
@@ -459,7 +461,7 @@ static uint32_t members_named(void)
 
 static bool members_come(uint32_t members)
 {
-	cycles_t deadline = context_now() + MEMBERS_SECONDS * dispatcher_tsc_hz();
+	cycles_t deadline = context_now() + PATIENCE * dispatcher_tsc_hz();
 	uint32_t named;
 
 	while ((named = members_named()) != members) {
@@ -475,7 +477,7 @@ static bool members_come(uint32_t members)
 /* Every client calls, again and again, till that many members answer: a bit for each. */
 static bool followers_meet(int count, uint32_t *members)
 {
-	cycles_t deadline = context_now() + MEMBERS_SECONDS * dispatcher_tsc_hz();
+	cycles_t deadline = context_now() + PATIENCE * dispatcher_tsc_hz();
 
 	for (;;) {
 		*members = 0;
@@ -520,7 +522,7 @@ static bool clients_of_a_fleet_follow_its_policy(void)
 	/* Those that are there are sent on; who comes, by turns. */
 	EXPECT(followers_meet(2, &members));
 	/* Others take turns, too, once both members have told that they have nothing to do. */
-	for (cycles_t end = context_now() + MEMBERS_SECONDS * dispatcher_tsc_hz(); members;) {
+	for (cycles_t end = context_now() + PATIENCE * dispatcher_tsc_hz(); members;) {
 		EXPECT(context_now() < end);
 		EXPECT_OK(fleet_connect(&late, f, NULL, "drill"));
 		EXPECT_OK(drill_ask(&late.rpc, &member));

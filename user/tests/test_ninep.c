@@ -13,7 +13,6 @@
 #include "user/tests/tap.h"
 
 #define CORES_TRIED 3
-#define STARTS 5 /* seconds that a service may take to start */
 #define CLIENTS 40
 #define FIDS 50
 #define IN_FLIGHT 30
@@ -41,7 +40,7 @@ static bool session_open(struct session *s, const char *name)
 	unsigned error;
 
 	EXPECT_OK(fabric_here(&f));
-	deadline = fabric_now(f) + STARTS * dispatcher_tsc_hz();
+	deadline = fabric_now(f) + PATIENCE * dispatcher_tsc_hz();
 	while ((error = ninep_connect(&s->client, f, name)) == NINEP_ENOENT && fabric_now(f) < deadline)
 		thread_yield();
 	EXPECT(error == 0);

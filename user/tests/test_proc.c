@@ -172,7 +172,7 @@ static bool migrated(void)
 
 	while (n < 16 && !mon_core(n, &core) && core.state == MON_CORE_UP)
 		n++;
-	EXPECT_OK(start("move_sleep", "", NULL, 0, &p));
+	EXPECT_OK(start("move_sleep", "0", NULL, 0, &p));
 	thread_sleep_until(context_now() + dispatcher_tsc_hz() / 50);
 	EXPECT_OK(program_migrate(&p, (coreid_t)(n - 1)));
 	if (n == 1)

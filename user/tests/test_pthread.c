@@ -10,9 +10,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "libos/core/dispatcher.h"
 #include "libos/core/monitor_client.h"
 #include "libos/thread/cpu.h"
 #include "libos/thread/thread.h"
+#include "libos/x86/context.h"
 #include "user/tests/tap.h"
 
 #define CPUS_MOST 64
@@ -827,9 +829,10 @@ static bool spread_once(cpu_set_t *cores)
  */
 static bool work_spreads(void)
 {
+	cycles_t end = context_now() + PATIENCE * dispatcher_tsc_hz();
 	cpu_set_t cores;
 	CPU_ZERO(&cores);
-	for (int i = 0; i < SPREADS && CPU_COUNT(&cores) < (int)cpu_count(); i++)
+	for (int i = 0; (i < SPREADS || context_now() < end) && CPU_COUNT(&cores) < (int)cpu_count(); i++)
 		EXPECT(spread_once(&cores));
 	EXPECT(CPU_COUNT(&cores) == (int)cpu_count());
 	return true;

@@ -19,7 +19,6 @@
 #define PIPELINED 24
 #define RELAYED 8 /* channels that the service opens at a time; a process has few endpoints */
 #define SENT_AHEAD 4000
-#define STARTS 5 /* seconds that a service may take to start */
 
 /* Starts a sample service under that name, and waits till it can be called. */
 static bool sample_begin(coreid_t core, const char *name, struct rpc_client *c, uint64_t *pid)
@@ -32,7 +31,7 @@ static bool sample_begin(coreid_t core, const char *name, struct rpc_client *c, 
 	EXPECT_OK(fabric_metal(&f));
 	EXPECT_OK(mon_spawn(core, 2, argv, pid));
 	rpc_client_init(c, f, NULL);
-	deadline = fabric_now(f) + STARTS * dispatcher_tsc_hz();
+	deadline = fabric_now(f) + PATIENCE * dispatcher_tsc_hz();
 	while ((err = rpc_client_open(c, name)) == ERR_NOT_FOUND && fabric_now(f) < deadline)
 		thread_yield();
 	EXPECT_OK(err);

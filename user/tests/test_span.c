@@ -76,11 +76,13 @@ static bool killed(void)
 	unsigned n = mon_cores_up(16), cause;
 	struct mon_process found = { 0 };
 	uint64_t pid, status;
+	cycles_t deadline;
 	char arg[12];
 
 	snprintf(arg, sizeof arg, "%u", n);
 	EXPECT_OK(child_start(dispatcher_core(), "span_spin", arg, &pid));
-	for (unsigned looks = 0; found.cores != n && looks < 100000; looks++)
+	deadline = context_now() + PATIENCE * dispatcher_tsc_hz();
+	while (found.cores != n && context_now() < deadline)
 		for (unsigned i = 0; !mon_ps(dispatcher_core(), i, &found) && found.pid != pid; i++)
 			;
 	EXPECT(found.cores == n);

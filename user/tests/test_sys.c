@@ -120,7 +120,7 @@ static bool others_controlled(void)
 	EXPECT(posix_spawn(&pid, "/boot/dev", NULL, NULL, argv, NULL) == 0);
 	snprintf(path, sizeof path, "/proc/%d/ctl", (int)pid);
 	EXPECT(command(path, "dance") == EINVAL && command(path, "") == 0);
-	EXPECT(kill(pid, SIGSTOP) == 0);
+	EXPECT(kill(pid, SIGSTOP) == 0 && waitpid(pid, &status, WUNTRACED) == pid && WIFSTOPPED(status));
 	snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
 	EXPECT(!strcmp(value_of(path, "state"), "stopped"));
 	snprintf(path, sizeof path, "/proc/%d/ctl", (int)pid);
