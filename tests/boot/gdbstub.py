@@ -1,5 +1,6 @@
 """Just enough of GDB's remote protocol to stop a guest at a function and write its memory."""
 import os
+import re
 import socket
 import subprocess
 import time
@@ -24,12 +25,21 @@ def arguments(path):
     return ["-S", "-chardev", f"socket,path={path},server=on,wait=off,id=gdb", "-gdb", "chardev:gdb"]
 
 
+PACKET = re.compile(rb"\$([^#]*)#..", re.DOTALL)
+STOPS = "TS"      # what an answer begins with that says that the machine has stopped
+GOING = "cs?v"    # ... and a question that has such an answer
+
+
 class Stub:
-    """A connection to QEMU's stub."""
+    """A connection to QEMU's stub, or to one that speaks as it does.
+
+    That it has stopped the machine for us it may say before the answer to our first question, or behind it.
+    """
 
     def __init__(self, path):
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.settimeout(LIMIT)
+        self.data = b""
         until = time.monotonic() + LIMIT
         while True:
             try:
@@ -46,28 +56,27 @@ class Stub:
     def ask(self, text):
         """Sends a packet; returns the answer's text."""
         self.send(text)
-        return self.answer()
+        said = self.answer()
+        while said[:1] in STOPS and said and text[0] not in GOING:
+            said = self.answer()
+        return said
 
     def send(self, text):
         self.socket.sendall(f"${text}#{sum(text.encode()) % 256:02x}".encode())
 
     def answer(self):
-        data = b""
-        while data.count(b"#") == 0 or len(data.split(b"#")[-1]) < 2:
-            data += self.socket.recv(4096)
+        while not (packet := PACKET.search(self.data)):
+            more = self.socket.recv(4096)
+            if not more:
+                raise guest.Failure("the stub has gone")
+            self.data += more
+        self.data = self.data[packet.end():]
         self.socket.sendall(b"+")
-        return data.split(b"$", 1)[1].split(b"#")[0].decode()
+        return packet[1].decode()
 
     def select(self, core):
         """Further questions are about that core. The stub counts processors from 1."""
-        self.ask(f"Hg{core + 1:x}")
-        # That it has stopped the machine for us may be said before the answer, or behind it.
-        self.socket.settimeout(0.1)
-        try:
-            while self.socket.recv(4096):
-                pass
-        except TimeoutError:
-            self.socket.settimeout(LIMIT)
+        self.demand(f"Hg{core + 1:x}")
 
     def demand(self, text):
         answer = self.ask(text)
