@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+#include "libos/thread/control.h"
+#include "libos/thread/cpu.h"
 #include "libos/thread/thread.h"
 
 _Static_assert(sizeof(struct urpc_message) == LMP_WORDS * sizeof(uint64_t), "lmp_send reads 8 words");
@@ -70,13 +72,21 @@ static err_t lmp_channel_call(struct channel *c, const struct urpc_message *requ
 	return err == ERR_AGAIN ? channel_receive_wait(c, reply, 0) : err;
 }
 
-static bool lmp_channel_ready(struct channel *c)
+static inline bool ring_ready(const struct channel *c)
 {
 	const struct metal_link *link = c->link;
 	const struct lmp_ring *ring = link->endpoint.ring;
 
 	return mem_load32(&ring->produced) != mem_load32(&ring->consumed) || mem_load32(&c->closed);
 }
+
+/* The ring is seen on its own core only: asked from another one, there may be something. */
+static __attribute__((noinline)) bool ready_from_anywhere(struct channel *c)
+{
+	return cpu_current() != c->fabric->core || ring_ready(c);
+}
+
+static bool lmp_channel_ready(struct channel *c) { return thread_has_cpus() ? ready_from_anywhere(c) : ring_ready(c); }
 
 static bool lmp_channel_room(struct channel *c)
 {

@@ -190,9 +190,9 @@ err_t name_find_other(struct name_client *n, const char *path, uint64_t avoid, s
 }
 
 /* Has something come that might say that the entry is wrong? */
-static inline bool news(const struct name_client *n, const struct name_cached *e)
+static inline bool news(struct name_client *n, const struct name_cached *e)
 {
-	return e->watch.done || (!n->rpc.server && channel_ready(n->rpc.channel));
+	return e->watch.done || (!n->rpc.server && channel_ready(&n->rpc.own));
 }
 
 /*

@@ -34,7 +34,8 @@ void rpc_client_gone(struct rpc_client *c)
 	while ((p = c->calls)) {
 		c->calls = p->next;
 		p->err = ERR_CLOSED;
-		p->gone = p->done = true;
+		p->gone = true;
+		p->done = true;
 		event_signal(&p->event);
 	}
 	c->last = NULL;
@@ -180,7 +181,15 @@ bool rpc_client_is_open(const struct rpc_client *c) { return !(c->slow & RPC_SLO
 
 bool rpc_client_has_room(const struct rpc_client *c)
 {
-	return !(c->slow & RPC_SLOW_SENDING) && (!c->channel || c->channel->ops->room(c->channel));
+	uint32_t back;
+	bool room;
+
+	if (c->slow & RPC_SLOW_SENDING || !c->channel)
+		return !(c->slow & RPC_SLOW_SENDING);
+	back = fabric_enter(c->fabric);
+	room = c->channel->ops->room(c->channel);
+	fabric_leave(c->fabric, back);
+	return room;
 }
 
 /* --- another peer ------------------------------------------------------------------------------ */

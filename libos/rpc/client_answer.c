@@ -107,10 +107,14 @@ void rpc_client_ready(struct rpc_client *c)
 
 void rpc_client_poll(struct rpc_client *c)
 {
+	uint32_t back;
+
 	/* Who leads takes them. */
 	if (c->server || c->leading || !c->channel || !mutex_try(&c->receiving))
 		return;
+	back = fabric_enter(c->fabric);
 	rpc_client_ready(c);
+	fabric_leave(c->fabric, back);
 	mutex_unlock(&c->receiving);
 }
 
@@ -167,7 +171,8 @@ void rpc_pending_wait(struct rpc_pending *p)
 {
 	struct rpc_client *c = p->client;
 
-	if (p->done)
+	/* A thread that has just said so, on another core, may not be done with *p: it has the lock. */
+	if (p->done && !(c->slow & RPC_SLOW_SHARED))
 		return;
 	if (!c->server) {
 		wait_alone(c, p);

@@ -1,5 +1,8 @@
 /*
  * The client's side: sending calls, and messages without an answer.
+ *
+ * A thread of a process that spans cores may be on another than the channel: what LMP sends by, and what wakes a peer,
+ * are capabilities of the channel's core, so it goes there for that.
  */
 #include "libos/rpc/private.h"
 
@@ -41,12 +44,21 @@ static err_t message_send_slow(struct rpc_client *c, const uint64_t *word, unsig
 	return err;
 }
 
+static err_t line_send(struct rpc_client *c, const uint64_t *word)
+{
+	uint32_t back = fabric_enter(c->fabric);
+	err_t err = channel_send(&c->own, (const struct urpc_message *)word);
+
+	fabric_leave(c->fabric, back);
+	return err;
+}
+
 static err_t message_send(struct rpc_client *c, const uint64_t *word, unsigned words, const struct rpc_pending *call)
 {
 	err_t err = ERR_AGAIN;
 
 	if (words <= URPC_WORDS && !(c->slow & ~RPC_SLOW_CARRIER))
-		err = channel_send(&c->own, (const struct urpc_message *)word);
+		err = line_send(c, word);
 	return err == ERR_AGAIN ? message_send_slow(c, word, words, call) : err;
 }
 
@@ -97,8 +109,13 @@ err_t rpc_send_slow(struct rpc_client *c, const uint64_t *word, unsigned words)
 
 err_t rpc_wake(struct rpc_client *c)
 {
-	if (urpc_claim_wakeup(&c->own.urpc))
-		c->fabric->ops->notify(&c->own);
+	uint32_t back;
+
+	if (!urpc_claim_wakeup(&c->own.urpc))
+		return ERR_OK;
+	back = fabric_enter(c->fabric);
+	c->fabric->ops->notify(&c->own);
+	fabric_leave(c->fabric, back);
 	return ERR_OK;
 }
 

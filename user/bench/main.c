@@ -55,17 +55,12 @@ static bool name_matches(const char *pattern, const char *name)
 	return strcmp(pattern, name) == 0;
 }
 
-/* Not among `all`: CAVEATS.md. */
-static bool is_apart(size_t table) { return tables[table].measure == dpool_measures; }
-
 static bool wanted(size_t table, const struct measure *m, int count, char **patterns)
 {
 	const char *group = tables[table].group;
 
 	for (int i = 0; i < count; i++)
-		if (strcmp(patterns[i], "all") == 0 && is_apart(table))
-			continue;
-		else if (name_matches(patterns[i], m->name) || (group && strcmp(patterns[i], group) == 0))
+		if (name_matches(patterns[i], m->name) || (group && strcmp(patterns[i], group) == 0))
 			return true;
 	return false;
 }

@@ -239,6 +239,7 @@ static const struct {
 	{ "span_refused", deed_span_refused },
 	{ "span_close", deed_span_close },
 	{ "span_hang_up", deed_span_hang_up },
+	{ "span_calls", deed_span_calls },
 	{ "move_spin", deed_move_spin },
 	{ "move_sleep", deed_move_sleep },
 	{ "move_print", deed_move_print },

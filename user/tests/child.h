@@ -71,6 +71,9 @@ int deed_span_refused(const char *arg);
 int deed_span_close(const char *arg);
 int deed_span_hang_up(const char *arg);
 
+/* test_rpc.c */
+int deed_span_calls(const char *arg);
+
 /* child_migrate.c */
 int deed_move_spin(const char *arg);
 int deed_move_sleep(const char *arg);

@@ -2,6 +2,8 @@
  * Generated stubs and their runtime, against the sample service on the cores that there are: the
  * same core (LMP) and others (URPC).
  */
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "libos/core/dispatcher.h"
@@ -11,8 +13,10 @@
 #include "libos/core/slot.h"
 #include "libos/core/vspace.h"
 #include "libos/fabric/metal.h"
+#include "libos/thread/cpu.h"
 #include "libos/thread/thread.h"
 #include "services/sample/sample_client.h"
+#include "user/tests/child.h"
 #include "user/tests/tap.h"
 
 #define CORES_TRIED 4
@@ -320,6 +324,72 @@ static bool a_client_that_never_reads(void)
 	return true;
 }
 
+/* --- threads elsewhere ------------------------------------------------------------------------------------ */
+
+/* What goes out without waiting, in one line and in several, and what comes back, from whichever core this is. */
+static bool calls_from_here(struct rpc_client *c)
+{
+	static struct rpc_pending p[PIPELINED];
+	uint64_t sum;
+
+	for (uint32_t i = 0; i < PIPELINED; i++)
+		EXPECT_OK(sample_add_start(c, &p[i], i, 1000));
+	for (uint32_t i = PIPELINED; i-- > 0;) {
+		EXPECT_OK(sample_add_finish(&p[i], &sum));
+		EXPECT(sum == i + 1000);
+	}
+	EXPECT_OK(sample_add_start(c, &p[0], 1, 2));
+	EXPECT(rpc_client_has_room(c));
+	while (!rpc_done(&p[0])) {
+		rpc_client_poll(c);
+		thread_yield();
+	}
+	EXPECT_OK(sample_add_finish(&p[0], &sum));
+	EXPECT_OK(sample_note(c, 1, 2, 3, 4, 5, 6));
+	EXPECT_OK(sample_line(c, 0, 0, 0, 0, 0, 0, &sum));
+	EXPECT(sum == 21);
+	return text_goes(c) && arrays_go(c);
+}
+
+/* A process that spans n cores, with a service on each of them in turn: its channels are on this core. */
+int deed_span_calls(const char *arg)
+{
+	coreid_t n = (coreid_t)atoi(arg);
+	struct rpc_client c;
+	struct fabric *f;
+	uint64_t pid;
+
+	if (fabric_metal(&f))
+		return 1;
+	for (coreid_t core = 0; core < n; core++)
+		if (core != dispatcher_core() && cpu_join(core))
+			return 2;
+	for (coreid_t core = 0; core < n; core++) {
+		bool called;
+
+		if (!sample_begin(core, "sample.span", &c, &pid))
+			return 3;
+		thread_visit((coreid_t)(n - 1));
+		called = calls_from_here(&c);
+		thread_return(0);
+		if (!called || !sample_end(&c, pid))
+			return 4;
+	}
+	return 0;
+}
+
+static bool calls_from_elsewhere(void)
+{
+	char arg[12];
+	unsigned cause;
+	uint64_t status;
+
+	snprintf(arg, sizeof arg, "%u", mon_cores_up(CORES_TRIED));
+	EXPECT_OK(child_run(0, "span_calls", arg, &cause, &status));
+	EXPECT(cause == MON_EXITED && status == 0);
+	return true;
+}
+
 const struct test rpc_tests[] = {
 	{ "calls of all kinds, from one core and across", calls_of_all_kinds },
 	{ "calls in flight, finished in another order", calls_in_flight },
@@ -328,5 +398,6 @@ const struct test rpc_tests[] = {
 	{ "a frame as a parameter, there and back", a_frame_goes_along },
 	{ "a service killed under its calls", killed_under_a_call },
 	{ "a client that never reads its answers", a_client_that_never_reads },
+	{ "calls from another core than the channel's", calls_from_elsewhere },
 	{ 0 },
 };
