@@ -357,6 +357,7 @@ void memory_heir(struct request *r)
 {
 	struct process *p = origin_process(r->from), *child = heir_find(p, r->m.word[0]);
 	struct cap_info info;
+	uint64_t words[MON_PAYLOAD] = { heirs_of(p) };
 	cptr_t from;
 	err_t err = child ? process_slot(p, r->m.word[1], &from) : ERR_NO_PROCESS;
 
@@ -365,12 +366,14 @@ void memory_heir(struct request *r)
 	if (!err && info.type != CAP_CNODE)
 		err = ERR_CAP_TYPE;
 	if (!err)
+		err = watch_heir(p, child);
+	if (!err)
 		err = heir_add(p, child);
 	if (!err)
 		err = cap_restrict(from, process_cap(child, CPTR_L1(MON_HEIR_L1)), RIGHT_READ | RIGHT_WRITE);
 	if (!err)
 		heir_answer(child, ERR_OK);
-	request_reply(r, err, NULL);
+	request_reply(r, err, words);
 }
 
 void memory_heir_wait(struct request *r)

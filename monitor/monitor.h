@@ -327,6 +327,8 @@ void connections_core_gone(coreid_t core);
 void watch_request(struct request *r);
 /* `who`, who has sent it mail, hears of the end of `p`, a process of this core. ERR_WATCHERS. */
 err_t watch_mail(struct origin who, struct process *p);
+/* The parent, of this core too, which hears at once of what it has missed. ERR_WATCHERS. */
+err_t watch_heir(struct process *parent, struct process *child);
 void watch_gone(struct request *r);
 void watch_forget(struct request *r);
 void watch_process_gone(struct process *p);

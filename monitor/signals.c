@@ -197,6 +197,9 @@ void signal_relate(struct request *r)
 		p->session = (uint32_t)(r->m.word[3] >> 32);
 	if (set & MON_SET_PARENT)
 		p->parent = (uint32_t)r->m.word[4];
+	/* Another monitor would wait for it. */
+	if (set & MON_SET_UNANSWERED && !origin_is_monitor(r->from))
+		return;
 	words[0] = p->pid;
 	words[1] = p->group | (uint64_t)p->session << 32;
 	words[2] = p->parent | (uint64_t)p->id << 32;

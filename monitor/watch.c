@@ -132,6 +132,17 @@ void watch_request(struct request *r)
 	late_tell(who, r->m.word[0]);
 }
 
+err_t watch_heir(struct process *parent, struct process *child)
+{
+	struct origin who = { monitor.core, parent->number };
+	err_t err = watch_set(who, child, false);
+
+	parent->watches = true;
+	if (!err)
+		late_tell(who, child->pid);
+	return err;
+}
+
 /* --- telling ------------------------------------------------------------------------- */
 
 /* w3 is the watcher's number, for its monitor. */

@@ -475,7 +475,8 @@ static inline err_t protect(struct cap *c, uint64_t range, unsigned flags, bool 
 	/* Nothing can fail from here on. */
 	for (unsigned i = first; i < first + count; i++)
 		if (entry_shows(m.entry[i], c))
-			m.entry[i] = arch_pte_leaf(arch_pte_paddr(m.entry[i]), m.level, flags);
+			m.entry[i] = arch_pte_leaf(arch_pte_paddr(m.entry[i]), m.level, flags) |
+				     arch_pte_written(m.entry[i]);
 	flush(&m, first, count);
 	return ERR_OK;
 }

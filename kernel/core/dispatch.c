@@ -231,9 +231,21 @@ err_t dispatcher_poke(const struct cap *c, vaddr_t va, uint64_t word)
 	uint64_t *at;
 	err_t err = memory_find(c, va, &at, &writable);
 
-	if (!err)
-		*at = word;
-	return err;
+	if (err)
+		return err;
+	*at = word;
+	arch_user_mark(((struct dispatcher *)arch_window(c->base))->vspace, va);
+	return ERR_OK;
+}
+
+/* Whole pages only: what is not the user's is not looked at. */
+static struct sys_result dispatcher_written(const struct dispatcher *d, vaddr_t va, uint64_t pages)
+{
+	if (!d->page)
+		return SYS_ERROR(ERR_DISP_INCOMPLETE);
+	if (va % PAGE_SIZE || pages == 0 || pages > 64 || va >= USER_END_VA || pages > (USER_END_VA - va) >> PAGE_BITS)
+		return SYS_ERROR(ERR_ARGUMENT);
+	return SYS_OK(arch_user_written(d->vspace, va, (unsigned)pages));
 }
 
 /* --- invocations ------------------------------------------------------------- */
@@ -246,6 +258,8 @@ struct sys_result dispatcher_invoke(struct cap *c, uint64_t op, uint64_t a0, uin
 		return SYS_ERROR(ERR_CAP_REMOTE);
 	if ((op & 0xff) == CAP_OP_DISP_INSPECT)
 		return c->rights & RIGHT_READ ? dispatcher_inspect(d) : SYS_ERROR(ERR_CAP_RIGHTS);
+	if ((op & 0xff) == CAP_OP_DISP_WRITTEN)
+		return c->rights & RIGHT_READ ? dispatcher_written(d, a0, a1) : SYS_ERROR(ERR_CAP_RIGHTS);
 	if (!(c->rights & RIGHT_WRITE))
 		return SYS_ERROR(ERR_CAP_RIGHTS);
 	switch (op & 0xff) {

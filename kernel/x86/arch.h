@@ -44,6 +44,8 @@ uint64_t arch_pte_leaf(paddr_t p, unsigned level, unsigned map_flags);
 uint64_t arch_pte_table(paddr_t table);
 bool arch_pte_present(uint64_t pte);
 paddr_t arch_pte_paddr(uint64_t pte);
+/* The mark of an entry that its page was written to by it. */
+uint64_t arch_pte_written(uint64_t pte);
 #else
 #define ARCH_MAP_FLAGS 16
 extern uint64_t arch_pte_access[ARCH_MAP_FLAGS]; /* bits of a leaf, by map_flags */
@@ -54,6 +56,7 @@ static inline uint64_t arch_pte_leaf(paddr_t p, unsigned level, unsigned map_fla
 static inline uint64_t arch_pte_table(paddr_t table) { return table | PTE_P | PTE_W | PTE_U; }
 static inline bool arch_pte_present(uint64_t pte) { return pte & PTE_P; }
 static inline paddr_t arch_pte_paddr(uint64_t pte) { return pte & PTE_ADDRESS; }
+static inline uint64_t arch_pte_written(uint64_t pte) { return pte & PTE_D; }
 #endif
 /* Can the processor map a leaf at this level? (1 GiB pages are optional.) */
 bool arch_ptable_leaf_ok(unsigned level);
@@ -67,6 +70,12 @@ paddr_t arch_root_current(void);
  * nowhere, or not in RAM.
  */
 void *arch_user_memory(paddr_t root, vaddr_t va, bool *writable);
+/*
+ * A bit for each of up to 64 pages from the user address va on: it was written to by the page tables at `root`, or that
+ * is not known; marks one as such.
+ */
+uint64_t arch_user_written(paddr_t root, vaddr_t va, unsigned pages);
+void arch_user_mark(paddr_t root, vaddr_t va);
 void arch_root_load(paddr_t root);
 
 /* --- dispatch ------------------------------------------------------------ */

@@ -343,3 +343,39 @@ void *arch_user_memory(paddr_t root, vaddr_t va, bool *writable)
 	}
 	return NULL;
 }
+
+/* The last table's entry of a user address; NULL: there is no such table. */
+static uint64_t *page_entry(paddr_t root, vaddr_t va)
+{
+	uint64_t *table = arch_window(root);
+
+	for (unsigned level = 4; level > 1; level--) {
+		uint64_t e = table[va >> arch_ptable_shift(level) & (ARCH_PTABLE_ENTRIES - 1)];
+
+		if (!(e & PTE_P) || !(e & PTE_U) || e & PTE_PS)
+			return NULL;
+		table = arch_window(e & PTE_ADDRESS);
+	}
+	return &table[va >> PAGE_BITS & (ARCH_PTABLE_ENTRIES - 1)];
+}
+
+uint64_t arch_user_written(paddr_t root, vaddr_t va, unsigned pages)
+{
+	const uint64_t *e = NULL;
+	uint64_t written = 0;
+
+	for (unsigned i = 0; i < pages; i++, va += PAGE_SIZE) {
+		e = e && va & (SIZE_OF_BITS(arch_ptable_shift(2)) - 1) ? e + 1 : page_entry(root, va);
+		if (!e || *e & PTE_D)
+			written |= UINT64_C(1) << i;
+	}
+	return written;
+}
+
+void arch_user_mark(paddr_t root, vaddr_t va)
+{
+	uint64_t *e = page_entry(root, va);
+
+	if (e && *e & PTE_P)
+		*e |= PTE_D;
+}

@@ -36,6 +36,7 @@ static cptr_t window_table;
 
 /* What others may have capabilities to, the oldest first; changed in disabled mode. */
 static struct vspace_node *left, **left_end = &left;
+static uint64_t gifts;                 /* so often something was about to be given; `key` of what was left since */
 static bool nobody;                    /* has anything of ours since it was last given */
 static bool ended;                     /* nothing is given any more */
 static struct mutex lock = MUTEX_INIT; /* not held by who writes in disabled mode */
@@ -89,12 +90,18 @@ static struct spare *spare_find(void)
 }
 
 /* In disabled mode. */
-static void left_add(struct vspace_node *n, cptr_t object)
+static void left_put(struct vspace_node *n)
 {
-	n->cap = object;
 	n->next = NULL;
 	*left_end = n;
 	left_end = &n->next;
+}
+
+static void left_add(struct vspace_node *n, cptr_t object)
+{
+	n->cap = object;
+	n->key = gifts;
+	left_put(n);
 }
 
 /* --- a copy in place of what is shared: in disabled mode ---------------------------------------- */
@@ -207,7 +214,7 @@ static void left_judge(struct vspace_node *n, bool free)
 		return;
 	}
 	dispatcher_disable();
-	left_add(n, n->cap);
+	left_put(n);
 	dispatcher_enable();
 }
 
@@ -235,7 +242,7 @@ static bool sole(cptr_t frame)
 	return nobody || is;
 }
 
-static void left_sweep(void)
+static uint64_t left_count(void)
 {
 	uint64_t count = 0;
 
@@ -243,10 +250,28 @@ static void left_sweep(void)
 	for (const struct vspace_node *n = left; n; n = n->next)
 		count++;
 	dispatcher_enable();
-	for (uint64_t i = 0; i < count && !nobody; i += ASKED)
+	return count;
+}
+
+/* Without a question what is older than the last gift, if nobody had anything then. */
+static void left_sweep(bool nobody_had)
+{
+	uint64_t count = left_count();
+
+	for (uint64_t i = 0; i < count && !nobody && !nobody_had; i += ASKED)
 		(void)sole(0);
-	while (nobody && left && count--)
-		left_judge(left_take(), true);
+	for (struct vspace_node *n; count-- && (nobody || nobody_had) && (n = left_take());)
+		left_judge(n, nobody || n->key < gifts);
+}
+
+void cow_sweep(bool nobody_had)
+{
+	core_stay();
+	mutex_lock(&lock);
+	if (left)
+		left_sweep(nobody_had);
+	mutex_unlock(&lock);
+	core_go();
 }
 
 /* --- faults of threads ------------------------------------------------------------------------------- */
@@ -350,8 +375,7 @@ err_t cow_prepare(uint64_t mappings)
 	err = window_make();
 	if (mappings > spares_wanted)
 		spares_wanted = mappings < SPARES ? (unsigned)mappings : SPARES;
-	if (!err && left)
-		left_sweep();
+	gifts++;
 	if (!err)
 		err = spares_fill();
 	mutex_unlock(&lock);

@@ -19,6 +19,8 @@ enum cow_share { COW_OWN, COW_GIVEN, COW_TAKEN };
 
 /* Before the first of so many mappings is given or taken: sets memory aside. ERR_NO_MEMORY, ERR_NO_SLOTS. */
 err_t cow_prepare(uint64_t mappings);
+/* Afterwards: frees what was left before that. `nobody`: then there was nobody who could have had any of it. */
+void cow_sweep(bool nobody_had);
 /* Puts a capability to read the memory that is mapped at va into the empty slot `to`; from then on it is given. */
 err_t cow_give(vaddr_t va, cptr_t to);
 /* Maps a frame that was given, of which `from` stays the only capability here. */

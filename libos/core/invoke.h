@@ -139,6 +139,15 @@ static inline err_t disp_inspect(cptr_t disp, struct disp_state *out)
 	return 0;
 }
 
+/* A bit for each of up to 64 pages from va on in its address space: it was written to since it was mapped. */
+static inline err_t disp_written(cptr_t disp, vaddr_t va, unsigned pages, uint64_t *out)
+{
+	struct sys_result r = sys_invoke(disp, CAP_OP_DISP_WRITTEN, va, pages, 0, 0);
+
+	*out = r.v0;
+	return r.err;
+}
+
 /* --- messages and notifications ------------------------------------------- */
 
 /* The ring of `messages` (a power of two) lies at `offset` in the dispatcher frame. */

@@ -25,9 +25,10 @@ err_t mon_ram_alloc(unsigned bits, cptr_t slot);
 err_t mon_ram_free(cptr_t slot);
 /*
  * That process on this core, a child of this one, gets the cnode in that slot, as MON_HEIR_L1 of its root, and none of
- * this process's memory goes before it and its heirs have ended. ERR_NO_PROCESS, ERR_HEIRS.
+ * this process's memory goes before it and its heirs have ended; it is watched from then on. *first: nobody else is
+ * heir to this process. ERR_NO_PROCESS, ERR_HEIRS, ERR_WATCHERS.
  */
-err_t mon_heir(uint64_t pid, cptr_t cnode);
+err_t mon_heir(uint64_t pid, cptr_t cnode, bool *first);
 /* Waits till the parent has given this process that. ERR_CLOSED: it never will. */
 err_t mon_heir_wait(void);
 
@@ -202,6 +203,8 @@ struct mon_relation {
  * is then. ERR_NO_PROCESS.
  */
 err_t mon_relate(coreid_t core, enum mon_signal_to by, uint64_t who, unsigned set, struct mon_relation *r);
+/* Sets what is named of this process, before whatever it asks its monitor for next; waits for no answer. */
+err_t mon_relate_say(unsigned set, const struct mon_relation *r);
 /* The index-th process of a core; ERR_NOT_FOUND past the last. */
 err_t mon_ps(coreid_t core, unsigned index, struct mon_process *out);
 /* The same, but pid, id and ticket of it. */

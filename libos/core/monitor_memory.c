@@ -20,11 +20,13 @@ err_t mon_ram_free(cptr_t slot)
 	return mon_call(MON_RAM_FREE, &m);
 }
 
-err_t mon_heir(uint64_t pid, cptr_t cnode)
+err_t mon_heir(uint64_t pid, cptr_t cnode, bool *first)
 {
 	struct mon_message m = { .word = { pid, cnode } };
+	err_t err = mon_call(MON_HEIR, &m);
 
-	return mon_call(MON_HEIR, &m);
+	*first = !err && !m.word[0];
+	return err;
 }
 
 err_t mon_heir_wait(void)

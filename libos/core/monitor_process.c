@@ -252,6 +252,16 @@ err_t mon_relate(coreid_t core, enum mon_signal_to by, uint64_t who, unsigned se
 	return err;
 }
 
+err_t mon_relate_say(unsigned set, const struct mon_relation *r)
+{
+	const struct mon_message m = { .header = mon_header(MON_RELATE, 0, 0, 0),
+				       .word = { process_self_core(), MON_TO_PID, process_self_pid(),
+						 r->group | (uint64_t)r->session << 32, r->parent,
+						 set | MON_SET_UNANSWERED } };
+
+	return mon_request_send(&m, NULL, 0);
+}
+
 err_t mon_ps(coreid_t core, unsigned index, struct mon_process *out)
 {
 	struct mon_message m = { .word = { core, index } };

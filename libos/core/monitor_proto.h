@@ -196,7 +196,8 @@ enum mon_op {
 	/* from a process; no reply. w0 = 32 bits for who watches it, now or later: it has taken its letter */
 	MON_BEGUN,
 	/* from a process, of a fork. w0 = pid of a child of its on this core, w1 = slot of a cnode, which that gets at
-	   MON_HEIR_L1: none of its memory goes before that child and its heirs have ended. ERR_HEIRS */
+	   MON_HEIR_L1: none of its memory goes before that child and its heirs have ended. It is watched, too.
+	   -> w0 = how many heirs there were before it. ERR_HEIRS, ERR_WATCHERS */
 	MON_HEIR,
 	MON_HEIR_WAIT, /* from such a child: answered when it has that. ERR_CLOSED: its maker is not here any more */
 	/*
@@ -235,8 +236,17 @@ struct mon_debug_state {
 /* Whom a signal is for: a pid; the process service's number; all of a group; all that have numbers but the sender. */
 enum mon_signal_to { MON_TO_PID, MON_TO_NUMBER, MON_TO_GROUP, MON_TO_ALL };
 
-/* The last: group and session, each if it has none yet. */
-enum mon_relation_set { MON_SET_GROUP = 1, MON_SET_SESSION = 2, MON_SET_PARENT = 4, MON_SET_MISSING = 8 };
+/*
+ * MISSING: group and session, each if it has none yet. UNANSWERED, from a process to its own monitor: there is no
+ * reply.
+ */
+enum mon_relation_set {
+	MON_SET_GROUP = 1,
+	MON_SET_SESSION = 2,
+	MON_SET_PARENT = 4,
+	MON_SET_MISSING = 8,
+	MON_SET_UNANSWERED = 16
+};
 
 /* Who is started so takes the place of who starts it, `heir.pid`, on that one's core: monitor/succession.c. */
 #define MON_SPAWN_SUCCEEDS (UINT64_C(1) << 39)

@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <limits.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -18,6 +17,7 @@
 #include "libos/core/monitor_client.h"
 #include "libos/posix/errno.h"
 #include "libos/posix/inherit.h"
+#include "libos/posix/own_room.h"
 #include "libos/posix/process.h"
 #include "libos/posix/pthread_self.h"
 #include "libos/posix/signals.h"
@@ -36,6 +36,7 @@ struct child {
 	int status;   /* as wait gives it, of both */
 };
 
+static struct own_room room = { .bytes = sizeof(struct child) };
 static struct child *children;
 static struct thread_queue waiting;
 static struct mon_watcher watcher;
@@ -202,7 +203,7 @@ void child_drop(pid_t number)
 	table_lock();
 	c = take(of_number(number));
 	table_unlock();
-	free(c);
+	own_give(&room, c);
 }
 
 /* What has ended before it was watched its monitor tells how; if as another process, that is watched. */
@@ -226,10 +227,8 @@ static err_t watch(uint64_t pid)
 	return err;
 }
 
-static err_t enter(struct child *c)
+static void enter(struct child *c)
 {
-	uint64_t pid = c->program.pid;
-
 	if (!watcher.gone) {
 		watcher.gone = gone;
 		watcher.state = state;
@@ -240,12 +239,11 @@ static err_t enter(struct child *c)
 	c->next = children;
 	children = c;
 	table_unlock();
-	return watch(pid);
 }
 
-err_t child_add(const struct program *p, pid_t group)
+err_t child_add(const struct program *p, pid_t group, bool watched)
 {
-	struct child *c = calloc(1, sizeof *c);
+	struct child *c = own_take(&room);
 	err_t err;
 
 	if (!c)
@@ -253,7 +251,8 @@ err_t child_add(const struct program *p, pid_t group)
 	c->program = *p;
 	c->number = process_number(p->id, p->pid);
 	c->group = group;
-	err = enter(c);
+	enter(c);
+	err = watched ? ERR_OK : watch(p->pid);
 	if (err)
 		child_drop(process_number(p->id, p->pid));
 	return err;
@@ -352,7 +351,7 @@ static pid_t await_one(pid_t which, int options, int *status)
 		}
 	}
 	table_unlock();
-	free(gone_one);
+	own_give(&room, gone_one);
 	return found == -1 ? -ECHILD : found;
 }
 
@@ -476,13 +475,14 @@ void children_pack(struct inherit *i)
 int children_unpack(const char *data, size_t bytes)
 {
 	for (; bytes >= sizeof(struct child); data += sizeof(struct child), bytes -= sizeof(struct child)) {
-		struct child *c = malloc(sizeof *c);
+		struct child *c = own_take(&room);
 
 		if (!c)
 			return ENOMEM;
 		memcpy(c, data, sizeof *c);
 		c->next = NULL;
 		enter(c);
+		(void)watch(c->program.pid);
 	}
 	return bytes ? EPROTO : 0;
 }

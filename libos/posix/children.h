@@ -18,8 +18,11 @@
 
 struct inherit;
 
-/* A child from now on, of a group; it may have ended already. ERR_NO_MEMORY, ERR_WATCHERS. */
-err_t child_add(const struct program *p, pid_t group);
+/*
+ * A child from now on, of a group; it may have ended already. It is watched, unless it will be by what is still to be
+ * asked for it (mon_heir). ERR_NO_MEMORY, ERR_WATCHERS.
+ */
+err_t child_add(const struct program *p, pid_t group, bool watched);
 /* What a child says by mon_begun: it has taken what it inherits; a fork's, that it has copied what it copies. */
 enum child_word { CHILD_BEGUN, CHILD_COPIED };
 /* Waits till it has said that; an errno. ECHILD: it was ended before. */

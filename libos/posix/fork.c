@@ -42,6 +42,8 @@ __attribute__((weak)) const struct fork_regions *fork_regions = NULL;
 
 static jmp_buf here;
 
+uint64_t fork_written[FORK_WRITTEN];
+
 static struct {
 	void (*prepare)(void), (*parent)(void), (*child)(void);
 } handlers[32];

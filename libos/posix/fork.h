@@ -15,5 +15,11 @@ err_t fork_share_give(const struct inherit *text, const struct program *child, u
 err_t fork_copy_send(const struct inherit *text, struct channel *c);
 /* The child's: all but the stack is where it belongs then. Without a channel it shares. */
 err_t fork_receive(struct channel *c, const struct inherit *text);
+/*
+ * A bit for each page of the program's zeroed variables, the first FORK_WRITTEN * 64 of them: was it written to? The
+ * parent says so, in a variable of the program; the others count as if they were.
+ */
+#define FORK_WRITTEN 16
+extern uint64_t fork_written[FORK_WRITTEN];
 /* The child goes on where its parent was. */
 void fork_go_on(void) __attribute__((noreturn));

@@ -17,6 +17,7 @@ struct fork_part {
 	uint64_t bytes;
 };
 #define FORK_VARIABLES 2
+#define FORK_ZEROED 1 /* the last: zero at the start */
 /* The program's variables; the i-th range. */
 struct fork_part fork_variables(unsigned i);
 /* Bytes of all that the program has. */

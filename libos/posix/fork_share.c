@@ -72,9 +72,23 @@ static err_t stack_give(cptr_t cnode, const struct fork_part *stack)
 	return cap_restrict(piece.cap, slot_in(cnode, STACK), RIGHT_READ);
 }
 
+/* Of the zeroed variables of this process; what nobody has written to is zero. */
+static void written_look(uint64_t *written)
+{
+	struct fork_part p = fork_variables(FORK_ZEROED);
+	vaddr_t at = p.at & ~(vaddr_t)(PAGE_SIZE - 1), end = p.at + p.bytes;
+
+	for (unsigned i = 0; i < FORK_WRITTEN && at < end; i++, at += 64 * PAGE_SIZE) {
+		uint64_t pages = (end - at + PAGE_SIZE - 1) >> PAGE_BITS;
+
+		if (disp_written(TASK_DISPATCHER, at, pages < 64 ? (unsigned)pages : 64, &written[i]))
+			written[i] = UINT64_MAX;
+	}
+}
+
 /* The child has copied what it copies when this returns. Nothing in here may allocate: see fork_copy.c. */
 static err_t memory_give(const struct program *child, cptr_t cnode, const struct fork_part *stack, uint64_t chunks,
-			 uint64_t frames)
+			 uint64_t frames, bool *first)
 {
 	err_t err = cap_restrict(TASK_ARGS_FRAME, slot_in(cnode, IMAGE), RIGHT_READ);
 
@@ -84,8 +98,11 @@ static err_t memory_give(const struct program *child, cptr_t cnode, const struct
 		err = chunks_give(cnode, chunks);
 	if (!err)
 		err = regions_give(cnode, CHUNK(chunks), frames);
+	/* Written to first: what says so is such a variable itself. */
+	memset(fork_written, 0xff, sizeof fork_written);
+	written_look(fork_written);
 	if (!err)
-		err = mon_heir(child->pid, cnode);
+		err = mon_heir(child->pid, cnode, first);
 	return !err && child_await(process_number(child->id, child->pid), CHILD_COPIED) ? ERR_CLOSED : err;
 }
 
@@ -93,6 +110,7 @@ err_t fork_share_give(const struct inherit *text, const struct program *child, u
 {
 	struct fork_part stack;
 	uint64_t frames = 0;
+	bool first = false;
 	cptr_t cnode;
 	err_t err = fork_thread_stack(text, &stack);
 
@@ -105,8 +123,9 @@ err_t fork_share_give(const struct inherit *text, const struct program *child, u
 	if (err)
 		return err;
 	__malloc_lock(NULL);
-	err = heap_chunks() <= heap ? memory_give(child, cnode, &stack, heap, frames) : ERR_AGAIN;
+	err = heap_chunks() <= heap ? memory_give(child, cnode, &stack, heap, frames, &first) : ERR_AGAIN;
 	__malloc_unlock(NULL);
+	cow_sweep(first);
 	cow_leave(cnode);
 	return err;
 }
@@ -130,16 +149,42 @@ static err_t chunks_take(uint64_t chunks)
 	return err;
 }
 
+/* Was the page at which `offset` of the zeroed variables' pages lies written to? */
+static bool is_written(const uint64_t *a, const uint64_t *b, uint64_t offset)
+{
+	uint64_t page = offset >> PAGE_BITS;
+
+	return page >= FORK_WRITTEN * 64 || (a[page / 64] | b[page / 64]) >> page % 64 & 1;
+}
+
+/* What neither has written to is zero in both. Runs of pages; `from` is how far away the parent's lie. */
+static void zeroed_copy(vaddr_t from, const uint64_t *parents, const uint64_t *own)
+{
+	struct fork_part p = fork_variables(FORK_ZEROED);
+	vaddr_t base = p.at & ~(vaddr_t)(PAGE_SIZE - 1), end = p.at + p.bytes;
+
+	for (vaddr_t at = p.at, to; at < end; at = to) {
+		bool is = is_written(parents, own, at - base);
+
+		for (to = at; to < end && is_written(parents, own, to - base) == is;)
+			to = (to & ~(vaddr_t)(PAGE_SIZE - 1)) + PAGE_SIZE;
+		to = to < end ? to : end;
+		if (is)
+			memcpy((void *)at, (const void *)(from + at), to - at);
+	}
+}
+
 /* From the parent's image, which is as ours is. */
 static void variables_copy(vaddr_t image)
 {
+	const struct fork_part p = fork_variables(0);
 	vaddr_t data = image + process_args()->data_offset - process_args()->data;
+	uint64_t own[FORK_WRITTEN], parents[FORK_WRITTEN];
 
-	for (unsigned i = 0; i < FORK_VARIABLES; i++) {
-		struct fork_part p = fork_variables(i);
-
-		memcpy((void *)p.at, (const void *)(data + p.at), p.bytes);
-	}
+	written_look(own);
+	memcpy(parents, (const void *)(data + (vaddr_t)fork_written), sizeof parents);
+	memcpy((void *)p.at, (const void *)(data + p.at), p.bytes);
+	zeroed_copy(data, parents, own);
 }
 
 /* A frame of the parent's, while something is copied out of it. */
@@ -172,21 +217,64 @@ static err_t stack_take(const struct stack_copy *s, vaddr_t low)
 	return err;
 }
 
-static err_t image_take(const struct stack_copy *s)
+/* Of the parent's image those pages in which [offset, offset + bytes) lies, where the image would be at `at`. */
+static err_t image_map(vaddr_t at, uint64_t offset, uint64_t bytes)
+{
+	uint64_t first = offset & ~(uint64_t)(PAGE_SIZE - 1), end = (offset + bytes + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
+
+	return vspace_map_at(at + first, slot_in(cnode, IMAGE), end - first, first, MAP_READ);
+}
+
+static void image_unmap(vaddr_t at, uint64_t offset) { (void)vspace_unmap(at + (offset & ~(PAGE_SIZE - 1))); }
+
+static err_t variables_take(vaddr_t image)
 {
 	const struct process_args *a = process_args();
-	vaddr_t image, low;
-	bool first = fork_thread(&low) == thread_current();
-	err_t err = first ? ERR_OK : stack_take(s, low);
+	struct fork_part first = fork_variables(0), last = fork_variables(FORK_ZEROED);
+	uint64_t offset = first.at - a->data + a->data_offset;
+	err_t err = image_map(image, offset, last.at + last.bytes - first.at);
 
-	if (!err)
-		err = frame_open(IMAGE, &image);
 	if (err)
 		return err;
-	if (first)
-		err = stack_copy_out(s, image + a->stack_offset, a->stack_top - a->stack_bytes, a->stack_bytes);
 	variables_copy(image);
-	(void)vspace_unmap(image);
+	image_unmap(image, offset);
+	return ERR_OK;
+}
+
+/* The first thread's stack is in the image. */
+static err_t stack_first_take(const struct stack_copy *s, vaddr_t image)
+{
+	const struct process_args *a = process_args();
+	vaddr_t low = a->stack_top - a->stack_bytes;
+	uint64_t offset = s->to - low + a->stack_offset;
+	err_t err;
+
+	if (!s->bytes)
+		return ERR_OK;
+	if (s->to < low || s->to - low > a->stack_bytes)
+		return ERR_TOO_LONG;
+	err = image_map(image, offset, s->bytes);
+	if (!err)
+		err = stack_copy_out(s, image + a->stack_offset, low, a->stack_bytes);
+	if (!err)
+		image_unmap(image, offset);
+	return err;
+}
+
+static err_t image_take(const struct stack_copy *s)
+{
+	struct cap_info info;
+	vaddr_t image, low;
+	err_t err = cap_identify(slot_in(cnode, IMAGE), &info);
+
+	if (!err)
+		err = vspace_reserve(info.bits, &image);
+	if (err)
+		return err;
+	err = fork_thread(&low) == thread_current() ? stack_first_take(s, image) : stack_take(s, low);
+	if (!err)
+		err = variables_take(image);
+	vspace_release(image, info.bits);
 	return err;
 }
 

@@ -154,7 +154,12 @@ static err_t hand_over_begin(const char *name, const struct inherit *text, struc
 	return err;
 }
 
-/* The child asks for nothing: it has the text, and its memory comes by the monitor. */
+/* Does the child ask for nothing, having the text, and gets its memory by the monitor? */
+static bool all_by_monitor(const struct program *child, const struct inherit *text, const struct program_heir *heir)
+{
+	return heir->letter_bytes && text->forks && fork_shares(text, child->pid);
+}
+
 static int share(const struct program *child, pid_t number, const struct inherit *text, const struct program_heir *heir)
 {
 	if (!fork_share_give(text, child, heir->heap))
@@ -166,7 +171,7 @@ static int share(const struct program *child, pid_t number, const struct inherit
 static int hand_over(const struct program *child, pid_t number, const struct inherit *text,
 		     const struct program_heir *heir)
 {
-	if (heir->letter_bytes && text->forks && fork_shares(text, child->pid))
+	if (all_by_monitor(child, text, heir))
 		return share(child, number, text, heir);
 	return heir->letter_bytes && !text->forks ? child_await(number, CHILD_BEGUN)
 						  : child_serve(child, number, text, heir);
@@ -195,7 +200,7 @@ int inherit_start(const struct executable *program, uint32_t core, const struct 
 	if (!err)
 		err = program_start_heir(argv, core, &heir, out);
 	if (!err)
-		err = child_add(out, text->group);
+		err = child_add(out, text->group, all_by_monitor(out, text, &heir));
 	number = err ? 0 : process_number(out->id, out->pid);
 	answer = err ? start_errno(err) : hand_over(out, number, text, &heir);
 	if (answer && !err)
@@ -235,7 +240,7 @@ int inherit_become(const struct executable *program, const struct inherit *text)
 	if (!err)
 		err = program_start_successor(argv, &heir, &next.pid);
 	if (!err)
-		err = child_add(&next, text->group);
+		err = child_add(&next, text->group, false);
 	number = process_number(0, next.pid);
 	answer = err ? errno_from(err) : hand_over(&next, number, text, &heir);
 	if (!answer && program_become(next.pid))

@@ -51,8 +51,7 @@ static int state_take(const char *data, size_t bytes)
 	inherit_succeeds = s.becomes;
 	if (inherit_succeeds)
 		return 0;
-	return errno_from(mon_relate(process_self_core(), MON_TO_PID, process_self_pid(),
-				     MON_SET_GROUP | MON_SET_SESSION | MON_SET_PARENT, &r));
+	return errno_from(mon_relate_say(MON_SET_GROUP | MON_SET_SESSION | MON_SET_PARENT, &r));
 }
 
 static void text_put(struct inherit *i, char *text)

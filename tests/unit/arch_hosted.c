@@ -53,6 +53,21 @@ uint64_t arch_pte_leaf(paddr_t p, unsigned level, unsigned map_flags)
 uint64_t arch_pte_table(paddr_t table) { return table | PTE_PRESENT; }
 bool arch_pte_present(uint64_t pte) { return pte & PTE_PRESENT; }
 paddr_t arch_pte_paddr(uint64_t pte) { return pte & PTE_ADDRESS; }
+
+/* No processor marks anything here. */
+uint64_t arch_pte_written(uint64_t pte)
+{
+	(void)pte;
+	return 0;
+}
+
+uint64_t arch_user_written(paddr_t root, vaddr_t va, unsigned pages)
+{
+	(void)root, (void)va, (void)pages;
+	return UINT64_MAX;
+}
+
+void arch_user_mark(paddr_t root, vaddr_t va) { (void)root, (void)va; }
 bool arch_ptable_leaf_ok(unsigned level) { return level <= 2; }
 
 void arch_root_init(void *root)

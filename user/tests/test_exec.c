@@ -96,7 +96,7 @@ static int step_by_step(void)
 	if (text.error || program_start_successor(name, &heir, &next.pid))
 		return 5;
 	say_and_wait(up[1], down[0], STARTED);
-	if (child_add(&next, text.group) || child_await(process_number(0, next.pid), CHILD_BEGUN))
+	if (child_add(&next, text.group, false) || child_await(process_number(0, next.pid), CHILD_BEGUN))
 		return 6;
 	say_and_wait(up[1], down[0], READY);
 	if (gives_up)

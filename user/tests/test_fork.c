@@ -78,6 +78,52 @@ static bool memory_is_copied(void)
 	return true;
 }
 
+#define SPARSE_PAGE 4096
+#define SPARSE (TEST_BYTES / SPARSE_PAGE)
+
+/* In each page one byte, and nothing anywhere else. */
+static bool sparse_are(const char *expected)
+{
+	for (size_t i = 0; i < SPARSE * SPARSE_PAGE; i++)
+		if (test_got[i] != (i % SPARSE_PAGE == 77 ? expected[i / SPARSE_PAGE] : 0))
+			return false;
+	return true;
+}
+
+static int sparse_child(unsigned deep, char *expected)
+{
+	pid_t pid;
+
+	if (!sparse_are(expected))
+		return 1;
+	if (!deep)
+		return 7;
+	test_got[deep * 4 * SPARSE_PAGE + 77] = expected[deep * 4] = (char)deep;
+	test_got[11 * SPARSE_PAGE + 77] = expected[11] = 0;
+	pid = fork();
+	if (pid == 0)
+		_exit(sparse_child(deep - 1, expected));
+	return ended_well(pid, 7) && sparse_are(expected) ? 7 : 2;
+}
+
+/* Of variables that are zero at the start few pages are written to, by different generations. */
+static bool zeroed_are_copied(void)
+{
+	char expected[SPARSE] = { 0 };
+	bool ended;
+	pid_t pid;
+
+	memset(test_got, 0, SPARSE * SPARSE_PAGE);
+	for (unsigned page = 3; page < SPARSE; page += 8)
+		test_got[page * SPARSE_PAGE + 77] = expected[page] = 'p';
+	pid = fork();
+	if (pid == 0)
+		_exit(sparse_child(3, expected));
+	ended = ended_well(pid, 7) && sparse_are(expected);
+	memset(test_got, 0, sizeof test_got);
+	return ended;
+}
+
 static bool pipes_join(void)
 {
 	char text[6] = "";
@@ -748,6 +794,7 @@ static bool bomb(void)
 
 const struct test fork_tests[] = {
 	{ "the child has its parent's memory, and changes its own", memory_is_copied },
+	{ "zeroed variables, written to here and there, are the child's", zeroed_are_copied },
 	{ "a pipe between them, and its end", pipes_join },
 	{ "children of children", generations },
 	{ "a child becomes another program", becomes_another },

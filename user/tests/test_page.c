@@ -128,12 +128,43 @@ static bool heap_pages_itself(void)
 	return true;
 }
 
+static bool written_is_told(void)
+{
+	volatile char *at = (volatile char *)VA;
+	uint64_t written;
+
+	EXPECT(begin());
+	EXPECT_ERROR(disp_written(TASK_DISPATCHER, VA + 1, 4, &written), ERR_ARGUMENT);
+	EXPECT_ERROR(disp_written(TASK_DISPATCHER, VA, 65, &written), ERR_ARGUMENT);
+	EXPECT_ERROR(disp_written(TASK_DISPATCHER, VA, 0, &written), ERR_ARGUMENT);
+	EXPECT_ERROR(disp_written(TASK_DISPATCHER, USER_END_VA - PAGE_SIZE, 2, &written), ERR_ARGUMENT);
+	EXPECT_OK(frame_map(frame, table1, 0, 4, 0, MAP_READ | MAP_WRITE));
+	EXPECT(at[0] == 0 && at[3 * PAGE_SIZE] == 0);
+	EXPECT_OK(disp_written(TASK_DISPATCHER, VA, 4, &written));
+	EXPECT(written == 0);
+	at[PAGE_SIZE] = 1;
+	at[3 * PAGE_SIZE] = 0;
+	EXPECT_OK(disp_written(TASK_DISPATCHER, VA, 4, &written));
+	EXPECT(written == 0xa);
+	/* It stays so when the access changes, and as long as the mapping. */
+	EXPECT_OK(frame_protect(frame, 0, 4, MAP_READ));
+	EXPECT_OK(disp_written(TASK_DISPATCHER, VA + PAGE_SIZE, 3, &written));
+	EXPECT(written == 5);
+	EXPECT_OK(frame_unmap(frame));
+	EXPECT_OK(frame_map(frame, table1, 0, 4, 0, MAP_READ));
+	EXPECT_OK(disp_written(TASK_DISPATCHER, VA, 4, &written));
+	EXPECT(written == 0);
+	EXPECT_OK(frame_unmap(frame));
+	return end();
+}
+
 const struct test page_tests[] = {
 	{ "map checks level, range and use", map_checks },
 	{ "a mapping has no more rights than its capability", rights_bound_mappings },
 	{ "unmap flushes the translation", unmap_flushes },
 	{ "deleting a capability unmaps it", deleting_unmaps },
 	{ "a mapping outlives its table without harm", stale_mapping_is_harmless },
+	{ "which pages were written to", written_is_told },
 	{ "the heap pages itself", heap_pages_itself },
 	{ 0 },
 };

@@ -77,6 +77,20 @@ void *arch_user_memory(paddr_t root, vaddr_t va, bool *writable)
 	return NULL;
 }
 
+uint64_t arch_pte_written(uint64_t pte)
+{
+	(void)pte;
+	return 0;
+}
+
+uint64_t arch_user_written(paddr_t root, vaddr_t va, unsigned pages)
+{
+	(void)root, (void)va, (void)pages;
+	return UINT64_MAX;
+}
+
+void arch_user_mark(paddr_t root, vaddr_t va) { (void)root, (void)va; }
+
 cycles_t arch_now(void) { return sim_now(); }
 uint64_t arch_tsc_hz(void) { return birth.info->tsc_hz; }
 void arch_timer_at(cycles_t deadline) { (void)deadline; }
