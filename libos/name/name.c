@@ -69,7 +69,8 @@ __attribute__((no_sanitize("address"))) static inline uint64_t text_word(const c
 		word = *(const volatile uint64_t *)at;
 	zero = (word - ONES) & ~word & ONES << 7;
 	*end = zero != 0;
-	return zero ? word & (((zero & -zero) >> 7) - 1) : word;
+	/* What is below the lowest zero byte. */
+	return zero ? word & (zero ^ (zero - 1)) >> 8 : word;
 }
 
 /* False: it is too long for the cache. */
