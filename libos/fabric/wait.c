@@ -17,12 +17,19 @@
 
 err_t wait_set_init(struct wait_set *w, struct fabric *f)
 {
+	uint32_t back = fabric_enter(f);
+	err_t err;
+
 	*w = (struct wait_set){ .fabric = f };
-	return f->ops->set_open(w);
+	err = f->ops->set_open(w);
+	fabric_leave(f, back);
+	return err;
 }
 
 void wait_set_destroy(struct wait_set *w)
 {
+	uint32_t back = fabric_enter(w->fabric);
+
 	while (w->last)
 		wait_set_remove(w->last);
 	for (unsigned i = 0; w->board && i < HINT_BYTES; i++)
@@ -31,6 +38,7 @@ void wait_set_destroy(struct wait_set *w)
 	if (w->service)
 		w->service->set = NULL;
 	w->fabric->ops->set_close(w);
+	fabric_leave(w->fabric, back);
 }
 
 static void ring_add(struct wait_set *w, struct channel *c)

@@ -326,6 +326,21 @@ static bool a_client_that_never_reads(void)
 
 /* --- threads elsewhere ------------------------------------------------------------------------------------ */
 
+/* A message without an answer, to a service that sleeps: nothing else would wake it. */
+static bool wakes(struct rpc_client *c)
+{
+	const struct urpc *u = &c->own.urpc;
+
+	if (!u->own)
+		return true;
+	while (!urpc_peer_asleep(u))
+		thread_yield();
+	EXPECT_OK(sample_note(c, 0, 0, 0, 0, 0, 0));
+	while (mem_load32(&u->peer->at.received) != u->sent)
+		thread_yield();
+	return true;
+}
+
 /* What goes out without waiting, in one line and in several, and what comes back, from whichever core this is. */
 static bool calls_from_here(struct rpc_client *c)
 {
@@ -348,7 +363,7 @@ static bool calls_from_here(struct rpc_client *c)
 	EXPECT_OK(sample_note(c, 1, 2, 3, 4, 5, 6));
 	EXPECT_OK(sample_line(c, 0, 0, 0, 0, 0, 0, &sum));
 	EXPECT(sum == 21);
-	return text_goes(c) && arrays_go(c);
+	return text_goes(c) && arrays_go(c) && wakes(c);
 }
 
 /* A process that spans n cores, with a service on each of them in turn: its channels are on this core. */
