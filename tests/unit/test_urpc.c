@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -496,9 +497,12 @@ static void test_rounds(void **state)
 /*
  * Store buffering: the sender sends one message and kicks, the receiver goes to
  * sleep, both at once.  Either it finds the message or the sender finds it asleep.
- * The threads meet by spinning, or they would never be so close.
+ * The threads meet by spinning, or they would never be so close. Where others take the processors a race takes long:
+ * then there are fewer.
  */
 #define RACES 100000
+#define RACES_SECONDS 20
+#define OVER UINT32_MAX /* in place of a round: there are no more */
 
 struct race {
 	struct pair pair;
@@ -507,11 +511,14 @@ struct race {
 	bool slept;
 };
 
-static void await(const uint32_t *word, uint32_t value)
+static bool await(const uint32_t *word, uint32_t value)
 {
-	for (unsigned n = 0; mem_load32_acquire(word) != value; n++)
+	uint32_t is;
+
+	for (unsigned n = 0; (is = mem_load32_acquire(word)) != value && is != OVER; n++)
 		if (n % 4096 == 4095)
 			sched_yield();
+	return is == value;
 }
 
 static void delay(unsigned n)
@@ -526,8 +533,7 @@ static void *race_receiver(void *arg)
 	struct urpc *u = &r->pair.side[1];
 	struct urpc_message m;
 
-	for (uint32_t i = 1; i <= RACES; i++) {
-		await(&r->start, i);
+	for (uint32_t i = 1; await(&r->start, i); i++) {
 		delay(i % 32);
 		r->slept = urpc_sleep_prepare(u);
 		mem_store32_release(&r->end, i);
@@ -548,11 +554,12 @@ static void test_no_lost_wakeup(void **state)
 	pthread_t peer;
 	void *failed;
 	unsigned lost = 0;
+	time_t end = time(NULL) + RACES_SECONDS;
 
 	(void)state;
 	pair_open(&r.pair);
 	assert_int_equal(pthread_create(&peer, NULL, race_receiver, &r), 0);
-	for (uint32_t i = 1; i <= RACES; i++) {
+	for (uint32_t i = 1; i <= RACES && time(NULL) < end; i++) {
 		bool notified;
 
 		mem_store32_release(&r.start, i);
@@ -564,6 +571,7 @@ static void test_no_lost_wakeup(void **state)
 		mem_store32_release(&r.start, i + 1 + RACES);
 		await(&r.end, i + RACES);
 	}
+	mem_store32_release(&r.start, OVER);
 	pthread_join(peer, &failed);
 	assert_int_equal(lost, 0);
 	assert_null(failed);
