@@ -327,7 +327,7 @@ static uint64_t ram_free_on(unsigned cores)
 static int mortal_client(struct fabric *f, coreid_t core)
 {
 	const char *argv[] = { "fabtest", "mortal", NULL };
-	cycles_t deadline = fabric_now(f) + 10 * dispatcher_tsc_hz();
+	cycles_t deadline = fabric_now(f) + 60 * dispatcher_tsc_hz();
 	struct urpc_message m = { .word = { OP_ECHO, 1 } }, r;
 	struct channel c;
 	uint64_t pid;

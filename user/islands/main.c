@@ -25,7 +25,7 @@
 
 #define PAIRS_MAX 64
 #define BURST 16
-#define LATE_SECONDS 30
+#define LATE_SECONDS 60
 
 enum { OP_LINE, OP_CALL, OP_COUNT, OP_STOP };
 

@@ -21,9 +21,9 @@
 #include <time.h>
 
 #define CORES 64
-#define WARM_UP 24   /* kills for each core, before memory is looked at */
-#define LONGEST 6000 /* microseconds that a victim has */
-#define PATIENCE 500 /* looks, 10 ms apart, till all is back */
+#define WARM_UP 24    /* kills for each core, before memory is looked at */
+#define LONGEST 6000  /* microseconds that a victim has */
+#define PATIENCE 6000 /* looks, 10 ms apart, till all is back */
 
 static const char *const victims[][4] = {
 	{ "capfuzz", "1", "100000000" },
