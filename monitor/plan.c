@@ -27,31 +27,28 @@ static unsigned bits_for(uint64_t bytes)
 	return bits;
 }
 
-static uint64_t place(uint64_t *at, unsigned bits, uint64_t count)
+static uint64_t place(uint64_t *at, uint64_t bytes)
 {
-	uint64_t here = (*at + SIZE_OF_BITS(bits) - 1) & ~(SIZE_OF_BITS(bits) - 1);
+	uint64_t here = *at;
 
-	*at = here + (count << bits);
+	*at += bytes;
 	return here;
 }
 
-/*
- * A revoke goes from the lowest address on: the page tables come first, so that there is nothing to be taken out of
- * them any more when the frames go.
- */
+/* Largest first: the frame is at least as large as a dispatcher frame. */
 static void plan_objects(struct plan *p)
 {
 	uint64_t at = 0;
 
-	p->ptable1 = place(&at, PAGE_BITS, p->tables);
-	p->ptable2 = place(&at, PAGE_BITS, 1);
-	p->ptable3 = place(&at, PAGE_BITS, 1);
-	p->ptable4 = place(&at, PAGE_BITS, 1);
-	p->root = place(&at, PLAN_ROOT_BITS, 1);
-	p->dispatcher = place(&at, CAP_DISPATCHER_BITS, 1);
-	p->cnode = place(&at, CAP_L2CNODE_BITS, 1);
-	p->disp_frame = place(&at, DISPATCHER_FRAME_BITS, 1);
-	p->image = place(&at, p->image_bits, 1);
+	p->image = place(&at, SIZE_OF_BITS(p->image_bits));
+	p->disp_frame = place(&at, SIZE_OF_BITS(DISPATCHER_FRAME_BITS));
+	p->cnode = place(&at, SIZE_OF_BITS(CAP_L2CNODE_BITS));
+	p->dispatcher = place(&at, SIZE_OF_BITS(CAP_DISPATCHER_BITS));
+	p->root = place(&at, SIZE_OF_BITS(PLAN_ROOT_BITS));
+	p->ptable4 = place(&at, PAGE_SIZE);
+	p->ptable3 = place(&at, PAGE_SIZE);
+	p->ptable2 = place(&at, PAGE_SIZE);
+	p->ptable1 = place(&at, (uint64_t)p->tables * PAGE_SIZE);
 	p->ram_bits = bits_for(at);
 	p->ram = SIZE_OF_BITS(p->ram_bits);
 	p->block_bits = p->ram_bits + 1;

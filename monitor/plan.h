@@ -2,8 +2,8 @@
  * Where the parts of a process go in its RAM block and in its address space.
  *
  * All memory of a new process is one block: ending it is one revoke.  The lower
- * half holds its objects, each aligned to its size; the upper half is the process's
- * own first RAM.  All that can be written, the
+ * half holds its objects, largest first, so that each is aligned to its size; the
+ * upper half is the process's own first RAM.  All that can be written, the
  * arguments, the data and the stack, lies in one frame.  Portable.
  */
 #pragma once
@@ -30,7 +30,7 @@ struct plan {
 	unsigned tables;   /* PTABLE1s, from DISPATCHER_VA on, without gaps */
 	unsigned block_bits;
 	/* Offsets in the block. */
-	uint64_t ptable1, ptable2, ptable3, ptable4, root, dispatcher, cnode, disp_frame, image;
+	uint64_t image, disp_frame, cnode, dispatcher, root, ptable4, ptable3, ptable2, ptable1;
 	uint64_t ram; /* the upper half */
 	unsigned ram_bits;
 };
