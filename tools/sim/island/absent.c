@@ -74,6 +74,11 @@ WEAK err_t parcel_put(uint64_t channel, cptr_t source, unsigned rights, uint64_t
 	(void)channel, (void)source, (void)rights, (void)ticket;
 	return ERR_UNSUPPORTED;
 }
+WEAK err_t watch_heir(struct process *parent, struct process *child)
+{
+	(void)parent, (void)child;
+	return ERR_UNSUPPORTED;
+}
 WEAK void joining_new(const struct process *p) { (void)p; }
 WEAK void joining_end(struct process *p) { (void)p; }
 WEAK void core_commit_at(const struct proposal *p) { (void)p; }
