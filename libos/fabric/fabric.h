@@ -108,6 +108,13 @@ struct fabric_ops {
 	void (*block)(struct wait_set *w, cycles_t deadline);
 	/* Makes whoever blocks there, or will next, return. NULL: there is no such way. */
 	void (*wake)(struct wait_set *w);
+	/*
+	 * Sends a line to a peer of this core and blocks, in one step: it runs at once. False: neither has been done.
+	 * NULL: there is no such way.
+	 */
+	bool (*part)(struct wait_set *w, struct channel *c, const struct urpc_message *m);
+	/* Would it, just now? Not NULL, if that is not. */
+	bool (*parts)(struct fabric *f);
 };
 
 struct fabric {
@@ -280,6 +287,17 @@ void wait_board_sleep(struct wait_board *b, bool asleep);
  */
 err_t wait_set_wait(struct wait_set *w, struct channel **out, cycles_t deadline);
 #define FABRIC_POLL 1
+/*
+ * For who has one line left to send before he waits in the set for as long as it takes: sends it and sleeps, in one
+ * step, if nothing is there to be done and the carrier can. False: it is still to be sent. Then wait_set_wait, in
+ * any case.
+ */
+bool wait_set_part(struct wait_set *w, struct channel *c, const struct urpc_message *m);
+/* Is it worth it to leave that line till then? Peers on other cores are polled for first. */
+static inline bool wait_set_parts(const struct wait_set *w, const struct channel *c)
+{
+	return c->ops->near && !w->far && w->fabric->ops->part && w->fabric->ops->parts(w->fabric);
+}
 /* From a thread: the wait that is under way, or else the next one, ends with ERR_TIMEOUT if it would sleep. */
 void wait_set_interrupt(struct wait_set *w);
 /* One look at the set's channels, by their lines or its board: one that is ready, or NULL. Never blocks. */

@@ -250,6 +250,20 @@ err_t wait_set_wait(struct wait_set *w, struct channel **out, cycles_t deadline)
 	return deadline == FABRIC_POLL ? ERR_AGAIN : ERR_TIMEOUT;
 }
 
+bool wait_set_part(struct wait_set *w, struct channel *c, const struct urpc_message *m)
+{
+	uint32_t back;
+	bool parted = false;
+
+	if (!wait_set_parts(w, c))
+		return false;
+	back = fabric_enter(w->fabric);
+	if (!wait_set_poll(w) && !set_incoming(w) && !mem_load32(&w->interrupted))
+		parted = w->fabric->ops->part(w, c, m);
+	fabric_leave(w->fabric, back);
+	return parted;
+}
+
 void wait_set_interrupt(struct wait_set *w)
 {
 	if (!w->fabric || !w->fabric->ops->wake)

@@ -245,6 +245,8 @@ err_t ninep_connection_serve(struct ninep_connection *n)
 	while (!err && !n->dead && ninep_connection_room(n)) {
 		err = n->link.ops->receive(&n->link, &p);
 		if (!err)
+			err = ninep_link_last(&n->link);
+		if (!err)
 			packet_take(n, &p);
 	}
 	if (err && err != ERR_AGAIN)

@@ -52,7 +52,7 @@ struct ninep_link_ops {
 	err_t (*send)(struct ninep_link *l, const struct ninep_message *m, const struct bulk_buffer *b);
 	/* ERR_AGAIN: none yet. ERR_CLOSED; ERR_MESSAGE: there is no going on. */
 	err_t (*receive)(struct ninep_link *l, struct ninep_packet *p);
-	/* Sends from the queue. ERR_AGAIN: no room for all. */
+	/* Sends what was kept, then from the queue. ERR_AGAIN: no room for all. */
 	err_t (*push)(struct ninep_link *l);
 	/* Blocks until there may be something to receive, or to push. */
 	err_t (*wait)(struct ninep_link *l, cycles_t deadline);
@@ -78,6 +78,9 @@ struct ninep_link {
 	uint8_t *queue; /* bytes to be sent before all others */
 	uint32_t queue_first, queue_end, queue_room;
 	struct urpc_message line; /* where the message lies, if it came in one */
+	bool keeps;               /* a channel's: a line that is sent is kept, till the next one, or ninep_link_last */
+	bool kept;                /* ... one is */
+	struct urpc_message last; /* that one */
 };
 
 /* Over an open channel, which stays the caller's to close. ERR_NO_MEMORY. */
@@ -89,6 +92,14 @@ void ninep_link_close(struct ninep_link *l);
 
 /* Bytes wait for room. */
 static inline bool ninep_link_stalled(const struct ninep_link *l) { return l->queue_end != 0; }
+
+/* What was kept goes now; it may be queued. ERR_CLOSED, ERR_NO_MEMORY. */
+static inline err_t ninep_link_last(struct ninep_link *l)
+{
+	err_t err = l->kept ? l->ops->push(l) : ERR_OK;
+
+	return err == ERR_AGAIN ? ERR_OK : err;
+}
 
 /* --- for the two implementations ---------------------------------------------------------------- */
 

@@ -17,11 +17,35 @@
 
 /* --- sending ----------------------------------------------------------------------------------- */
 
-static err_t line_send(struct ninep_link *l, const struct urpc_message *line)
+static inline err_t line_put(struct ninep_link *l, const struct urpc_message *line)
 {
 	err_t err = l->queue_end ? ERR_AGAIN : channel_send(l->channel, line);
 
 	return err == ERR_AGAIN ? ninep_link_queue(l, line, LINE) : err;
+}
+
+static err_t last_put(struct ninep_link *l)
+{
+	bool kept = l->kept;
+
+	l->kept = false;
+	return kept ? line_put(l, &l->last) : ERR_OK;
+}
+
+static __attribute__((noinline)) err_t line_keep(struct ninep_link *l, const struct urpc_message *line)
+{
+	err_t err = last_put(l);
+
+	if (err || l->queue_end)
+		return err ? err : line_put(l, line);
+	l->last = *line;
+	l->kept = true;
+	return ERR_OK;
+}
+
+static inline err_t line_send(struct ninep_link *l, const struct urpc_message *line)
+{
+	return l->keeps ? line_keep(l, line) : line_put(l, line);
 }
 
 static bool carries_payload(unsigned type)
@@ -82,7 +106,7 @@ static err_t channel_link_send(struct ninep_link *l, const struct ninep_message 
 static err_t channel_link_push(struct ninep_link *l)
 {
 	struct urpc_message line;
-	err_t err = ERR_OK;
+	err_t err = last_put(l);
 
 	while (l->queue_end && !err) {
 		memcpy(&line, l->queue + l->queue_first, LINE);

@@ -72,30 +72,69 @@ static void connection_end(struct ninep_server *s, struct ninep_connection *n)
 	while (*at != n)
 		at = &(*at)->next;
 	*at = n->next;
+	if (s->last == n)
+		s->last = NULL;
 	s->stalled -= n->waits;
 	ninep_connection_close(n);
 	channel_close(&n->channel);
 	free(n);
 }
 
+/* It leaves the set till stalled_turns finds that its answers have gone, or that it has ended. */
+static void connection_waits(struct ninep_server *s, struct ninep_connection *n)
+{
+	if (!n->waits)
+		s->stalled++;
+	n->waits = true;
+	wait_set_remove(&n->channel);
+}
+
+/*
+ * The answer that is left goes: on the way to sleep, where nothing else is to be done, and the client, if it is on our
+ * core, runs at once.
+ */
+static __attribute__((noinline)) void last_answer(struct ninep_server *s, bool sleeps)
+{
+	struct ninep_connection *n = s->last;
+
+	s->last = NULL;
+	if (sleeps && wait_set_part(&s->set, &n->channel, &n->link.last)) {
+		n->link.kept = false;
+		return;
+	}
+	if (ninep_link_last(&n->link))
+		n->dead = true;
+	if (n->dead || ninep_link_stalled(&n->link))
+		connection_waits(s, n);
+}
+
 /* Serves it, and sees to it that it is in the set or among those that wait for room. */
 static void connection_turn(struct ninep_server *s, struct ninep_connection *n)
 {
 	bool waits;
+	err_t err;
 
-	if (ninep_connection_serve(n)) {
+	if (s->last)
+		last_answer(s, false);
+	n->link.keeps = wait_set_parts(&s->set, &n->channel);
+	err = ninep_connection_serve(n);
+	n->link.keeps = false;
+	if (err) {
+		(void)ninep_link_last(&n->link);
 		connection_end(s, n);
 		return;
 	}
+	if (n->link.kept)
+		s->last = n;
 	waits = !ninep_connection_room(n);
-	if (!waits && !n->waits)
-		return;
-	s->stalled += (uint32_t)waits - (uint32_t)n->waits;
-	n->waits = waits;
-	if (waits)
-		wait_set_remove(&n->channel);
-	else if (!n->channel.set)
-		wait_set_add(&s->set, &n->channel);
+	if (waits) {
+		connection_waits(s, n);
+	} else if (n->waits) {
+		n->waits = false;
+		s->stalled--;
+		if (!n->channel.set)
+			wait_set_add(&s->set, &n->channel);
+	}
 }
 
 static void stalled_turns(struct ninep_server *s)
@@ -113,6 +152,8 @@ static err_t turn_wait(struct ninep_server *s, struct channel **c)
 {
 	cycles_t deadline = s->turn ? s->turn(s) : 0, again;
 
+	if (s->last)
+		last_answer(s, !deadline && !s->stalled);
 	if (s->stalled) {
 		again = fabric_now(s->fabric) + STALL_TICKS;
 		deadline = deadline && deadline < again ? deadline : again;
@@ -139,6 +180,8 @@ err_t ninep_serve(struct ninep_server *s)
 		if (!err && c && c->set)
 			connection_turn(s, c->tag);
 	}
+	if (s->last)
+		last_answer(s, false);
 	return err;
 }
 

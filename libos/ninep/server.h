@@ -219,7 +219,8 @@ struct ninep_server {
 	struct service service;
 	struct wait_set set;
 	struct ninep_connection *connections;
-	uint32_t stalled; /* connections that wait for room */
+	uint32_t stalled;              /* connections that wait for room */
+	struct ninep_connection *last; /* has an answer that goes when we wait next; or NULL */
 	struct ninep_token *tokens;
 	uint32_t tokens_given;
 	bool stop; /* ninep_serve is to return */

@@ -82,6 +82,11 @@ static inline bool thread_has_cpus(void) { return __builtin_expect(thread_specia
 
 /* What the default policy has ready on this cpu; the running one is not among them. */
 extern CORE_LOCAL struct thread_queue thread_ready;
+/* The one with the first deadline, or NULL. */
+extern CORE_LOCAL struct thread *sleep_first;
+
+/* No other thread is to run, or will be by itself: when the running one waits, the process sleeps. */
+static inline bool thread_is_alone(void) { return !thread_is_special() && !thread_ready.head && !sleep_first; }
 
 static inline struct thread *thread_current(void) { return (struct thread *)dispatcher_page()->libos[0]; }
 
@@ -147,6 +152,11 @@ void thread_make_ready(struct thread *t);
 void thread_schedule(void) __attribute__((noreturn));
 /* Sleeps or switches, `t` being saved and linked where its waker finds it; returns when it runs again. */
 void thread_suspend(struct thread *t);
+/*
+ * Sends a message and sleeps in one step, where the thread is alone; returns 0 when it runs again. An error: neither
+ * has been done.
+ */
+err_t thread_suspend_sending(struct thread *t, cptr_t to, uint64_t header, const uint64_t *words);
 /* Starts fn on a thread that is laid: the one that runs before all others, and only here. */
 void thread_launch_urgent(struct thread *t, thread_fn *fn);
 /* Whatever runs gives way once, preemptive or not. */
@@ -229,6 +239,8 @@ static inline void wait_unlock(struct thread_queue *q)
  * those kinds (INTERRUPTED_ bits).
  */
 bool wait_in(struct thread_queue *q, cycles_t deadline, unsigned interruptible);
+/* Without either, and a message is sent on the way to sleep: thread_suspend_sending. An error: it has not waited. */
+err_t wait_in_sending(struct thread_queue *q, cptr_t to, uint64_t header, const uint64_t *words);
 /* The first half of that: once unlocked the thread may be woken, but it goes on till wait_finish. */
 void wait_begin(struct thread_queue *q, unsigned interruptible);
 bool wait_finish(cycles_t deadline);
@@ -247,8 +259,6 @@ void mutex_release(struct mutex *m);
 
 /* --- sleepers, in libos/thread/sleep.c ------------------------------------ */
 
-/* The one with the first deadline, or NULL. */
-extern CORE_LOCAL struct thread *sleep_first;
 /* Inserts by deadline. */
 void sleep_add(struct thread *t, cycles_t deadline);
 void sleep_remove(struct thread *t);

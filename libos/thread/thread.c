@@ -237,6 +237,14 @@ static inline bool gives_way(const struct thread *t)
 	return (thread_preemptive || slice_over) && ready_waiting();
 }
 
+err_t thread_suspend_sending(struct thread *t, cptr_t to, uint64_t header, const uint64_t *words)
+{
+	if (!thread_is_alone())
+		return ERR_AGAIN;
+	slice_over = false;
+	return context_part(t, to, header, words);
+}
+
 void thread_after_upcall(struct thread *interrupted)
 {
 	if (!interrupted)

@@ -105,6 +105,19 @@ bool wait_in(struct thread_queue *q, cycles_t deadline, unsigned interruptible)
 	return finish(deadline);
 }
 
+err_t wait_in_sending(struct thread_queue *q, cptr_t to, uint64_t header, const uint64_t *words)
+{
+	struct thread *t = thread_current();
+	err_t err;
+
+	begin(q, 0);
+	err = thread_suspend_sending(t, to, header, words);
+	if (err)
+		(void)wait_leave(t, 0);
+	t->queued = false;
+	return err;
+}
+
 bool wait_expired(struct thread *t)
 {
 	if (t->queued)

@@ -33,7 +33,8 @@ SYS_YIELD    equ 3
 SYS_WAIT     equ 4
 LMP_WAIT     equ 0x40
 
-global context_switch, context_load, context_wait, context_sleep, context_yield, context_call, context_leave, lmp_call
+global context_switch, context_load, context_wait, context_sleep, context_yield, context_part, context_call
+global context_leave, lmp_call
 global upcall_run, upcall_message, upcall_fault, upcall_within, upcall_trap, member_start
 extern libos_join, dispatcher_run, dispatcher_fault, dispatcher_within, dispatcher_trap, lmp_upcall_unclaimed
 extern thread_resume, thread_ready, thread_special, sleep_first, lmp_endpoints, lmp_call_slow, dispatcher_catch_up
@@ -120,6 +121,29 @@ context_yield:
 	mov eax, SYS_YIELD
 	syscall
 	ud2
+
+; err_t context_part(struct thread *from, cptr_t to, uint64_t header, const uint64_t *words)
+; Returns 0 when the thread is loaded again, or the error for which nothing was sent.
+align 16
+context_part:
+	context_save
+	mov rbp, rdi
+	mov qword [abs PAGE_CURRENT], 0
+	mov rdi, rsi
+	lea rsi, [rdx + LMP_WAIT]
+	xor ebx, ebx
+	mov rdx, [rcx]
+	mov r10, [rcx + 8]
+	mov r8, [rcx + 16]
+	mov r9, [rcx + 24]
+	mov r12, [rcx + 32]
+	mov r13, [rcx + 40]
+	mov r14, [rcx + 48]
+	mov r15, [rcx + 56]
+	mov eax, SYS_LMP_SEND
+	syscall
+	mov [abs PAGE_CURRENT], rbp
+	context_restore
 
 ; err_t lmp_call(cptr_t to, uint64_t header, const uint64_t *words, cptr_t cap,
 ;                struct lmp_endpoint *e, struct lmp_message *in)

@@ -23,6 +23,8 @@ void context_load(struct thread *to) __attribute__((noreturn));
 err_t context_wait(struct thread *from, cycles_t deadline);
 /* Sleeps by SYS_WAIT with nothing to save. */
 void context_sleep(cycles_t deadline) __attribute__((noreturn));
+/* Saves into `from`, sends a message without a capability, and sleeps in one step. */
+err_t context_part(struct thread *from, cptr_t to, uint64_t header, const uint64_t *words);
 /* Saves into `from` and lets another dispatcher run by SYS_YIELD. */
 err_t context_yield(struct thread *from);
 /* Saves into `from` and calls fn(from) on another stack: from then on others may go on in `from`. */

@@ -263,6 +263,13 @@ err_t context_wait(struct thread *from, cycles_t deadline)
 	return 0;
 }
 
+/* Nobody is to be sent anything here. */
+err_t context_part(struct thread *from, cptr_t to, uint64_t header, const uint64_t *words)
+{
+	(void)from, (void)to, (void)header, (void)words;
+	abort();
+}
+
 void context_sleep(cycles_t deadline)
 {
 	setcontext(upcall_make(sleep_here, (void *)deadline));

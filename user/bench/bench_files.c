@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -16,10 +17,13 @@
 #define SAMPLES 16
 #define LOOPS 64
 #define PATH "/tmp/bench.file"
+#define OTHERS 64 /* files that are opened in turn: none of them again soon */
 #define LENGTH BENCH_BYTES
 #define PARENT_END 50 /* where the child finds its ends of the two pipes */
 
 static int fd;
+static char others[OTHERS][sizeof(PATH) + 3];
+static unsigned turn;
 
 static bool open_close(void)
 {
@@ -31,6 +35,20 @@ static bool open_close(void)
 static bool open_read_close(void)
 {
 	int file = open(PATH, O_RDONLY);
+
+	return file >= 0 && read(file, bench_bytes, 4096) == 4096 && close(file) == 0;
+}
+
+static bool open_other(void)
+{
+	int file = open(others[turn++ % OTHERS], O_RDONLY);
+
+	return file >= 0 && close(file) == 0;
+}
+
+static bool open_read_other(void)
+{
+	int file = open(others[turn++ % OTHERS], O_RDONLY);
 
 	return file >= 0 && read(file, bench_bytes, 4096) == 4096 && close(file) == 0;
 }
@@ -59,12 +77,37 @@ static const struct {
 } runs[] = {
 	{ "file_open_close", open_close },
 	{ "file_open_read_close", open_read_close },
+	{ "file_open_other", open_other },
+	{ "file_open_read_other", open_read_other },
 	{ "file_stat", stat_path },
 	{ "file_fstat", stat_open },
 	{ "file_pread_64", pread_64 },
 	{ "file_pread_4096", pread_4096 },
 	{ "file_pwrite_65536", pwrite_65536 },
 };
+
+static bool others_make(void)
+{
+	bool good = true;
+
+	for (unsigned i = 0; i < OTHERS; i++) {
+		int file;
+
+		(void)snprintf(others[i], sizeof(others[i]), "%s.%u", PATH, i);
+		file = open(others[i], O_WRONLY | O_CREAT | O_TRUNC, 0666);
+		good = file >= 0 && write(file, bench_bytes, 4096) == 4096 && close(file) == 0 && good;
+	}
+	return good;
+}
+
+static bool others_remove(void)
+{
+	bool good = true;
+
+	for (unsigned i = 0; i < OTHERS; i++)
+		good = unlink(others[i]) == 0 && good;
+	return good;
+}
 
 static err_t measure_file(const struct measure *m)
 {
@@ -75,10 +118,10 @@ static err_t measure_file(const struct measure *m)
 	while (strcmp(runs[i].name, m->name) != 0)
 		i++;
 	fd = open(PATH, O_RDWR | O_CREAT | O_TRUNC, 0666);
-	if (fd < 0 || write(fd, bench_bytes, LENGTH) != LENGTH || !runs[i].run())
+	if (fd < 0 || write(fd, bench_bytes, LENGTH) != LENGTH || !others_make() || !runs[i].run())
 		return ERR_NOT_FOUND;
 	BENCH_SAMPLES(values, SAMPLES, LOOPS, good = runs[i].run() && good);
-	if (close(fd) || unlink(PATH) || !good)
+	if (close(fd) || unlink(PATH) || !others_remove() || !good)
 		return ERR_CLOSED;
 	report_samples(m, m->name, m->cores, values, SAMPLES);
 	return ERR_OK;
@@ -147,6 +190,8 @@ static err_t measure_pipe(const struct measure *m)
 const struct measure file_measures[] = {
 	{ "file_open_close", "open and close a file in /tmp", "op", 3000, 1, measure_file },
 	{ "file_open_read_close", "open, read 4 KiB, close", "op", 5000, 1, measure_file },
+	{ "file_open_other", "open and close another file than the last 63 times", "op", 3000, 1, measure_file },
+	{ "file_open_read_other", "open another one, read 4 KiB, close", "op", 5000, 1, measure_file },
 	{ "file_stat", "stat of a file in /tmp", "op", 0, 1, measure_file },
 	{ "file_fstat", "fstat of it", "op", 0, 1, measure_file },
 	{ "file_pread_64", "pread of 64 bytes", "op", 900, 1, measure_file },
