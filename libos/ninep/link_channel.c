@@ -43,9 +43,10 @@ static __attribute__((noinline)) err_t line_keep(struct ninep_link *l, const str
 	return ERR_OK;
 }
 
+/* An answer to an older request must not come between the lines of one whose last is kept. */
 static inline err_t line_send(struct ninep_link *l, const struct urpc_message *line)
 {
-	return l->keeps ? line_keep(l, line) : line_put(l, line);
+	return l->keeps || l->kept ? line_keep(l, line) : line_put(l, line);
 }
 
 static bool carries_payload(unsigned type)
