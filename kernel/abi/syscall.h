@@ -151,8 +151,8 @@ enum cap_op {
 	CAP_OP_KERNEL_PEEK,
 	CAP_OP_KERNEL_POKE, /* likewise; r8 = the word to be there, whether or not the dispatcher may write it */
 	/*
-	 * DISPATCHER: rdx = user address of a page, r10 = pages, up to 64 -> rdx = a bit for each: it was written to since
-	 * it was mapped, by this dispatcher's address space or a debugger, or that is not known
+	 * DISPATCHER: rdx = user address of a page, r10 = pages, up to 64 -> rdx = a bit for each: it was written to
+	 * since it was mapped, by this dispatcher's address space or a debugger, or that is not known
 	 */
 	CAP_OP_DISP_WRITTEN,
 	CAP_OPS

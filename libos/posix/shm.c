@@ -27,10 +27,10 @@ static int path_of(const char *name, char *path)
 	while (*name == '/')
 		name++;
 	length = strlen(name);
-	if (!length || strchr(name, '/') || !strcmp(name, ".") || !strcmp(name, ".."))
-		return errno_fail(EINVAL);
 	if (length > NAME_BYTES)
 		return errno_fail(ENAMETOOLONG);
+	if (!length || strchr(name, '/') || !strcmp(name, ".") || !strcmp(name, ".."))
+		return errno_fail(EINVAL);
 	sprintf(path, FOLDER "/%s", name);
 	return 0;
 }

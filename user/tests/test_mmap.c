@@ -167,6 +167,10 @@ static bool processes_share(void)
 	pid_t child;
 
 	FAILS(shm_open(SHM "/below", O_RDWR | O_CREAT, 0600), EINVAL);
+	memset(test_bytes, 'n', 300);
+	test_bytes[100] = '/';
+	test_bytes[300] = '\0';
+	FAILS(shm_open(test_bytes, O_RDWR | O_CREAT, 0600), ENAMETOOLONG);
 	FAILS(shm_open("/tests.nowhere", O_RDWR, 0), ENOENT);
 	fd = shm_open(SHM, O_RDWR | O_CREAT | O_EXCL, 0600);
 	EXPECT(fd >= 3 && ftruncate(fd, FAR + PAGE) == 0);
