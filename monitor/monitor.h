@@ -18,7 +18,6 @@
  *   mail.c      lines for mailboxes         mailbox.c   messages to processes
  *   signals.c   signals, groups, stop      debug.c     looking into processes
  *   debug_text.c  breakpoints in programs' text   succession.c  exec
- *   spread.c, joining.c   signals to many, and who is being made
  */
 #pragma once
 
@@ -31,7 +30,6 @@
 #include "monitor/names.h"
 #include "monitor/pending.h"
 #include "monitor/process_table.h"
-#include "monitor/spread.h"
 #include "monitor/text.h"
 
 struct monitor {
@@ -353,7 +351,6 @@ void mail_taken(struct request *r);
 /* A process was stopped by a signal, or (0) goes on: who watches it is told. */
 void watch_process_state(struct process *p, unsigned signal);
 void watch_begun(struct request *r);
-void watch_begun_tell(struct process *p, uint32_t word);
 void watch_state(struct request *r);
 
 /* --- signals.c ----------------------------------------------------------------------------------------- */
@@ -365,16 +362,6 @@ void process_stop(struct process *p, unsigned shown);
 void process_continue(struct process *p);
 /* What was held for it takes effect, now, or when it goes on. */
 void signals_release(struct process *p);
-
-/* --- joining.c: a child that is made, and its parent's group ------------------------------------------ */
-
-/* A process that has had none yet. Whose `joining` is set then is being made by another, from which it inherits. */
-void joining_new(const struct process *p);
-/* Signals to many that it has had. */
-struct spread *spread_of(const struct process *p);
-void process_join_request(struct request *r);
-/* It ends: one that has said that it has all has begun, though it has not been told yet. */
-void joining_end(struct process *p);
 
 /* --- succession.c: a process takes another's place ------------------------------------------------------ */
 

@@ -144,7 +144,6 @@ void process_end(struct process *p, unsigned cause, uint64_t status)
 	if (monitor.verbose)
 		report("monitor %u: %s (%u.%u) ends, status %l", monitor.core, p->name, monitor.core, p->number,
 		       status);
-	joining_end(p);
 	succession_end(p);
 	if (member_spans(p)) {
 		member_end(p, cause, status);

@@ -77,7 +77,6 @@ struct process {
 	/* Numbers, as POSIX has them; 0: none was said. */
 	uint32_t group, session, parent;
 	uint32_t beginning;
-	bool joining;  /* it is being made by `maker`: what comes is held, see joining.c */
 	bool stopped;  /* by a signal */
 	uint8_t shown; /* ... which is told of; where `held` has MON_SIGNAL_STOP, which will be */
 	uint64_t held; /* signals that came since, or for who is to take its place */

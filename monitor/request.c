@@ -102,7 +102,6 @@ static const struct handler handlers[MON_OPS] = {
 	[MON_DEBUG] = { debug_request, FROM_BOTH, CORE_IN_WORD0, false, true, false },
 	[MON_STATE] = { watch_state, FROM_MONITOR, HERE, true, false, false },
 	[MON_BEGUN] = { watch_begun, FROM_PROCESS, HERE, true, false, false },
-	[MON_JOIN] = { process_join_request, FROM_BOTH, HERE, false, false, false },
 	[MON_SUCCEED] = { succession_take, FROM_BOTH, PID_IN_WORD0, false, true, false },
 	[MON_PLACE] = { succession_place, FROM_PROCESS, HERE, false, false, false },
 	[MON_HEIR] = { memory_heir, FROM_PROCESS, HERE, false, false, false },

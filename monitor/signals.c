@@ -4,7 +4,7 @@
  * A signal is a message to the process, whose libOS does with it what the program has asked for. Three are the
  * monitor's: one ends the process, one stops its dispatcher, one has it go on. Of what comes to a stopped process a bit
  * for each signal is kept till then, and of what comes to one whose place another is about to take (succession.c) for
- * that one. Of one that spans cores, its home tells the other members' monitors. One to many goes round: spread.h.
+ * that one. Of one that spans cores, its home tells the other members' monitors.
  *
  * Groups, sessions and parents are numbers that the processes tell; the monitor only keeps them.
  */
@@ -80,21 +80,31 @@ void process_continue(struct process *p)
 	if (!p->stopped)
 		return;
 	p->stopped = false;
-	if (!p->after && !p->joining)
+	if (!p->after)
 		signals_release(p);
 	members_halt(p, false);
 	watch_process_state(p, 0);
 	debug_continue(p);
 }
 
-/* For who is to take its place, or till it has joined; a debugger may have stopped it meanwhile. */
+/* As in a libOS, a stop and the going on are not both pending. */
+static void signal_hold(struct process *p, unsigned signal)
+{
+	if (signal == MON_SIGNAL_CONTINUE)
+		p->held &= ~MON_SIGNAL_STOPPERS;
+	else if (MON_SIGNAL_STOPPERS & BIT(signal))
+		p->held &= ~BIT(MON_SIGNAL_CONTINUE);
+	p->held |= BIT(signal);
+}
+
+/* For who is to take its place; a debugger may have stopped it meanwhile. */
 static void signal_hand_on(struct process *p, unsigned signal, unsigned shown)
 {
 	if (signal == MON_SIGNAL_CONTINUE)
 		process_continue(p);
 	if (signal == MON_SIGNAL_STOP)
 		p->shown = (uint8_t)shown;
-	p->held = signals_add(p->held, signal);
+	signal_hold(p, signal);
 }
 
 static void signal_take(struct process *p, const struct request *r)
@@ -102,7 +112,7 @@ static void signal_take(struct process *p, const struct request *r)
 	uint64_t what = r->m.word[1] & ~UINT64_C(0xff);
 	unsigned signal = (what >> 8) % MON_SIGNALS;
 
-	if ((p->after || p->joining) && signal && signal != MON_SIGNAL_KILL) {
+	if (p->after && signal && signal != MON_SIGNAL_KILL) {
 		signal_hand_on(p, signal, (unsigned)r->m.word[3] % MON_SIGNALS);
 		return;
 	}
@@ -127,38 +137,21 @@ static void signal_take(struct process *p, const struct request *r)
 	}
 }
 
-/* Of this round: false if it has had it, or is being made, and that is noted. */
-static bool round_take(struct process *p, const struct request *r, uint64_t words[MON_PAYLOAD])
-{
-	uint32_t id = (uint32_t)r->m.word[5] & MON_ROUND_ID;
-
-	if (!id)
-		return true;
-	if (!spread_take(spread_of(p), id, (r->m.word[1] >> 8) % MON_SIGNALS) || p->joining)
-		return false;
-	words[1]++;
-	return true;
-}
-
-static bool is_meant_here(const struct process *p, const struct request *r)
-{
-	return process_alive(p) && p->pid >> 32 == monitor.core &&
-	       meant(p, (uint8_t)r->m.word[1], r->m.word[2], (uint32_t)r->m.word[4]);
-}
-
 /*
  * Two looks: at whom it is for, and whether all of them can take it; then it goes out. The answer comes after the
  * signal to the sender's own process, and before that is ended or stopped.
  */
 void signal_request(struct request *r)
 {
-	uint64_t words[MON_PAYLOAD] = { 0 };
+	unsigned to = (uint8_t)r->m.word[1];
+	uint64_t words[MON_PAYLOAD] = { 0 }, who = r->m.word[2];
+	uint32_t sender = (uint32_t)r->m.word[4];
 	struct process *self = NULL, *p;
 	err_t err = ERR_OK;
 
 	for (unsigned i = 0; i < PROCESS_MAX; i++) {
 		p = &monitor.processes.entry[i];
-		if (!is_meant_here(p, r))
+		if (!process_alive(p) || p->pid >> 32 != monitor.core || !meant(p, to, who, sender))
 			continue;
 		words[0]++;
 		if (!process_room(p, 1))
@@ -166,17 +159,13 @@ void signal_request(struct request *r)
 	}
 	for (unsigned i = 0; i < PROCESS_MAX && !err && words[0]; i++) {
 		p = &monitor.processes.entry[i];
-		if (!is_meant_here(p, r))
+		if (!process_alive(p) || p->pid >> 32 != monitor.core || !meant(p, to, who, sender))
 			continue;
 		if (!origin_is_monitor(r->from) && p->number == r->from.number)
 			self = p;
-		else if (round_take(p, r, words))
+		else
 			signal_take(p, r);
 	}
-	if (self && r->m.word[5] & MON_ROUND_OTHERS)
-		words[2] = 1;
-	if (self && (words[2] || !round_take(self, r, words)))
-		self = NULL;
 	if (self && (r->m.word[1] >> 8) % MON_SIGNALS != MON_SIGNAL_STOP) {
 		signal_take(self, r);
 		self = NULL;
@@ -214,6 +203,5 @@ void signal_relate(struct request *r)
 	words[0] = p->pid;
 	words[1] = p->group | (uint64_t)p->session << 32;
 	words[2] = p->parent | (uint64_t)p->id << 32;
-	words[3] = spread_of(p)->count;
 	request_reply(r, ERR_OK, words);
 }

@@ -446,7 +446,6 @@ static err_t spawn_named(struct spawn *s, const struct spawn_args *args, struct 
 		process_table_name(&monitor.processes, s->p, args->ticket);
 	s->p->id = args->id;
 	s->p->maker = args->heir_pid;
-	joining_new(s->p);
 	s->p->service = args->service;
 	s->p->from_file = !s->entry;
 	s->p->stays = args->service || args->devices;

@@ -26,8 +26,6 @@ static err_t make(const struct spawn_args *args, bool succeeds, struct process *
 		err = process_spawn(args, p);
 	if (!err && succeeds)
 		succession_begin(args->heir_pid, *p);
-	else if (!err)
-		(*p)->joining = args->heir_pid != 0;
 	return err;
 }
 

@@ -65,7 +65,6 @@ static void place_give(struct process *old, struct process *heir)
 	heir->session = old->session;
 	heir->parent = old->parent;
 	heir->held = old->held;
-	*spread_of(heir) = *spread_of(old);
 	heir->shown = old->shown;
 	old->held = 0;
 	watch_move(old, heir);

@@ -189,17 +189,16 @@ void watch_process_state(struct process *p, unsigned signal)
 	watchers_tell(p, &m);
 }
 
-void watch_begun_tell(struct process *p, uint32_t word)
+void watch_begun(struct request *r)
 {
+	struct process *p = origin_process(r->from);
 	struct mon_message m;
 
 	p->begun = true;
-	p->beginning = word;
+	p->beginning = (uint32_t)r->m.word[0];
 	m = begun_message(p);
 	watchers_tell(p, &m);
 }
-
-void watch_begun(struct request *r) { watch_begun_tell(origin_process(r->from), (uint32_t)r->m.word[0]); }
 
 void watch_state(struct request *r) { watch_gone(r); }
 

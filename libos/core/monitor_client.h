@@ -159,13 +159,6 @@ err_t mon_watch(uint64_t pid);
 /* For those that watch this process, now or later: their mon_watcher.begun gets the word. Once. */
 void mon_begun(uint32_t word);
 /*
- * This process has been made by another and has taken what it inherits: signals to many that came meanwhile, and those
- * that its maker has had since its count was `since` (mon_relation.spread), come then, and what else was held. The
- * second is mon_begun, too. Has its maker ended, this process ends.
- */
-err_t mon_join(uint32_t since);
-void mon_join_begun(uint32_t since, uint32_t word);
-/*
  * The process `pid`, started with `succeeds`, takes this one's place, and gets the signals of that set too: all
  * in one step, in which this one ends. Returns only when it cannot. ERR_NO_PROCESS: it has ended.
  */
@@ -195,14 +188,6 @@ struct mon_signal {
 };
 /* To all that are meant on that core: how many they were. ERR_AGAIN: one of them takes no more just now. */
 err_t mon_signal(coreid_t core, const struct mon_signal *s, unsigned *count);
-/* One to many, as it goes round: how many they are, how many of those get it now, and is the caller left over? */
-struct mon_round {
-	uint32_t id; /* not 0, of MON_ROUND_ID's bits, the same each time */
-	bool others; /* not to the caller */
-	unsigned count, fresh;
-	bool self;
-};
-err_t mon_signal_round(coreid_t core, const struct mon_signal *s, struct mon_round *round);
 /*
  * Called in the dispatcher's scheduler when one comes: `to` and `who` mean nothing. What came before there was a
  * handler comes at once.
@@ -212,7 +197,6 @@ void mon_set_signal_handler(void (*handler)(const struct mon_signal *s));
 struct mon_relation {
 	uint64_t pid;
 	uint32_t number, group, session, parent; /* 0: none */
-	uint32_t spread;                         /* out: how many signals to many it has had */
 };
 /*
  * Looks a process of a core up by pid or number, and sets what is named by bits of enum mon_relation_set; *r is how it

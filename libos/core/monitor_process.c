@@ -188,20 +188,6 @@ void mon_begun(uint32_t word)
 	mon_request_send(&m, NULL, 0);
 }
 
-err_t mon_join(uint32_t since)
-{
-	struct mon_message m = { .word = { since } };
-
-	return mon_call(MON_JOIN, &m);
-}
-
-void mon_join_begun(uint32_t since, uint32_t word)
-{
-	const struct mon_message m = { .header = mon_header(MON_JOIN, 0, 0, 0), .word = { since, word } };
-
-	mon_request_send(&m, NULL, 0);
-}
-
 err_t mon_succeed(uint64_t pid, uint64_t pending)
 {
 	struct mon_message m = { .word = { pid, pending } };
@@ -228,32 +214,14 @@ void mon_watcher_add(struct mon_watcher *w)
 	dispatcher_enable();
 }
 
-static struct mon_message signal_message(coreid_t core, const struct mon_signal *s)
-{
-	return (struct mon_message){ .word = { core, s->to | (uint64_t)s->signal << 8 | (uint64_t)s->code << 16, s->who,
-					       s->value, s->sender } };
-}
-
 err_t mon_signal(coreid_t core, const struct mon_signal *s, unsigned *count)
 {
-	struct mon_message m = signal_message(core, s);
+	struct mon_message m = { .word = { core, s->to | (uint64_t)s->signal << 8 | (uint64_t)s->code << 16, s->who,
+					   s->value, s->sender } };
 	err_t err = mon_call(MON_SIGNAL, &m);
 
 	if (!err)
 		*count = (unsigned)m.word[0];
-	return err;
-}
-
-err_t mon_signal_round(coreid_t core, const struct mon_signal *s, struct mon_round *round)
-{
-	struct mon_message m = signal_message(core, s);
-	err_t err;
-
-	m.word[5] = round->id | (round->others ? MON_ROUND_OTHERS : 0);
-	err = mon_call(MON_SIGNAL, &m);
-	round->count = err ? 0 : (unsigned)m.word[0];
-	round->fresh = err ? 0 : (unsigned)m.word[1];
-	round->self = !err && m.word[2];
 	return err;
 }
 
@@ -280,8 +248,7 @@ err_t mon_relate(coreid_t core, enum mon_signal_to by, uint64_t who, unsigned se
 					    .group = (uint32_t)m.word[1],
 					    .session = (uint32_t)(m.word[1] >> 32),
 					    .parent = (uint32_t)m.word[2],
-					    .number = (uint32_t)(m.word[2] >> 32),
-					    .spread = (uint32_t)m.word[3] };
+					    .number = (uint32_t)(m.word[2] >> 32) };
 	return err;
 }
 

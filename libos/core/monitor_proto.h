@@ -174,15 +174,13 @@ enum mon_op {
 	MON_MAIL_TAKEN, /* no reply. w0 = lines that it took out of what came */
 	/*
 	 * A signal, from a process. w0 = core whose processes are meant, w1 = enum mon_signal_to | signal << 8 |
-	 * code << 16, w2 = who, w3 = a value, w4 = number of the sender, w5 = 0, or of a signal to many its id and
-	 * MON_ROUND_OTHERS -> w0 = how many it is for, w1 = how many of those had not had it, w2 = 1: the asking
-	 * process is one of them, and has not got it. Signal 0: are there any? To a process, unasked: w1 without the
-	 * lowest byte, w3, w4
+	 * code << 16, w2 = who, w3 = a value, w4 = number of the sender -> w0 = how many it went to. Signal 0: are
+	 * there any? To a process, unasked: w1 without the lowest byte, w3, w4
 	 */
 	MON_SIGNAL,
 	/* w0 = core, w1 = enum mon_signal_to (pid or number), w2 = who, w3 = group | session << 32, w4 = parent,
 	   w5 = bits of enum mon_relation_set -> w0 = pid, w1 = group | session << 32,
-	   w2 = parent | number << 32, w3 = how many signals to many it has had */
+	   w2 = parent | number << 32 */
 	MON_RELATE,
 	/* to a process that watches, unasked: w0 = pid, w1 = signal that stopped it, or 0: it goes on, or
 	   MON_STATE_BEGUN | word of MON_BEGUN. Between monitors w3 = number of the process that watches */
@@ -208,10 +206,6 @@ enum mon_op {
 	 */
 	MON_SUCCEED,
 	MON_PLACE, /* from a process that has taken what it inherits: answered when it has its place */
-	/* from a process that has taken what it inherits. w0 = w3 of MON_RELATE for its maker as the making began.
-	   Answered when it is among those that its maker is among; or if it is no request (sequence 0), w1 is told
-	   then as of MON_BEGUN. Between monitors w0 = pid of the maker -> struct spread (monitor/spread.h) */
-	MON_JOIN,
 	MON_SOLE, /* w0 to w5 = slots, or 0 -> w0 = heirs that live, w1 = a bit for each that has no other capability */
 	MON_OPS
 };
@@ -241,10 +235,6 @@ struct mon_debug_state {
 
 /* Whom a signal is for: a pid; the process service's number; all of a group; all that have numbers but the sender. */
 enum mon_signal_to { MON_TO_PID, MON_TO_NUMBER, MON_TO_GROUP, MON_TO_ALL };
-
-/* Of a signal to many: the same on each core and each time that it is sent round; not to the asking process, yet. */
-#define MON_ROUND_ID 0xffffff
-#define MON_ROUND_OTHERS (UINT64_C(1) << 32)
 
 /*
  * MISSING: group and session, each if it has none yet. UNANSWERED, from a process to its own monitor: there is no

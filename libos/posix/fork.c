@@ -17,7 +17,6 @@
 #include <errno.h>
 #include <pthread.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -42,7 +41,6 @@
 __attribute__((weak)) const struct fork_regions *fork_regions = NULL;
 
 static jmp_buf here;
-static sigset_t mask; /* as it was before */
 
 uint64_t fork_written[FORK_WRITTEN];
 
@@ -118,14 +116,10 @@ static int child_make(struct program *child)
 
 pid_t fork(void)
 {
-	const sigset_t all = ~(sigset_t)0;
 	struct program child;
-	sigset_t before;
 	int error;
 
 	mutex_lock(&fork_lock);
-	/* A handler runs in both, or has run before: what comes from now on waits, and is the child's too. */
-	pthread_sigmask(SIG_SETMASK, &all, &mask);
 	for (unsigned i = handler_count; i-- > 0;)
 		if (handlers[i].prepare)
 			handlers[i].prepare();
@@ -134,16 +128,13 @@ pid_t fork(void)
 		for (unsigned i = 0; i < handler_count; i++)
 			if (handlers[i].child)
 				handlers[i].child();
-		pthread_sigmask(SIG_SETMASK, &mask, NULL);
 		return 0;
 	}
 	error = child_make(&child);
 	for (unsigned i = 0; i < handler_count; i++)
 		if (handlers[i].parent)
 			handlers[i].parent();
-	before = mask;
 	mutex_unlock(&fork_lock);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return error ? errno_fail(error == ECHILD ? EAGAIN : error) : process_number(child.id, child.pid);
 }
 

@@ -367,9 +367,6 @@ static void take_by_channel(struct inherit *text, const struct mailbox *parent, 
 	if (!err && forks)
 		err = fork_receive(fork_shares(text, parent->pid) ? NULL : &c, text);
 	answer.word[0] = err ? (uint64_t)errno_from(err) : (uint64_t)take(text, argc, argv);
-	/* Its parent is not to go on before. */
-	if (!answer.word[0] && !inherit_succeeds)
-		answer.word[0] = (uint64_t)errno_from(mon_join(inherit_spread));
 	channel_send_lines(&c, &answer, 1, 0, NULL);
 	if (!answer.word[0] && inherit_succeeds)
 		mon_place();
@@ -394,7 +391,7 @@ static void take_by_letter(const struct inherit *text, int *argc, char ***argv)
 	if (inherit_succeeds)
 		mon_place();
 	else
-		mon_join_begun(inherit_spread, CHILD_BEGUN);
+		mon_begun(CHILD_BEGUN);
 	if (forks)
 		fork_go_on();
 }

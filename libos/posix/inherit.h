@@ -42,7 +42,6 @@ struct inherit_state {
 	uint32_t parent, group, session; /* numbers */
 	uint32_t most;                   /* program_most */
 	uint32_t becomes;                /* 1: who takes it has its sender's place, and those numbers already */
-	uint32_t spread;                 /* signals to many that its sender has had */
 };
 
 /* A text that is being put together. */
@@ -82,8 +81,6 @@ extern const struct inherit_mappings *inherit_mappings;
 
 /* This process is to take its parent's place: known when the state has been taken. */
 extern bool inherit_succeeds;
-/* Its parent's count of signals to many, for mon_join: likewise. */
-extern uint32_t inherit_spread;
 
 struct executable;
 /*

@@ -19,7 +19,6 @@
 #include "libos/posix/signals.h"
 
 bool inherit_succeeds;
-uint32_t inherit_spread;
 
 static void state_put(struct inherit *i)
 {
@@ -31,7 +30,6 @@ static void state_put(struct inherit *i)
 	if (!group_own(&r)) {
 		s.group = r.group;
 		s.session = r.session;
-		s.spread = r.spread;
 	}
 	i->group = (pid_t)s.group;
 	signals_pack(&s.blocked, &s.ignored);
@@ -51,7 +49,6 @@ static int state_take(const char *data, size_t bytes)
 	program_most = s.most;
 	signals_unpack(s.blocked, s.ignored);
 	inherit_succeeds = s.becomes;
-	inherit_spread = s.spread;
 	if (inherit_succeeds)
 		return 0;
 	return errno_from(mon_relate_say(MON_SET_GROUP | MON_SET_SESSION | MON_SET_PARENT, &r));

@@ -12,58 +12,23 @@
 #include "libos/posix/pthread_self.h"
 #include "libos/posix/signals.h"
 
-#define ROUNDS_MOST 16 /* each has met somebody new */
-
-/* Not 0. Others send at the same time, and nobody else has both this pid and this count. */
-static uint32_t round_id(void)
-{
-	static uint32_t sent;
-	uint64_t pid = process_self_pid();
-	uint32_t mixed = (uint32_t)(pid * 0x9e3779b1 + (pid >> 32) * 0x85ebca6b);
-
-	mixed += __atomic_add_fetch(&sent, 1, __ATOMIC_RELAXED);
-	return mixed % MON_ROUND_ID + 1;
-}
-
-/* To those that are meant on all cores, this process not; stops at the first if that is the only one. */
-static err_t send_round(const struct mon_signal *s, struct mon_round *all)
+/* To those that are meant on all cores; stops at the first if that is the only one. */
+static err_t send_cores(const struct mon_signal *s, unsigned *count)
 {
 	struct mon_core c;
 	err_t err = ERR_OK;
 
-	all->count = all->fresh = 0;
+	*count = 0;
 	for (coreid_t core = 0; core < CORES_MAX && !mon_core(core, &c); core++) {
-		struct mon_round here = { .id = all->id, .others = all->others };
-		err_t one = c.state == MON_CORE_UP ? mon_signal_round(core, s, &here) : ERR_OK;
+		unsigned here = 0;
+		err_t one = c.state == MON_CORE_UP ? mon_signal(core, s, &here) : ERR_OK;
 
 		/* A core that is just lost has nobody. */
 		if (one == ERR_AGAIN)
 			err = one;
-		all->count += here.count;
-		all->fresh += here.fresh;
-		all->self |= here.self;
-		if (here.count && s->to <= MON_TO_NUMBER)
+		*count += here;
+		if (here && s->to <= MON_TO_NUMBER)
 			break;
-	}
-	return err;
-}
-
-/*
- * Who has just got it may have made a child meanwhile where we had been already: so all cores once more, till nobody
- * is new. This process gets it last, as it may end of it.
- */
-static err_t send_cores(const struct mon_signal *s, unsigned *count)
-{
-	bool many = s->to > MON_TO_NUMBER && s->signal;
-	struct mon_round all = { .id = many ? round_id() : 0, .others = many };
-	err_t err = send_round(s, &all);
-
-	*count = all.count;
-	for (unsigned i = 1; all.fresh && !err && i < ROUNDS_MOST; i++)
-		err = send_round(s, &all);
-	if (all.self) {
-		all.others = false;
-		err = mon_signal_round(process_self_core(), s, &all) == ERR_AGAIN ? ERR_AGAIN : err;
 	}
 	return err;
 }

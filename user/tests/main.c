@@ -49,7 +49,6 @@ static const struct group {
 	{ "sys", sys_tests },
 	{ "mem", mem_tests },
 	{ "signals", signals_tests },
-	{ "crowd", crowd_tests },
 	{ "context", context_tests },
 	{ "fork", fork_tests },
 	{ "pipe", pipe_tests },

@@ -61,7 +61,6 @@ extern const struct test host_tests[];
 extern const struct test sys_tests[];
 extern const struct test mem_tests[];
 extern const struct test signals_tests[];
-extern const struct test crowd_tests[];
 extern const struct test interrupts_tests[];
 extern const struct test context_tests[];
 extern const struct test fork_tests[];

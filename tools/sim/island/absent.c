@@ -25,7 +25,6 @@ REFUSED(signal_request)
 REFUSED(signal_relate)
 REFUSED(succession_take)
 REFUSED(succession_place)
-REFUSED(process_join_request)
 REFUSED(mail_request)
 DROPPED(mail_taken)
 DROPPED(alive_said)
@@ -79,8 +78,6 @@ WEAK err_t watch_heir(struct process *parent, struct process *child)
 	(void)parent, (void)child;
 	return ERR_UNSUPPORTED;
 }
-WEAK void joining_new(const struct process *p) { (void)p; }
-WEAK void joining_end(struct process *p) { (void)p; }
 WEAK void core_commit_at(const struct proposal *p) { (void)p; }
 WEAK void control_core(coreid_t core, err_t err) { (void)core, (void)err; }
 WEAK void name_core_gone(coreid_t core) { (void)core; }
